@@ -1,0 +1,131 @@
+"""The only module that speaks ClickHouse: insert under a token, ask what stands there, query frames."""
+
+import asyncio
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import clickhouse_connect
+import polars as pl
+import urllib3
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from common.errors import StoreRefused
+from common.settings import Settings
+from common.tables import Table
+
+# Asynchronous inserts are the engine's default since 26.x and would answer before the rows stand.
+INSERT_SETTINGS = {
+    "async_insert": 0,
+    "deduplicate_blocks_in_dependent_materialized_views": 1,
+    "max_partitions_per_insert_block": 1000,  # a walk through years of history is one batch
+}
+# What the engine says of the rows themselves: repeating cannot help, setting the guilty ones aside does.
+# https://github.com/ClickHouse/ClickHouse/blob/master/src/Common/ErrorCodes.cpp
+CONTENT_CODES = frozenset({6, 25, 26, 27, 33, 38, 41, 53, 69, 70, 72, 117, 131, 321, 349, 395, 407, 469, 691})
+
+
+def connect(settings: Settings, *, database: str | None = None) -> Client:
+    """
+    Return a client for one thread at a time per call; it has no session, so calls may run side by side.
+
+    Raises:
+        StoreRefused: no answer, or the user is refused.
+    """
+    try:
+        return clickhouse_connect.get_client(
+            host=settings.clickhouse_host or "127.0.0.1",
+            port=settings.clickhouse_port,
+            username=settings.clickhouse_user,
+            password=settings.clickhouse_password.get_secret_value(),
+            database=database if database is not None else settings.clickhouse_database,
+            compress=not settings.embedded_clickhouse,
+            autogenerate_session_id=False,
+            connect_timeout=5,
+            send_receive_timeout=120,
+            query_retries=0,
+        )
+    except (ClickHouseError, urllib3.exceptions.HTTPError) as error:
+        raise _refused("connect", error) from error
+
+
+class Store:
+    """ClickHouse for the processors; every call runs in a thread, so that the loop goes on."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    async def insert(self, table: Table, frame: pl.DataFrame, token: str) -> None:
+        """
+        Insert a frame in the table's columns; a repeat under the same token is dropped by the engine.
+
+        Raises:
+            StoreRefused: with code 0 the outcome is unknown, else nothing or a part of it was stored.
+        """
+        await asyncio.to_thread(self._insert, table, frame, token)
+
+    def _insert(self, table: Table, frame: pl.DataFrame, token: str) -> None:
+        body = io.BytesIO()
+        frame.write_ipc_stream(body, compat_level=pl.CompatLevel.oldest())
+        settings: dict[str, Any] = {**INSERT_SETTINGS, "insert_deduplication_token": token, "query_id": query_id(token)}
+        try:
+            self._client.raw_insert(
+                table.name, frame.columns, body.getvalue(), settings=settings, fmt="ArrowStream"
+            )
+        except (ClickHouseError, urllib3.exceptions.HTTPError, OSError) as error:
+            raise _refused(f"insert into {table.name}", error) from error
+
+    async def offsets(self, table: Table, *, shard: int, start: int, stop: int) -> pl.Series:
+        """Return which offsets of start..stop of a shard stand in the table, each once."""
+        sql = (
+            f"SELECT DISTINCT offset FROM {table.name} "  # noqa: S608  the name is from TABLES
+            "WHERE shard = {shard:UInt16} AND offset >= {start:UInt64} AND offset < {stop:UInt64}"
+        )
+        frame = await self.query(sql, {"shard": shard, "start": start, "stop": stop})
+        return frame["offset"].cast(pl.UInt64)
+
+    async def is_running(self, token: str) -> bool:
+        """Return whether an insert under this token is still at work in the engine."""
+        sql = "SELECT count() AS n FROM system.processes WHERE startsWith(query_id, {id:String})"
+        frame = await self.query(sql, {"id": query_id(token)})
+        return bool(frame["n"][0])
+
+    async def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pl.DataFrame:
+        """Return the answer as a frame; raise StoreRefused when there is none."""
+        return await asyncio.to_thread(self._query, sql, parameters)
+
+    def _query(self, sql: str, parameters: Mapping[str, Any] | None) -> pl.DataFrame:
+        try:
+            body = self._client.raw_query(sql, parameters=dict(parameters or {}), fmt="ArrowStream")
+        except (ClickHouseError, urllib3.exceptions.HTTPError, OSError) as error:
+            raise _refused("query", error) from error
+        return pl.read_ipc_stream(body) if body else pl.DataFrame()
+
+    async def command(self, sql: str, parameters: Mapping[str, Any] | None = None) -> None:
+        """Run a statement that answers nothing."""
+        try:
+            await asyncio.to_thread(self._client.command, sql, dict(parameters or {}))
+        except (ClickHouseError, urllib3.exceptions.HTTPError, OSError) as error:
+            raise _refused(sql.split(maxsplit=1)[0].lower(), error) from error
+
+
+def query_id(token: str) -> str:
+    """Return the query id under which an insert is found in system.processes."""
+    return f"tickfleet:{token}"
+
+
+def is_about_content(error: StoreRefused) -> bool:
+    """Return whether the rows themselves are at fault."""
+    return error.code in CONTENT_CODES
+
+
+def _refused(what: str, error: Exception) -> StoreRefused:
+    code = getattr(error, "code", 0)
+    first_line = str(error).strip().partition("\n")[0]
+    return StoreRefused(what, code=code if isinstance(code, int) else 0, reason=first_line[:500])
+
+
+def statements(script: str) -> Sequence[str]:
+    """Return the statements of a migration: separated by a semicolon at the end of a line."""
+    return [part.strip().rstrip(";") for part in script.split(";\n") if part.strip().rstrip(";")]

@@ -1,0 +1,78 @@
+"""A record to one JSON line of a stream entry, and back."""
+
+import base64
+import hashlib
+from collections.abc import Callable
+from functools import cache
+from typing import Literal, NamedTuple, TypeVar
+
+import msgspec
+
+from common.errors import UnreadableRecord
+from common.records import DeadLetter, Record
+
+R = TypeVar("R", bound=Record)
+
+encode: Callable[[object], bytes] = msgspec.json.Encoder().encode
+
+
+@cache
+def _decoder(record_type: type[R]) -> msgspec.json.Decoder[R]:
+    return msgspec.json.Decoder(record_type)
+
+
+def decode_lines(data: bytes, record_type: type[R]) -> list[R]:
+    """
+    Return the records of one entry's `data`, one JSON object a line.
+
+    Raises:
+        UnreadableRecord: a line is not such a record.
+    """
+    try:
+        return _decoder(record_type).decode_lines(data)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise UnreadableRecord(record_type.__name__, reason=str(error)) from error
+
+
+def decode_line(line: bytes, record_type: type[R]) -> R:
+    """Return one record; raise UnreadableRecord when it is none."""
+    try:
+        return _decoder(record_type).decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise UnreadableRecord(record_type.__name__, reason=str(error)) from error
+
+
+def as_text(payload: bytes) -> tuple[str, Literal["text", "base64"]]:
+    """Return bytes as text that JSON can carry, and which of the two encodings that is."""
+    try:
+        return payload.decode(), "text"
+    except UnicodeDecodeError:
+        return base64.b64encode(payload).decode(), "base64"
+
+
+class Origin(NamedTuple):
+    """Where bytes that are set aside came from; `place` makes the occurrence unique, so a repeat has the same id."""
+
+    program: str
+    stream: str
+    place: str
+    received_ns: int
+    venue: str = ""
+    symbol: str = ""
+
+
+def dead_letter(payload: bytes, origin: Origin, *, reason: str, attempts: int = 1) -> DeadLetter:
+    """Set bytes that could not be read or stored aside, whole."""
+    text, encoding = as_text(payload)
+    return DeadLetter(
+        venue=origin.venue,
+        symbol=origin.symbol,
+        received_ns=origin.received_ns,
+        id=hashlib.sha256(origin.place.encode() + b"\0" + payload).hexdigest()[:32],
+        stream=origin.stream,
+        program=origin.program,
+        reason=reason,
+        attempts=attempts,
+        payload=text,
+        encoding=encoding,
+    )

@@ -1,0 +1,71 @@
+"""How a program of the fleet starts and ends: one event loop, one stop event, the exit codes that Supervisor knows."""
+
+import asyncio
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+
+import uvloop
+
+from common import log
+from common.errors import BadSettings, FeedRefused, Fenced, SchemaMismatch
+from common.settings import Settings
+
+DONE, BUG, REFUSED, MISCONFIGURED = 0, 1, 2, 78
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+def run(program: str, main: Callable[[Settings, asyncio.Event], Awaitable[None]]) -> int:
+    """
+    Run a program until it is told to stop; return its exit code.
+
+    Supervisor leaves 0 and 2 alone (told to stop, refused) and starts anything else again.
+    """
+    die_with_parent()
+    try:
+        settings = Settings.from_env(os.environ)  # noqa: TID251  every __main__ comes through here
+    except BadSettings as error:
+        print(error, file=sys.stderr)  # noqa: T201  before there is a log
+        return MISCONFIGURED
+    log.configure(program, settings.log_level)
+    try:
+        uvloop.run(_until_told(main, settings))
+    except (FeedRefused, Fenced, SchemaMismatch, BadSettings) as error:
+        log.logger("lifecycle").error("program.refused", reason=str(error))  # noqa: TRY400  the words say it all
+        return REFUSED
+    return DONE
+
+
+async def _until_told(main: Callable[[Settings, asyncio.Event], Awaitable[None]], settings: Settings) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stop.set)
+    log.logger("lifecycle").info("program.started", pid=os.getpid())
+    await main(settings, stop)
+    log.logger("lifecycle").info("program.stopped")
+
+
+def die_with_parent() -> None:
+    """
+    Have the kernel end this process when its parent dies: a killed supervisord must not leave second copies behind.
+
+    The parent may be gone before the call; then nobody would ever send the signal, so that is checked behind it.
+    """
+    parent = os.getppid()
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:
+            sys.exit(DONE)
+
+
+async def wait(stop: asyncio.Event, pause_s: float) -> bool:
+    """Wait, but not longer than until told to stop; return whether we were."""
+    try:
+        async with asyncio.timeout(pause_s):
+            await stop.wait()
+    except TimeoutError:
+        return stop.is_set()
+    return True

@@ -1,0 +1,34 @@
+#!lua flags=allow-oom
+-- Finish a batch: what it gave goes to its streams, its entries are acknowledged, the position moves on, its name goes.
+-- KEYS: source stream, group hash, {target stream, target shard hash} ..., sets of words ...
+-- ARGV: group, epoch, from offset, to offset, last id, number of ids, id ..., number of targets,
+--       then per target: number of entries, {n, data} ...; then per set: number of words, word ...
+local held = redis.call('HMGET', KEYS[2], 'epoch', 'position')
+if held[1] ~= ARGV[2] then return {'FENCED', held[1] or ''} end
+if (held[2] or '0') == ARGV[4] and ARGV[3] ~= ARGV[4] then return {'DUP', ARGV[4]} end
+if (held[2] or '0') ~= ARGV[3] then return {'MISMATCH', held[2] or '0'} end
+local ids = tonumber(ARGV[6])
+local targets = tonumber(ARGV[7 + ids])
+local at = 8 + ids
+for i = 3, 1 + 2 * targets, 2 do
+  local entries = tonumber(ARGV[at])
+  at = at + 1
+  if entries > 0 then
+    local offset = tonumber(redis.call('HGET', KEYS[i + 1], 'offset') or '0')
+    for _ = 1, entries do
+      redis.call('XADD', KEYS[i], '*', 'o', string.format('%.0f', offset), 'n', ARGV[at], 'data', ARGV[at + 1])
+      offset = offset + tonumber(ARGV[at])
+      at = at + 2
+    end
+    redis.call('HSET', KEYS[i + 1], 'offset', string.format('%.0f', offset))
+  end
+end
+for i = 3 + 2 * targets, #KEYS do
+  for word = at + 1, at + tonumber(ARGV[at]) do redis.call('SADD', KEYS[i], ARGV[word]) end
+  at = at + 1 + tonumber(ARGV[at])
+end
+for i = 7, 6 + ids do redis.call('XACK', KEYS[1], ARGV[1], ARGV[i]) end
+redis.call('HSET', KEYS[2], 'position', ARGV[4])
+redis.call('HSET', KEYS[2], 'last_id', ARGV[5])
+redis.call('HDEL', KEYS[2], 'manifest', 'attempts')
+return {'OK', ARGV[4]}

@@ -1,0 +1,101 @@
+"""Append to streams as one source: entries, cursor, marks and state in one transaction, exactly once."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from common.errors import Fenced, StreamRefused
+from common.redis_streams import Redis, ResponseError, Shard, run_script
+
+
+class Entry(NamedTuple):
+    """Records packed for one stream entry: `records` JSON lines in `data`."""
+
+    records: int
+    data: bytes
+
+
+MAX_RECORDS = 500  # of one entry: more gains nothing, and a person must still be able to look at one
+MAX_BYTES = 128 * 1024
+
+
+def pack(lines: Iterable[bytes]) -> list[Entry]:
+    """Return JSON lines as entries, in order, none above the limits (but for a single line that is)."""
+    entries: list[Entry] = []
+    held: list[bytes] = []
+    size_bytes = 0
+    for line in lines:
+        if held and (len(held) == MAX_RECORDS or size_bytes + len(line) > MAX_BYTES):
+            entries.append(Entry(len(held), b"\n".join(held)))
+            held, size_bytes = [], 0
+        held.append(line)
+        size_bytes += len(line) + 1
+    if held:
+        entries.append(Entry(len(held), b"\n".join(held)))
+    return entries
+
+
+@dataclass(frozen=True)
+class Packet:
+    """
+    What one append carries. Repeat it unchanged until it is taken: `batch` makes the repeat harmless.
+
+    `marks` are the largest venue sequences by symbol, `state` plain strings for `state:<name>`.
+    """
+
+    batch: int
+    entries: Sequence[Entry]
+    marks: Mapping[str, int] = field(default_factory=dict)
+    state: Mapping[str, str] = field(default_factory=dict)
+
+
+class Outbox:
+    """One source's way into one shard; there is one living owner of it, known by its epoch."""
+
+    def __init__(self, redis: Redis, shard: Shard, source: str) -> None:
+        self.shard = shard
+        self.source = source
+        self.epoch = 0
+        self.batch = 0  # the last one taken
+        self._redis = redis
+
+    async def claim(self) -> None:
+        """Become the source; an older copy of this process is fenced from here on."""
+        epoch, batch = await run_script(self._redis, "claim", [self.shard.facts], [self.source])
+        self.epoch, self.batch = int(epoch), int(batch)
+
+    async def marks(self) -> dict[str, int]:
+        """Return the largest sequence by symbol that this source has in the shard."""
+        prefix = f"{self.source}.mark.".encode()
+        held = await self._redis.hgetall(self.shard.facts)
+        return {name[len(prefix) :].decode(): int(value) for name, value in held.items() if name.startswith(prefix)}
+
+    async def append(self, packet: Packet) -> int:
+        """
+        Append a packet; return the running number behind its last record.
+
+        Raises:
+            Fenced: another copy of this source has started.
+            StreamRefused: the server is full, or its history is not ours (it lost data): nothing was appended.
+            RedisError: no answer; the packet may stand or not, repeat it.
+        """
+        args: list[bytes | str | int] = [self.source, self.epoch, packet.batch - 1, packet.batch, len(packet.entries)]
+        for entry in packet.entries:
+            args += (entry.records, entry.data)
+        args.append(len(packet.marks))
+        for symbol, sequence in packet.marks.items():
+            args += (symbol, sequence)
+        args += packet.state.values()
+        keys = [self.shard.key, self.shard.facts, *(f"state:{name}" for name in packet.state)]
+        try:
+            word, fact = await run_script(self._redis, "append", keys, args)
+        except ResponseError as error:  # OOM, MISCONF, READONLY: refused whole
+            raise StreamRefused(self.shard.key, reason=str(error)) from error
+        if word == b"FENCED":
+            raise Fenced(f"{self.source} -> {self.shard.key}", epoch=self.epoch)
+        if word == b"MISMATCH":
+            raise StreamRefused(
+                self.shard.key, reason=f"expected batch {packet.batch - 1} of {self.source}, found {fact.decode()}"
+            )
+        self.batch = packet.batch
+        return int(fact)

@@ -1,0 +1,92 @@
+"""What those who look on learn of Redis: frozen facts, each as of the moment it was read."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ShardReading:
+    """One shard of a stream; `offset` is how many records were ever appended, `sources` who appends them."""
+
+    topic: str
+    key: str
+    entries: int
+    offset: int
+    first_id: str | None
+    last_id: str | None
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class GroupReading:
+    """A consumer group on one shard; `position` is None where the group is not one of ours."""
+
+    name: str
+    topic: str
+    key: str
+    pending_entries: int
+    position: int | None
+    last_id: str
+    oldest_id: str | None  # the oldest entry that is not committed
+    owner: str
+    beat: int
+    attempts: int
+    in_flight: bool
+
+
+@dataclass(frozen=True)
+class ProcessReading:
+    """What a process says of itself; `figures` are its numbers by name, a label behind a bar: `rows_total|trades`."""
+
+    name: str
+    facts: Mapping[str, str]
+    figures: Mapping[str, float]
+
+    def fact(self, name: str) -> str:
+        """Return a word the process said, empty if it did not."""
+        return self.facts.get(name, "")
+
+    def total(self, name: str) -> float | None:
+        """Return a figure summed over its labels, None if there is none."""
+        found = [value for key, value in self.figures.items() if key.partition("|")[0] == name]
+        return sum(found) if found else None
+
+
+@dataclass(frozen=True)
+class ProgramReading:
+    """A program as the launcher declared it, with the reason when it is not to run."""
+
+    program: str
+    kind: str
+    venue: str
+    enabled: bool
+    why: str
+
+
+@dataclass(frozen=True)
+class RedisReading:
+    """Everything the overview needs of Redis, as of one moment; `server_ns` is Redis's own clock, which dates ids."""
+
+    read_ns: int
+    server_ns: int
+    took_ms: float
+    version: str
+    used_bytes: int
+    max_bytes: int
+    mode: str
+    shards: tuple[ShardReading, ...]
+    groups: tuple[GroupReading, ...]
+    processes: tuple[ProcessReading, ...]
+    programs: tuple[ProgramReading, ...] | None
+    cursors: Mapping[str, str]
+    wanted_tokens: int
+
+
+@dataclass(frozen=True)
+class EntryReading:
+    """An entry of a stream as it lies there."""
+
+    id: str
+    offset: int
+    records: int
+    data: bytes

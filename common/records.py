@@ -1,0 +1,174 @@
+"""
+The vocabulary: what travels in the streams, typed where the wire is understood.
+
+Prices and sizes are the venue's decimal text, never a float: `"61837.63000000"`. Prices are in quote currency, sizes
+in base currency. Every record has two times in nanoseconds since the epoch: `event_ns`, when the venue says it
+happened (None where the venue does not say), and `received_ns`, when its bytes reached us. `sequence` is the venue's
+own running number of that symbol and kind, where it has one.
+"""
+
+from typing import Literal
+
+import msgspec
+
+TakerSide = Literal["buy", "sell", "unknown"]
+EventKind = Literal[
+    "connected", "disconnected", "gap", "resync", "stale", "backfilled", "refused", "schema_change"
+]
+
+
+class Record(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+    """What every record has: the venue, the venue's spelling of the symbol, and when its bytes came."""
+
+    venue: str
+    symbol: str
+    received_ns: int
+
+
+class Trade(Record, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """A match between two orders, once. `notional` is price x size in quote currency where the source states it."""
+
+    trade_id: str
+    event_ns: int
+    price: str
+    size: str
+    taker_side: TakerSide
+    source: Literal["live", "backfill", "derived"] = "live"
+    sequence: int | None = None
+    notional: str | None = None
+    market_id: str = ""
+    outcome: str = ""
+    maker: str = ""
+    taker: str = ""
+    transaction_hash: str = ""
+
+
+class Quote(Record, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """The best bid and ask after a change of either."""
+
+    event_ns: int | None = None
+    bid_price: str
+    bid_size: str
+    ask_price: str
+    ask_size: str
+    sequence: int | None = None
+
+
+class BookUpdate(Record, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """
+    A snapshot (replaces the book) or a delta (sets levels; size 0 removes one; an unknown removal is no error).
+
+    Levels are parallel arrays, best level first in a snapshot. `last_sequence` is the book's version afterwards.
+    """
+
+    event_ns: int | None = None
+    kind: Literal["snapshot", "delta"]
+    first_sequence: int
+    last_sequence: int
+    bid_prices: tuple[str, ...]
+    bid_sizes: tuple[str, ...]
+    ask_prices: tuple[str, ...]
+    ask_sizes: tuple[str, ...]
+
+    @property
+    def sequence(self) -> int:
+        """The number by which a repeated update is known."""
+        return self.last_sequence
+
+
+class Ticker(Record, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """A venue's ticker or conflated tick."""
+
+    event_ns: int | None = None
+    last_price: str
+    last_size: str | None = None
+    volume: str | None = None
+    open_interest: str | None = None
+    sequence: int | None = None
+
+
+class Bar(Record, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """A venue's own candle over [open_ns, open_ns + interval); a later version replaces an earlier one."""
+
+    event_ns: int | None = None
+    interval: str
+    open_ns: int
+    open: str
+    high: str
+    low: str
+    close: str
+    volume: str
+    trades: int | None = None
+    is_closed: bool | None = None
+    sequence: int | None = None
+
+
+class OrderEvent(Record, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """
+    An OrderFilled event of a Polymarket exchange contract, as the chain holds it.
+
+    Amounts and fee are integers in millionths (micro-USDC or micro-shares), as text. `symbol` is the outcome token,
+    empty when the event does not have exactly one side in collateral (asset id "0").
+    """
+
+    event_id: str
+    event_ns: int
+    transaction_hash: str
+    order_hash: str
+    maker: str
+    taker: str
+    maker_asset_id: str
+    taker_asset_id: str
+    maker_amount: str
+    taker_amount: str
+    fee: str
+    role: Literal["maker_fill", "taker_order"]
+    source: Literal["subgraph", "chain"]
+    sequence: int | None = None
+
+
+class Market(Record, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """A Polymarket market as Gamma last told it; `symbol` is its slug. None where Gamma left the key out."""
+
+    event_ns: int | None = None
+    market_id: str
+    condition_id: str
+    question: str
+    slug: str
+    outcomes: tuple[str, ...]
+    token_ids: tuple[str, ...]
+    neg_risk: bool | None = None
+    active: bool | None = None
+    closed: bool | None = None
+    created_ns: int | None = None
+    end_ns: int | None = None
+    closed_ns: int | None = None
+    volume: str | None = None
+    liquidity: str | None = None
+    sequence: int | None = None
+
+
+class FeedEvent(Record, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """Something a user of the data must know; `from_ns`..`to_ns` is the stretch of data that it concerns."""
+
+    channel: str
+    kind: EventKind
+    from_ns: int
+    to_ns: int
+    expected: str = ""
+    found: str = ""
+    detail: str = ""
+    sequence: int | None = None
+
+
+class DeadLetter(Record, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """What could not be read or stored, whole; `payload` is base64 when `encoding` says so."""
+
+    id: str
+    stream: str
+    program: str
+    reason: str
+    attempts: int = 1
+    payload: str
+    encoding: Literal["text", "base64"] = "text"
+    sequence: int | None = None

@@ -1,0 +1,218 @@
+"""The only module that speaks Redis: connections, names of keys, scripts, and small facts kept there."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, cast
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from common.errors import BadSettings
+from common.settings import Settings
+from common.streams import BY_TOPIC, Stream
+
+__all__ = ["Redis", "RedisConnectionError", "RedisError", "RedisTimeoutError", "ResponseError"]
+
+LUA = Path(__file__).with_name("lua")
+TIMEOUT_S = 15.0  # above every BLOCK of ours, so that a silent network cut is found
+WANTED_TOKENS = "wanted:tokens"
+TOPICS = "topics"
+
+
+def connect(settings: Settings) -> Redis:
+    """
+    Return a client that never repeats a command by itself: an append whose reply was lost is ours to repeat.
+
+    Replies are bytes in RESP2 shapes on every server version.
+    """
+    password = settings.redis_password.get_secret_value() if settings.redis_password else None
+    common: dict[str, Any] = {
+        "protocol": 2,
+        "socket_timeout": TIMEOUT_S,
+        "socket_connect_timeout": 5.0,
+        "socket_keepalive": True,
+        "retry": Retry(NoBackoff(), 0),
+    }
+    if settings.redis_url is not None:
+        return cast("Redis", Redis.from_url(settings.redis_url, **common))
+    host = settings.redis_host or "127.0.0.1"
+    return Redis(host=host, port=settings.redis_port, db=settings.redis_db, password=password, **common)
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One shard of a stream, and the names of everything that belongs to it; all hash to one node of a cluster."""
+
+    stream: Stream
+    number: int
+    shards: int
+
+    @cached_property
+    def key(self) -> str:
+        """Return the key of the stream itself."""
+        return self.stream.key(self.number, self.shards)
+
+    @cached_property
+    def tag(self) -> str:
+        """Return what a Redis Cluster hashes of the key."""
+        return self.key[self.key.index("{") + 1 : -1] if "{" in self.key else self.key
+
+    @cached_property
+    def facts(self) -> str:
+        """Return the key of the hash that counts the shard's records and remembers its sources."""
+        return f"shard:{{{self.tag}}}"
+
+    def group(self, group: str) -> str:
+        """Return the key of the hash that holds a group's ownership, position and batch in flight."""
+        return f"group:{{{self.tag}}}:{group}"
+
+
+async def run_script(redis: Redis, name: str, keys: Sequence[str], args: Sequence[bytes | str | int]) -> list[bytes]:
+    """Run one of our scripts; it is one transaction. Scalars come back as a list of one."""
+    script = _SCRIPTS.get((id(redis), name))
+    if script is None:
+        text = (LUA / f"{name}.lua").read_text(encoding="utf-8")
+        if text.startswith("#!") and await _version(redis) < (7,):
+            text = text.partition("\n")[2]  # flags came with 7.0; without them a full server refuses these too
+        script = _SCRIPTS[id(redis), name] = redis.register_script(text)
+    reply = await script(keys=list(keys), args=list(args))
+    return [part if isinstance(part, bytes) else str(part).encode() for part in reply] if isinstance(
+        reply, list
+    ) else [reply if isinstance(reply, bytes) else str(reply).encode()]
+
+
+_SCRIPTS: dict[tuple[int, str], Any] = {}
+
+
+async def _version(redis: Redis) -> tuple[int, ...]:
+    info = await redis.info("server")
+    return tuple(int(part) for part in str(info["redis_version"]).split("."))
+
+
+async def shards(redis: Redis, stream: Stream, settings: Settings) -> list[Shard]:
+    """
+    Return the shards of a stream, fixing their number when the stream is new.
+
+    Raises:
+        BadSettings: the stream was laid out with another number of shards.
+    """
+    chosen = settings.books_shards if stream.topic == "books" else stream.shards
+    await redis.hsetnx(TOPICS, stream.topic, str(chosen))
+    held = int(await redis.hget(TOPICS, stream.topic) or chosen)
+    if held != chosen:
+        raise BadSettings(
+            [f"{stream.topic.upper()}_SHARDS: expected {held}, as the stream in Redis was laid out, found {chosen}"]
+        )
+    return [Shard(stream, number, held) for number in range(held)]
+
+
+async def continue_offsets(
+    redis: Redis, stored: Mapping[tuple[str, int], int], settings: Settings
+) -> dict[str, int]:
+    """
+    Let shards that have no running number in Redis go on behind what ClickHouse holds; return those, by key.
+
+    Numbers must never come again: a row is known by its shard and number.
+    """
+    continued: dict[str, int] = {}
+    for (topic, number), offset in stored.items():
+        laid_out = await shards(redis, BY_TOPIC[topic], settings)
+        if number < len(laid_out):
+            shard = laid_out[number]
+            if await redis.hsetnx(shard.facts, "offset", str(offset)):
+                continued[shard.key] = offset
+    return continued
+
+
+async def all_shards(redis: Redis) -> list[Shard]:
+    """Return every shard of every stream as Redis knows them, for those who look on."""
+    laid_out = {name.decode(): int(count) for name, count in (await redis.hgetall(TOPICS)).items()}
+    return [
+        Shard(BY_TOPIC[topic], number, count)
+        for topic, count in laid_out.items()
+        if topic in BY_TOPIC
+        for number in range(count)
+    ]
+
+
+async def read_state(redis: Redis, names: Iterable[str]) -> dict[str, str]:
+    """Return the strings under `state:<name>` that exist."""
+    wanted = list(names)
+    held = await redis.mget([f"state:{name}" for name in wanted]) if wanted else []
+    return {name: value.decode() for name, value in zip(wanted, held, strict=True) if value is not None}
+
+
+async def words_of(redis: Redis, key: str) -> list[str]:
+    """Return the members of a set, at most 10,000 of them."""
+    words: list[str] = []
+    async for word in _members(redis, key):
+        words.append(word)
+        if len(words) == 10_000:
+            break
+    return sorted(words)
+
+
+async def _members(redis: Redis, key: str) -> AsyncIterator[str]:
+    async for word in redis.sscan_iter(key, count=1000):
+        yield word.decode()
+
+
+async def remove_words(redis: Redis, key: str, words: Iterable[str]) -> None:
+    """Take words out of a set."""
+    if wanted := list(words):
+        await redis.srem(key, *wanted)
+
+
+async def spend(redis: Redis, name: str, weight: int, window_s: int) -> int:
+    """Count a request against a budget that all processes share; return what the window has cost with it."""
+    server_s, _ = await redis.time()
+    key = f"budget:{name}:{int(server_s) // window_s}"
+    async with redis.pipeline(transaction=True) as pipe:
+        pipe.incrby(key, weight)
+        pipe.expire(key, window_s * 2)
+        cost, _ = await pipe.execute()
+    return int(cost)
+
+
+async def write_heartbeat(redis: Redis, process: str, fields: Mapping[str, str | int | float], *, ttl_s: int) -> None:
+    """Write a process's figures; they vanish when it stops writing."""
+    async with redis.pipeline(transaction=True) as pipe:
+        pipe.hset(f"proc:{process}", mapping=dict(fields))
+        pipe.expire(f"proc:{process}", ttl_s)
+        await pipe.execute()
+
+
+async def trim(redis: Redis, shard: Shard, groups: Sequence[str], oldest_id: str) -> int:
+    """Remove the entries that every group has committed and that are older than `oldest_id`; return how many."""
+    keys = [shard.key, *(shard.group(group) for group in groups)]
+    return int((await run_script(redis, "trim", keys, [oldest_id, *groups]))[0])
+
+
+async def progress(redis: Redis, shard: Shard, group: str) -> tuple[int, int]:
+    """Return the running number behind the newest record of a shard, and that up to which a group has committed."""
+    offset = await redis.hget(shard.facts, "offset")
+    position = await redis.hget(shard.group(group), "position")
+    return int(offset or 0), int(position or 0)
+
+
+async def wait_ready(redis: Redis, *, give_up_s: float = 60.0) -> None:
+    """Return when the server answers and has its data loaded; raise its last error after `give_up_s`."""
+    deadline_s = asyncio.get_running_loop().time() + give_up_s
+    while True:
+        try:
+            await redis.ping()
+        except RedisError:
+            if asyncio.get_running_loop().time() > deadline_s:
+                raise
+            await asyncio.sleep(0.1)
+        else:
+            return
+
+

@@ -1,0 +1,171 @@
+"""Every setting on one page: environment over `.env` over the defaults here, checked whole, all problems named at once."""
+
+import os.path
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Self
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+
+from common.errors import BadSettings
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def _words(value: object) -> object:
+    return tuple(word.strip() for word in value.split(",") if word.strip()) if isinstance(value, str) else value
+
+
+def _address(schemes: tuple[str, ...]) -> AfterValidator:
+    def check(value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in schemes or not parts.hostname:
+            raise ValueError(f"expected {' or '.join(f'{scheme}://host' for scheme in schemes)}, found {value!r}")
+        return value.rstrip("/")
+
+    return AfterValidator(check)
+
+
+Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
+HttpUrl = Annotated[str, _address(("http", "https"))]
+WsUrl = Annotated[str, _address(("ws", "wss"))]
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class Settings(BaseModel):
+    """What the operator chose. Names are the environment's in lower case; units are in the name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    data_dir: Path = Path("data")
+    log_dir: Path = Path("logs")
+    log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"
+
+    redis_host: str | None = None  # unset: the embedded server
+    redis_port: Port = 6379
+    redis_db: Annotated[int, Field(ge=0)] = 0
+    redis_password: SecretStr | None = None
+    redis_url: Annotated[str, _address(("redis", "rediss", "unix"))] | None = None
+    redis_appendfsync: Annotated[str, Field(pattern="^(always|everysec|no)$")] = "everysec"
+    redis_maxmemory_bytes: Annotated[int, Field(ge=64 * 2**20)] = 2 * 2**30
+
+    clickhouse_host: str | None = None  # unset: the embedded engine
+    clickhouse_port: Port = 8123
+    clickhouse_user: str = "default"
+    clickhouse_password: SecretStr = SecretStr("")
+    clickhouse_database: Annotated[str, Field(pattern="^[A-Za-z_][A-Za-z0-9_]*$")] = "tickfleet"
+
+    dashboard_host: str = "127.0.0.1"
+    dashboard_port: Port = 8000
+    dashboard_password: SecretStr | None = None
+
+    books_shards: Annotated[int, Field(ge=1, le=256)] = 4
+    writer_linger_ms: Annotated[int, Field(ge=0, le=10_000)] = 100
+    trade_processors: Annotated[int, Field(ge=1, le=64)] = 1
+    clickhouse_writers: Annotated[int, Field(ge=1, le=64)] = 1
+
+    polymarket_enabled: bool = True
+    polymarket_gamma_url: HttpUrl = "https://gamma-api.polymarket.com"
+    polymarket_poll_s: Annotated[float, Field(gt=0)] = 30.0
+
+    goldsky_enabled: bool = True
+    goldsky_url: HttpUrl = (
+        "https://api.goldsky.com/api/public/project_cl6mb8i9h0003e201j6li0diw/subgraphs/orderbook-subgraph/0.0.1/gn"
+    )
+    goldsky_start_timestamp: Annotated[int, Field(ge=0)] = 0  # seconds since the epoch, where the walk begins
+    goldsky_poll_s: Annotated[float, Field(gt=0)] = 5.0
+    goldsky_lag_s: Annotated[float, Field(gt=0)] = 600.0  # a head older than this is called stale
+
+    binance_enabled: bool = True
+    binance_ws_url: WsUrl = "wss://stream.binance.com:9443"
+    binance_rest_url: HttpUrl = "https://api.binance.com"
+    binance_symbols: Words = ("BTCUSDT", "ETHUSDT")
+    binance_depth_levels: Annotated[int, Field(ge=1, le=5000)] = 1000
+
+    @model_validator(mode="after")
+    def _together(self) -> Self:
+        if self.dashboard_host not in LOOPBACK and self.dashboard_password is None:
+            raise ValueError(
+                f"DASHBOARD_HOST={self.dashboard_host} is reachable from outside: set DASHBOARD_PASSWORD, or 127.0.0.1"
+            )
+        if self.binance_enabled and not self.binance_symbols:
+            raise ValueError("BINANCE_SYMBOLS is empty: name at least one, or set BINANCE_ENABLED=false")
+        return self
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str], env_file: Path = Path(".env")) -> Self:
+        """
+        Return the settings of an environment and a `.env` file (which need not be there).
+
+        A value may be named by a file: `REDIS_PASSWORD_FILE=/run/secrets/redis` sets REDIS_PASSWORD to its contents.
+
+        Raises:
+            BadSettings: everything that is wrong, each with its name, what was expected and what was found.
+        """
+        named = {**_env_file(env_file), **environ}
+        problems: list[str] = []
+        values: dict[str, Any] = {}
+        for field in cls.model_fields:
+            value = _value(field.upper(), named, problems)
+            if value is not None:
+                values[field] = value
+        try:
+            settings = cls.model_validate(values)
+        except ValidationError as error:
+            problems += [_worded(dict(fact), values) for fact in error.errors(include_url=False)]
+        else:
+            if not problems:
+                return settings
+        raise BadSettings(problems)
+
+    @property
+    def embedded_redis(self) -> bool:
+        """Return whether start.sh runs Redis for us."""
+        return self.redis_host is None and self.redis_url is None
+
+    @property
+    def embedded_clickhouse(self) -> bool:
+        """Return whether start.sh runs ClickHouse for us."""
+        return self.clickhouse_host is None
+
+
+def _env_file(path: Path) -> dict[str, str]:
+    try:
+        if not os.path.lexists(path):
+            return {}
+        path.read_text(encoding="utf-8")  # dotenv_values would swallow what cannot be read
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadSettings([f"{path}: cannot be read: {error}; mend it or take it away"]) from error
+    return {name: value for name, value in dotenv_values(path, interpolate=False).items() if value is not None}
+
+
+def _value(name: str, named: Mapping[str, str], problems: list[str]) -> str | None:
+    """Return the text of a setting; an empty one counts as not set, as in `REDIS_PASSWORD=`."""
+    file = named.get(f"{name}_FILE")
+    if not file:
+        return named.get(name) or None
+    try:
+        return Path(file).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        problems.append(f"{name}_FILE={file}: cannot be read: {error}")
+        return None
+
+
+def _worded(fact: dict[str, Any], values: Mapping[str, Any]) -> str:
+    message = str(fact["msg"]).removeprefix("Value error, ")
+    if not fact["loc"]:
+        return message
+    field = str(fact["loc"][0])
+    found = "" if "password" in field else f", found {values.get(field)!r}"
+    return f"{field.upper()}: {message}{'' if 'found' in message else found}"

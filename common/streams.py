@@ -1,0 +1,64 @@
+"""STREAMS: every topic, what it carries, and how long it is kept once every group has read it."""
+
+import zlib
+from dataclasses import dataclass
+
+from common.records import (
+    Bar,
+    BookUpdate,
+    DeadLetter,
+    FeedEvent,
+    Market,
+    OrderEvent,
+    Quote,
+    Record,
+    Ticker,
+    Trade,
+)
+
+MINUTE_S = 60
+
+
+@dataclass(frozen=True)
+class Stream:
+    """
+    A topic in Redis.
+
+    `shards` is the default number of shards: with one, the key is `stream:<topic>`, with more it is
+    `stream:{<topic>:<shard>}`, the braces keeping everything about a shard on one node of a Redis Cluster. Order
+    within a shard is kept, and a symbol always goes to the same shard.
+    """
+
+    topic: str
+    record: type[Record]
+    shards: int = 1
+    retention_s: int = 60 * MINUTE_S
+
+    def key(self, shard: int, shards: int) -> str:
+        """Return the Redis key of one shard."""
+        return f"stream:{self.topic}" if shards == 1 else f"stream:{{{self.topic}:{shard}}}"
+
+    def keys(self, shards: int) -> list[str]:
+        """Return the Redis keys of all shards."""
+        return [self.key(shard, shards) for shard in range(shards)]
+
+
+def shard_of(venue: str, symbol: str, shards: int) -> int:
+    """Return where a symbol's records go; the same on every machine and in every version."""
+    return zlib.crc32(f"{venue}:{symbol}".encode()) % shards
+
+
+MARKETS = Stream("markets", Market)
+ORDER_EVENTS = Stream("order_events", OrderEvent)
+TRADES = Stream("trades", Trade, retention_s=10 * MINUTE_S)
+QUOTES = Stream("quotes", Quote, retention_s=10 * MINUTE_S)
+BOOKS = Stream("books", BookUpdate, shards=4, retention_s=10 * MINUTE_S)
+TICKERS = Stream("tickers", Ticker)
+BARS = Stream("bars", Bar)
+FEED_EVENTS = Stream("feed_events", FeedEvent)
+DEAD_LETTERS = Stream("dead_letters", DeadLetter)
+
+STREAMS = (MARKETS, ORDER_EVENTS, TRADES, QUOTES, BOOKS, TICKERS, BARS, FEED_EVENTS, DEAD_LETTERS)
+
+BY_RECORD: dict[type[Record], Stream] = {stream.record: stream for stream in STREAMS}
+BY_TOPIC: dict[str, Stream] = {stream.topic: stream for stream in STREAMS}

@@ -1,0 +1,345 @@
+"""TABLES: every table that is fed from a stream: its columns, their origin in the record, and how they are stored."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from common.streams import (
+    BARS,
+    BOOKS,
+    DEAD_LETTERS,
+    FEED_EVENTS,
+    MARKETS,
+    ORDER_EVENTS,
+    QUOTES,
+    TICKERS,
+    TRADES,
+    Stream,
+)
+
+Kind = Literal["text", "word", "time", "number", "whole", "flag", "texts", "numbers", "count", "small"]
+
+# What a kind is in ClickHouse. Codecs were chosen by size and speed on recorded sessions (docs/schema.md).
+SQL_TYPE: dict[Kind, str] = {
+    "text": "String",
+    "word": "LowCardinality(String)",
+    "time": "DateTime64(9, 'UTC')",
+    "number": "Decimal(38, 18)",
+    "whole": "Decimal(38, 0)",
+    "flag": "Bool",
+    "texts": "Array(String)",
+    "numbers": "Array(Decimal(38, 18))",
+    "count": "UInt64",
+    "small": "UInt16",
+}
+CODEC: dict[Kind, str] = {
+    "text": "ZSTD(1)",
+    "word": "ZSTD(1)",
+    "time": "DoubleDelta, ZSTD(1)",
+    "number": "ZSTD(1)",
+    "whole": "ZSTD(1)",
+    "flag": "ZSTD(1)",
+    "texts": "ZSTD(1)",
+    "numbers": "ZSTD(1)",
+    "count": "DoubleDelta, ZSTD(1)",
+    "small": "ZSTD(1)",
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column; `field` is where it comes from in the record, `optional` whether it may be missing there."""
+
+    name: str
+    kind: Kind
+    field: str
+    comment: str
+    optional: bool = False
+
+    @property
+    def sql_type(self) -> str:
+        """Return the column's type in ClickHouse."""
+        plain = SQL_TYPE[self.kind]
+        return f"Nullable({plain})" if self.optional else plain
+
+
+@dataclass(frozen=True)
+class Table:
+    """
+    A table and the stream that fills it.
+
+    Every row also has `shard` and `offset`, the place of its record, so that completeness can be proven by SQL.
+    """
+
+    name: str
+    source: Stream
+    columns: tuple[Column, ...]
+    order_by: str
+    partition_by: str
+    comment: str
+    engine: str = "MergeTree"
+
+    @property
+    def all_columns(self) -> tuple[Column, ...]:
+        """Return the columns with the record's place behind them."""
+        return (*self.columns, *PLACE)
+
+
+PLACE = (
+    Column("shard", "small", "shard", "shard of the stream that held the record"),
+    Column("offset", "count", "offset", "running number of the record in its shard: dense, so a hole is visible"),
+)
+VENUE = Column("venue", "word", "venue", "venue, lower case")
+SYMBOL = Column("symbol", "word", "symbol", "the venue's own spelling")
+TOKEN = Column("symbol", "text", "symbol", "outcome token, empty where the event does not tell one")
+EVENT = Column("event_time", "time", "event_ns", "when the venue says it happened")
+MAYBE_EVENT = Column("event_time", "time", "event_ns", "when the venue says it happened, null if it does not", optional=True)
+RECEIVED = Column("received_time", "time", "received_ns", "when the bytes reached us")
+SEQUENCE = Column("sequence", "count", "sequence", "the venue's running number, null if it has none", optional=True)
+
+
+def _number(name: str, comment: str, *, optional: bool = False) -> Column:
+    return Column(name, "number", name, comment, optional=optional)
+
+
+def _text(name: str, comment: str, *, optional: bool = False) -> Column:
+    return Column(name, "text", name, comment, optional=optional)
+
+
+def _word(name: str, comment: str) -> Column:
+    return Column(name, "word", name, comment)
+
+
+MARKET_VERSIONS = Table(
+    "market_versions",
+    MARKETS,
+    (
+        VENUE,
+        _text("market_id", "Gamma's id"),
+        _text("condition_id", "id of the condition on chain"),
+        _text("question", "what is bet on"),
+        _text("slug", "name in the address"),
+        Column("outcomes", "texts", "outcomes", "names of the outcomes, in the order of token_ids"),
+        Column("token_ids", "texts", "token_ids", "outcome tokens (asset ids), 78-digit numbers as text"),
+        Column("neg_risk", "flag", "neg_risk", "settles on the neg-risk exchange", optional=True),
+        Column("active", "flag", "active", "as Gamma tells it", optional=True),
+        Column("closed", "flag", "closed", "as Gamma tells it", optional=True),
+        Column("created_time", "time", "created_ns", "when Gamma created it", optional=True),
+        Column("end_time", "time", "end_ns", "when it is to end", optional=True),
+        Column("closed_time", "time", "closed_ns", "when it closed", optional=True),
+        _number("volume", "traded so far, USDC, null where Gamma has no figure", optional=True),
+        _number("liquidity", "USDC in the book, null where Gamma has no figure", optional=True),
+        Column("updated_time", "time", "event_ns", "Gamma's last change, null if not told", optional=True),
+        RECEIVED,
+    ),
+    order_by="market_id",
+    partition_by="tuple()",
+    comment="Every version of a Polymarket market that was seen; read `markets` for the newest.",
+    engine="ReplacingMergeTree(offset)",
+)
+
+ORDER_EVENT_ROWS = Table(
+    "order_events",
+    ORDER_EVENTS,
+    (
+        VENUE,
+        TOKEN,
+        _text("event_id", "transaction hash and order hash"),
+        EVENT,
+        RECEIVED,
+        _text("transaction_hash", "transaction on Polygon"),
+        _text("order_hash", "the order that was filled: its CLOB order id"),
+        _text("maker", "owner of the filled order"),
+        _text("taker", "the other side, or the exchange contract for the taker's own order"),
+        _text("maker_asset_id", "what the maker gave: 0 is collateral, else an outcome token"),
+        _text("taker_asset_id", "what the maker got"),
+        Column("maker_amount", "whole", "maker_amount", "given by the maker, millionths"),
+        Column("taker_amount", "whole", "taker_amount", "got by the maker, millionths"),
+        Column("fee", "whole", "fee", "millionths of what the maker got; the exchange may refund it later"),
+        _word("role", "maker_fill, or taker_order: never add the two"),
+        _word("source", "subgraph or chain"),
+    ),
+    order_by="(event_time, event_id)",
+    partition_by="toYYYYMM(event_time)",
+    comment="OrderFilled events of the Polymarket exchanges, one row each.",
+)
+
+TRADE_ROWS = Table(
+    "trades",
+    TRADES,
+    (
+        VENUE,
+        SYMBOL,
+        _text("trade_id", "the venue's id"),
+        EVENT,
+        RECEIVED,
+        _number("price", "quote currency"),
+        _number("size", "base currency"),
+        _number("notional", "price x size, quote currency"),
+        _word("taker_side", "buy, sell or unknown"),
+        _word("source", "live, backfill or derived"),
+        SEQUENCE,
+        _text("market_id", "Polymarket's market, empty elsewhere and until it is known"),
+        _word("outcome", "Polymarket's outcome, empty elsewhere and until it is known"),
+        _text("maker", "address, where the venue tells"),
+        _text("taker", "address, where the venue tells"),
+        _text("transaction_hash", "where the venue tells"),
+    ),
+    order_by="(venue, symbol, event_time, offset)",
+    partition_by="toYYYYMM(event_time)",
+    comment="Trades of all venues, each once.",
+)
+
+QUOTE_ROWS = Table(
+    "quotes",
+    QUOTES,
+    (
+        VENUE,
+        SYMBOL,
+        MAYBE_EVENT,
+        RECEIVED,
+        _number("bid_price", "best bid, quote currency"),
+        _number("bid_size", "base currency"),
+        _number("ask_price", "best ask, quote currency"),
+        _number("ask_size", "base currency"),
+        SEQUENCE,
+    ),
+    order_by="(venue, symbol, received_time, offset)",
+    partition_by="toYYYYMMDD(received_time)",
+    comment="Best bid and ask after each change that the venue told.",
+)
+
+BOOK_UPDATE_ROWS = Table(
+    "book_updates",
+    BOOKS,
+    (
+        VENUE,
+        SYMBOL,
+        MAYBE_EVENT,
+        RECEIVED,
+        _word("kind", "snapshot replaces the book, delta sets levels (size 0 removes one)"),
+        Column("first_sequence", "count", "first_sequence", "first book version the message covers"),
+        Column("last_sequence", "count", "last_sequence", "book version after it"),
+        Column("bid_prices", "numbers", "bid_prices", "quote currency"),
+        Column("bid_sizes", "numbers", "bid_sizes", "base currency"),
+        Column("ask_prices", "numbers", "ask_prices", "quote currency"),
+        Column("ask_sizes", "numbers", "ask_sizes", "base currency"),
+    ),
+    order_by="(venue, symbol, received_time, offset)",
+    partition_by="toYYYYMMDD(received_time)",
+    comment="Order books as the venue told them, message by message.",
+)
+
+TICKER_ROWS = Table(
+    "tickers",
+    TICKERS,
+    (
+        VENUE,
+        SYMBOL,
+        MAYBE_EVENT,
+        RECEIVED,
+        _number("last_price", "quote currency"),
+        _number("last_size", "base currency", optional=True),
+        _number("volume", "base currency, over the venue's own window", optional=True),
+        _number("open_interest", "contracts", optional=True),
+    ),
+    order_by="(venue, symbol, received_time, offset)",
+    partition_by="toYYYYMM(received_time)",
+    comment="Tickers and conflated ticks.",
+)
+
+BAR_VERSIONS = Table(
+    "bar_versions",
+    BARS,
+    (
+        VENUE,
+        SYMBOL,
+        _word("interval", "the venue's spelling, e.g. 1m"),
+        Column("open_time", "time", "open_ns", "start of the bar, inclusive"),
+        _number("open", "quote currency"),
+        _number("high", "quote currency"),
+        _number("low", "quote currency"),
+        _number("close", "quote currency"),
+        _number("volume", "base currency"),
+        Column("trades", "count", "trades", "number of trades, null if not told", optional=True),
+        Column("is_closed", "flag", "is_closed", "whether the venue calls it final", optional=True),
+        MAYBE_EVENT,
+        RECEIVED,
+    ),
+    order_by="(venue, symbol, interval, open_time)",
+    partition_by="toYYYYMM(open_time)",
+    comment="Every version of the venues' own candles; read `bars` for the newest.",
+    engine="ReplacingMergeTree(offset)",
+)
+
+FEED_EVENT_ROWS = Table(
+    "feed_events",
+    FEED_EVENTS,
+    (
+        VENUE,
+        SYMBOL,
+        _word("channel", "what it concerns: trade, depth, socket, subgraph, ..."),
+        _word("kind", "connected, disconnected, gap, resync, stale, backfilled, refused or schema_change"),
+        Column("from_time", "time", "from_ns", "start of the stretch concerned"),
+        Column("to_time", "time", "to_ns", "end of the stretch concerned"),
+        _text("expected", "e.g. the sequence that should have come"),
+        _text("found", "what came instead"),
+        _text("detail", "in words"),
+        RECEIVED,
+    ),
+    order_by="(venue, from_time, offset)",
+    partition_by="toYYYYMM(from_time)",
+    comment="What a user of the data must know: every gap, resync and refusal, with its interval.",
+)
+
+DEAD_LETTER_ROWS = Table(
+    "dead_letters",
+    DEAD_LETTERS,
+    (
+        _text("id", "digest of place and payload"),
+        VENUE,
+        SYMBOL,
+        RECEIVED,
+        _word("stream", "where it stood, empty if it never reached a stream"),
+        _word("program", "who set it aside"),
+        _text("reason", "why"),
+        Column("attempts", "small", "attempts", "how often it was tried"),
+        _text("payload", "the bytes, whole"),
+        _word("encoding", "text or base64"),
+    ),
+    order_by="(received_time, offset)",
+    partition_by="toYYYYMM(received_time)",
+    comment="What could not be read or stored, whole.",
+)
+
+TABLES = (
+    MARKET_VERSIONS,
+    ORDER_EVENT_ROWS,
+    TRADE_ROWS,
+    QUOTE_ROWS,
+    BOOK_UPDATE_ROWS,
+    TICKER_ROWS,
+    BAR_VERSIONS,
+    FEED_EVENT_ROWS,
+    DEAD_LETTER_ROWS,
+)
+
+
+def create_sql(table: Table) -> str:
+    """Return the statement that creates a table; deduplication and fsync as measured in docs/schema.md."""
+    columns = ",\n".join(
+        f"    {column.name} {column.sql_type} CODEC({CODEC[column.kind]}) COMMENT '{_quoted(column.comment)}'"
+        for column in table.all_columns
+    )
+    return (
+        f"CREATE TABLE IF NOT EXISTS {table.name}\n(\n{columns},\n"
+        "    INDEX place offset TYPE minmax GRANULARITY 1\n)\n"
+        f"ENGINE = {table.engine}\nPARTITION BY {table.partition_by}\nORDER BY {table.order_by}\n"
+        "SETTINGS non_replicated_deduplication_window = 10000,\n"
+        "         fsync_after_insert = 1, fsync_part_directory = 1,\n"
+        "         min_rows_to_fsync_after_merge = 1, min_compressed_bytes_to_fsync_after_merge = 1\n"
+        f"COMMENT '{_quoted(table.comment)}'"
+    )
+
+
+def _quoted(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("'", "\\'")

@@ -1,0 +1,1 @@
+"""What the fleet starts by itself when you bring no servers."""

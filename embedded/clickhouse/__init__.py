@@ -1,0 +1,1 @@
+"""ClickHouse in one process: an HTTP face on the embedded chdb engine, persisted in one directory."""

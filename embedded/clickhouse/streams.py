@@ -1,0 +1,119 @@
+"""Results and inserts too large to hold: read, or written, a piece at a time."""
+
+import fcntl
+import os
+import threading
+from collections.abc import Mapping
+from typing import Any, Final
+
+from embedded.clickhouse.errors import ClickHouseError, from_engine
+
+_PIPE_BYTES: Final = 1 << 20
+
+
+class BlockStream:
+    """A read in a format whose blocks need nothing before, between or behind them."""
+
+    def __init__(self, connection: Any, text: bytes, format_name: str, params: Mapping[str, str]) -> None:
+        self.result_rows = self.read_rows = self.read_bytes = 0
+        try:
+            self._stream: Any = connection.send_query(text, format_name, params=dict(params))
+        except (RuntimeError, ValueError) as error:
+            raise from_engine(error) from error
+
+    def next(self) -> bytes:
+        """Return the next block, b"" when there is none."""
+        try:
+            block = self._stream.fetch()
+        except RuntimeError as error:
+            raise from_engine(error) from error
+        if block is None:
+            return b""
+        self.result_rows += block.rows_read()
+        self.read_rows += block.storage_rows_read()
+        self.read_bytes += block.storage_bytes_read()
+        piece: bytes = block.bytes()
+        return piece or self.next()
+
+    def close(self) -> None:
+        """Stop the read, wherever it is."""
+        try:
+            self._stream.close()
+        except RuntimeError as error:
+            raise from_engine(error) from error
+
+
+class PipeStream:
+    """
+    A read in any format, exactly as the engine writes it to a file: here, to a pipe.
+
+    The engine runs in a thread of its own, because it blocks while nobody reads.
+    """
+
+    def __init__(self, connection: Any, text: tuple[bytes, bytes], params: Mapping[str, str]) -> None:
+        self.result_rows = self.read_rows = self.read_bytes = 0
+        self._error: ClickHouseError | None = None
+        self._reader, self._writer = os.pipe()
+        fcntl.fcntl(self._writer, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+        whole = text[0] + b" INTO OUTFILE '/dev/fd/%d' APPEND " % self._writer + text[1]
+        self._engine = threading.Thread(target=self._run, args=(connection, whole, dict(params)), daemon=True)
+        self._engine.start()
+
+    def next(self) -> bytes:
+        """Return the next piece, b"" at the end."""
+        piece = os.read(self._reader, _PIPE_BYTES)
+        if not piece:
+            self._engine.join()
+            if self._error is not None:
+                raise self._error
+        return piece
+
+    def close(self) -> None:
+        """Read what is still coming, so that the engine does not wait for us, and let the pipe go."""
+        while os.read(self._reader, _PIPE_BYTES):
+            pass
+        self._engine.join()
+        os.close(self._reader)
+
+    def _run(self, connection: Any, text: bytes, params: dict[str, str]) -> None:
+        try:
+            result: Any = connection.query(text, "TabSeparated", params=params)
+            self.result_rows = result.rows_read()
+            self.read_rows = result.storage_rows_read()
+            self.read_bytes = result.storage_bytes_read()
+        except (RuntimeError, ValueError) as error:
+            self._error = from_engine(error)
+        finally:
+            os.close(self._writer)
+
+
+class InsertStream:
+    """An insert in progress: nothing of it is promised before `finish` returns."""
+
+    def __init__(self, connection: Any, text: bytes, format_name: str) -> None:
+        try:
+            self._insert = connection.send_insert(text, format_name)
+        except RuntimeError as error:
+            raise from_engine(error) from error
+
+    def append(self, data: bytes) -> None:
+        """Hand over more data."""
+        try:
+            self._insert.append(data)
+        except RuntimeError as error:
+            raise from_engine(error) from error
+
+    def finish(self) -> tuple[int, int]:
+        """Return the rows and bytes written, once they stand in the table."""
+        try:
+            result = self._insert.finish()
+        except RuntimeError as error:
+            raise from_engine(error) from error
+        return result.rows_written, result.bytes_written
+
+    def cancel(self) -> None:
+        """Give the insert up; blocks already written as parts stay, as on a server."""
+        try:
+            self._insert.cancel()
+        except RuntimeError as error:
+            raise from_engine(error) from error

@@ -1,0 +1,82 @@
+"""An insert on its way to the table: decompressed and handed over as it arrives, acknowledged when it stands there."""
+
+from contextlib import suppress
+from typing import Final
+
+from embedded.clickhouse.body import Body
+from embedded.clickhouse.desk import Desk
+from embedded.clickhouse.errors import QUERY_WAS_CANCELLED, ClickHouseError
+from embedded.clickhouse.handle import Handle, Outcome
+from embedded.clickhouse.processes import Running
+from embedded.clickhouse.request import Request
+from embedded.clickhouse.statement import Statement
+from embedded.clickhouse.streams import InsertStream
+
+_PIECE_BYTES: Final = 1 << 20
+
+
+class Writing:
+    """One insert whose data is the request's body."""
+
+    def __init__(self, desk: Desk, running: Running, request: Request, handle: Handle) -> None:
+        self._desk = desk
+        self._running = running
+        self._request = request
+        self._handle = handle
+
+    async def insert(self, statement: Statement, text: bytes, body: Body) -> Outcome:
+        """
+        Insert everything behind the statement's head.
+
+        Args:
+            statement: what `text` is.
+            text: the head, and the data as far as it has come.
+            body: the rest of the data.
+
+        Returns:
+            the rows written, once they stand in the table.
+
+        Raises:
+            ClickHouseError: the engine refused it, or the query was killed.
+            ClientGone: the body was cut; nothing is acknowledged.
+        """
+        head = text[: statement.end] + self._running.mark
+        more, whole = await body.first(_PIECE_BYTES)
+        data = text[statement.data_at :] + more
+        format_name = statement.format or "Values"
+        if whole:
+            return self._unless_killed(await self._desk.call(self._running, self._at_once, head, format_name, data))
+        insert = await self._desk.call(self._running, self._begin, head, format_name, data)
+        try:
+            while data := (await body.first(_PIECE_BYTES))[0]:
+                self._unless_killed(Outcome())
+                await self._desk.call(self._running, insert.append, data)
+        except BaseException:
+            with suppress(ClickHouseError):  # the first error is the one to tell
+                await self._desk.start(insert.cancel)
+            raise
+        rows, written_bytes = await self._desk.call(self._running, insert.finish)
+        return self._unless_killed(Outcome(written_rows=rows, written_bytes=written_bytes))
+
+    def _unless_killed(self, outcome: Outcome) -> Outcome:
+        # A killed insert finishes without an error, and without rows.
+        if self._running.killed:
+            raise ClickHouseError(QUERY_WAS_CANCELLED, "Query was cancelled")
+        return outcome._replace(elapsed_ns=self._running.elapsed_ns)
+
+    def _begin(self, head: bytes, format_name: str, data: bytes) -> InsertStream:
+        self._handle.prepare(self._request.database, self._request.settings)
+        insert = self._handle.insert(head, format_name, self._request.bindings)
+        try:
+            insert.append(data)
+        except ClickHouseError:
+            insert.cancel()
+            raise
+        return insert
+
+    def _at_once(self, head: bytes, format_name: str, data: bytes) -> Outcome:
+        if format_name == "Values":
+            self._handle.prepare(self._request.database, self._request.settings)
+            return self._handle.query(head + b" VALUES " + data, "Null", self._request.bindings)
+        rows, written_bytes = self._begin(head, format_name, data).finish()
+        return Outcome(written_rows=rows, written_bytes=written_bytes)

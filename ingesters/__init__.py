@@ -1,0 +1,1 @@
+"""Wire to stream: conversations with venues, and the loop that holds them."""

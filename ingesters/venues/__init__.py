@@ -1,0 +1,1 @@
+"""A venue file decodes; it never dials, sleeps or logs."""

@@ -1,0 +1,208 @@
+"""
+The order book rule of Binance spot: which deltas may be stored, and when a snapshot must be asked for.
+
+No book is kept here, only its version. A book is what the last snapshot said, changed by every delta since; so what is
+yielded is contiguous (each delta starts at or before the version after the last), or a `gap` says where it is not.
+https://github.com/binance/binance-spot-api-docs/blob/master/web-socket-streams.md#how-to-manage-a-local-order-book-correctly
+is right in its numbered steps except the fifth: in most real books the first delta after the snapshot *begins* right
+behind it, so the test is `U <= lastUpdateId + 1 <= u`.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from functools import partial
+
+from common.clock import NS_PER_S
+from common.records import BookUpdate, FeedEvent
+from ingesters.feed import Fetch, Step
+from ingesters.venues.binance_wire import RESET_MARGIN_NS, VENUE
+
+MAX_WAITING_DELTAS = 1000  # 100 s of a busy symbol
+LONGEST_PAUSE_S = 30.0
+CALM_NS = 60 * NS_PER_S
+
+_NO_VERSION = -1
+
+
+class BookSequence:
+    """
+    One symbol's book, from delta to delta.
+
+    Out of step, deltas wait for a snapshot. No more than MAX_WAITING_DELTAS do: beyond that the oldest goes, and the
+    snapshot that is on its way must be newer than it, or another is asked for. That loses nothing, for whatever a
+    snapshot covers need not be told in deltas.
+
+    `mark` is the version at which the stored book stands, None if there is none. Deltas up to it are repeats; a delta
+    that begins right behind it goes on with the stored book, without a snapshot.
+    """
+
+    __slots__ = (
+        "_answered_ns",
+        "_attempt",
+        "_event",
+        "_gap_from_ns",
+        "_is_asked",
+        "_is_in_step",
+        "_last",
+        "_last_event_ns",
+        "_request",
+        "_waiting",
+        "last_quote",
+    )
+
+    def __init__(self, symbol: str, request: Fetch, *, mark: int | None, is_asked: bool) -> None:
+        self._event = partial(FeedEvent, venue=VENUE, symbol=symbol, channel="depth")
+        self._request = request
+        self._last = _NO_VERSION if mark is None else mark
+        self._last_event_ns: int | None = None  # unknown for a mark
+        self._waiting: deque[BookUpdate] = deque(maxlen=MAX_WAITING_DELTAS)
+        self._is_in_step = False
+        self._is_asked = is_asked
+        self._attempt = 1 if is_asked else 0
+        self._answered_ns = 0
+        self._gap_from_ns: int | None = None
+        self.last_quote = _NO_VERSION
+
+    @property
+    def is_in_step(self) -> bool:
+        """Return whether all that was yielded makes the venue's book as of the last delta heard."""
+        return self._is_in_step
+
+    def hear(self, delta: BookUpdate) -> Iterator[Step]:
+        """Say what a delta is good for: nothing, storing, or asking for a snapshot."""
+        if delta.last_sequence <= self._last:
+            if self._is_reset(delta):
+                yield from self._begin_again(delta)
+        elif delta.first_sequence > self._last + 1:
+            if self._is_in_step:
+                yield self._hole(delta)
+            yield from self._wait(delta)
+        else:
+            yield from self._go_on(delta)
+
+    def answer(self, snapshot: BookUpdate) -> Iterator[Step]:
+        """Say what a snapshot is good for: it may be older than the deltas, or than what is stored."""
+        self._is_asked = False
+        self._answered_ns = snapshot.received_ns
+        if self._is_in_step:  # a late delta has closed the gap, or the stored book went on
+            return
+        version = snapshot.last_sequence
+        valid_ns = self._drop_covered(version) or snapshot.received_ns
+        if self._waiting and self._waiting[0].first_sequence > version + 1:
+            yield self._ask(snapshot.received_ns)
+        elif version <= self._last:  # the stored book is newer; the next delta will tell whether it goes on
+            self._is_in_step = True
+        else:
+            if self._last != _NO_VERSION and self._gap_from_ns is None:
+                yield self._missed_while_away(snapshot, valid_ns)
+            self._last = version
+            yield snapshot
+            yield from self._recovered(snapshot.received_ns, valid_ns)
+            yield from self._catch_up(snapshot.received_ns)
+
+    def _go_on(self, delta: BookUpdate) -> Iterator[Step]:
+        self._last = delta.last_sequence
+        self._last_event_ns = delta.event_ns
+        yield delta
+        if not self._is_in_step:
+            yield from self._recovered(delta.received_ns, happened_ns(delta))
+            yield from self._catch_up(delta.received_ns)
+
+    def _is_reset(self, delta: BookUpdate) -> bool:
+        """
+        Return whether an old number is a new numbering, and not a repeat.
+
+        A repeat happened before what we have: before the last delta, or, where only its number survived a restart,
+        before this connection heard its first delta.
+        """
+        if self._last_event_ns is None:
+            self._last_event_ns = delta.received_ns
+        return happened_ns(delta) > self._last_event_ns + RESET_MARGIN_NS
+
+    def _begin_again(self, delta: BookUpdate) -> Iterator[Step]:
+        if self._gap_from_ns is None:
+            yield self._hole(delta, detail="the venue began its update ids again")
+        self._is_in_step = False
+        self._last = _NO_VERSION
+        self.last_quote = _NO_VERSION
+        self._waiting.clear()
+        yield from self._wait(delta)
+
+    def _wait(self, delta: BookUpdate) -> Iterator[Step]:
+        self._waiting.append(delta)
+        if not self._is_asked:
+            yield self._ask(delta.received_ns)
+
+    def _drop_covered(self, version: int) -> int | None:
+        """Forget the deltas that a snapshot contains; return since when, by the venue's clock, it is the book."""
+        valid_ns = None
+        while self._waiting and self._waiting[0].last_sequence <= version:
+            valid_ns = self._waiting.popleft().event_ns
+        return self._waiting[0].event_ns if self._waiting else valid_ns
+
+    def _catch_up(self, received_ns: int) -> Iterator[Step]:
+        """Yield the deltas that waited, up to the first hole between them."""
+        while self._waiting:
+            delta = self._waiting[0]
+            if delta.first_sequence > self._last + 1:
+                yield self._hole(delta)
+                if not self._is_asked:
+                    yield self._ask(received_ns)
+                return
+            self._waiting.popleft()
+            if delta.last_sequence > self._last:
+                self._last = delta.last_sequence
+                self._last_event_ns = delta.event_ns
+                yield delta
+        self._is_in_step = True
+
+    def _ask(self, received_ns: int) -> Fetch:
+        """Ask for a snapshot: at once after a calm minute, else 1, 2, 4 … 30 s from now."""
+        if received_ns - self._answered_ns > CALM_NS:
+            self._attempt = 0
+        pause_s = min(LONGEST_PAUSE_S, 2.0 ** min(self._attempt - 1, 8)) if self._attempt else 0.0
+        self._attempt += 1
+        self._is_asked = True
+        return self._request._replace(after_s=pause_s)
+
+    def _hole(self, delta: BookUpdate, *, detail: str = "") -> FeedEvent:
+        self._is_in_step = False
+        to_ns = happened_ns(delta)
+        from_ns = to_ns if self._last_event_ns is None else min(self._last_event_ns, to_ns)
+        self._gap_from_ns = from_ns
+        return self._event(
+            received_ns=delta.received_ns,
+            kind="gap",
+            from_ns=from_ns,
+            to_ns=to_ns,
+            expected=str(self._last + 1),
+            found=str(delta.first_sequence),
+            detail=detail,
+        )
+
+    def _missed_while_away(self, snapshot: BookUpdate, valid_ns: int) -> FeedEvent:
+        self._gap_from_ns = valid_ns
+        return self._event(
+            received_ns=snapshot.received_ns,
+            kind="gap",
+            from_ns=valid_ns,
+            to_ns=valid_ns,
+            expected=str(self._last + 1),
+            found=str(snapshot.last_sequence),
+            detail="up to the first snapshot of this connection; from the last stored update, whose time is not known",
+        )
+
+    def _recovered(self, received_ns: int, valid_ns: int) -> Iterator[FeedEvent]:
+        if self._gap_from_ns is not None:
+            yield self._event(
+                received_ns=received_ns,
+                kind="resync",
+                from_ns=min(self._gap_from_ns, valid_ns),
+                to_ns=valid_ns,
+            )
+            self._gap_from_ns = None
+
+
+def happened_ns(update: BookUpdate) -> int:
+    """Return the venue's time of a delta; a snapshot has none, so there it is ours."""
+    return update.received_ns if update.event_ns is None else update.event_ns

@@ -1,0 +1,176 @@
+"""
+Polymarket's order-filled events, from the orderbook subgraph that Goldsky serves.
+
+The subgraph is asked page by page, with the place of the last event that is safe in the stream. Its index ended with
+the first exchange contracts in April 2026: a head that stands still is told as such, not taken for a quiet market.
+"""
+
+from collections.abc import Iterator
+
+from common.clock import NS_PER_S
+from common.errors import BadAnswer
+from common.records import EventKind, FeedEvent, OrderEvent
+from common.settings import Settings
+from ingesters.feed import Checkpoint, Fetch, Frame, Resume, Step
+from ingesters.venues.goldsky_head import HeadWatch, feed_event
+from ingesters.venues.goldsky_page import VENUE, Cursor, Page, Row, question, read_page, rows_beyond
+from ingesters.venues.goldsky_recheck import Recheck
+
+# The exchange is the taker of one event per match, the one that sums up the taker's order.
+# https://github.com/Polymarket/ctf-exchange/blob/main/src/exchange/mixins/Trading.sol
+EXCHANGES = frozenset(
+    {
+        "0x4bfb41d5b3570defd03c39a9a4d8de6bd8b8982e",  # first version
+        "0xc5d563a36ae78145c45a50134d48a1215220f80a",  # first version, negative-risk markets
+        "0xe111180000d2663c0091e4f400237545b87b996b",  # second version
+        "0xe2222d279d744050d28e00520010520000310f59",  # second version, negative-risk markets
+    }
+)
+COLLATERAL = "0"
+RECHECK_EVERY_S = 60
+NAMED_IDS = 20
+
+PAGE, RECHECK = "page", "recheck"
+
+
+class GoldskyFeed:
+    """The walk along the events, and a second one over the last ten minutes for what a reorganisation changed."""
+
+    venue = VENUE
+
+    def __init__(self, settings: Settings, resume: Resume) -> None:
+        self._url = settings.goldsky_url
+        self._poll_s = settings.goldsky_poll_s
+        self._reached = Cursor(
+            int(resume.state.get("goldsky_last_timestamp", settings.goldsky_start_timestamp)),
+            resume.state.get("goldsky_last_id", ""),
+        )
+        self._asks_head = True
+        self._head = HeadWatch(settings.goldsky_lag_s)
+        self._recheck = Recheck(self._reached)
+        self._rechecked_ns: int | None = None
+        self._rechecked_block: str | None = None
+
+    def opening(self) -> Iterator[Step]:
+        """Ask for the first page."""
+        yield self._fetch(PAGE)
+
+    def receive(self, frame: Frame) -> Iterator[Step]:
+        """Say what an answer holds; an answer that is none changes nothing, and the same is asked again."""
+        page = read_page(frame.payload)
+        if page.complaint:
+            yield from self._complain(page, frame)
+        elif frame.reply_to == RECHECK:
+            yield from self._compare(page, frame.received_ns)
+        else:
+            yield from self._go_on(page, frame.received_ns)
+
+    def _complain(self, page: Page, frame: Frame) -> Iterator[Step]:
+        """Nothing is taken from an answer with errors; what it tells about the head is passed on."""
+        news: list[Step] = list(self._look_at_head(page, frame.received_ns))
+        if self._asks_head and "_meta" in page.complaint:
+            self._asks_head = False
+            news.append(_without_head(page.complaint, frame.received_ns))
+        if not news:
+            raise BadAnswer(VENUE, reason=page.complaint)
+        yield from news
+        again = RECHECK if frame.reply_to == RECHECK else PAGE
+        yield self._fetch(again, after_s=self._poll_s if self._asks_head else 0.0)
+
+    def _go_on(self, page: Page, received_ns: int) -> Iterator[Step]:
+        fresh = self._beyond(page, self._reached)
+        yield from self._look_at_head(page, received_ns)
+        if fresh:
+            self._reached = fresh[-1].cursor
+            moved = [row.cursor for row in fresh if self._recheck.is_known(row)]
+            yield from (_event(row, received_ns) for row in fresh if not self._recheck.is_known(row))
+            self._recheck.remember(fresh)
+            yield self._checkpoint()
+            yield from _told("gap", "events have another time now, the first one stands", moved, received_ns)
+        yield self._fetch(PAGE, after_s=0.0 if page.is_full else self._poll_s)
+        if not page.is_full and self._wants_recheck(page, received_ns):
+            yield self._fetch(RECHECK)
+
+    def _wants_recheck(self, page: Page, received_ns: int) -> bool:
+        """Return whether a second reading is due: each minute, but not of a block that was read like this before."""
+        if self._rechecked_ns is None:
+            self._rechecked_ns = received_ns
+        if self._recheck.is_walking or received_ns - self._rechecked_ns < RECHECK_EVERY_S * NS_PER_S:
+            return False
+        block = page.head.block.hash if page.head else None
+        if block is not None and block == self._rechecked_block:
+            return False
+        self._rechecked_ns, self._rechecked_block = received_ns, block
+        return self._recheck.begin(self._reached)
+
+    def _compare(self, page: Page, received_ns: int) -> Iterator[Step]:
+        late = self._recheck.late(self._beyond(page, self._recheck.after))
+        yield from (_event(row, received_ns) for row in late)
+        if late:
+            # The place stays: an event behind it is added in one transaction with the place where it was found.
+            yield self._checkpoint()
+            yield from _told("backfilled", "events came late", [row.cursor for row in late], received_ns)
+        if page.is_full and not self._recheck.is_past(self._recheck.after):
+            yield self._fetch(RECHECK)
+            return
+        difference = self._recheck.end()
+        yield from _told("gap", "events vanished", difference.vanished, received_ns)
+        yield from _told("resync", "events that had vanished are back", difference.returned, received_ns)
+
+    def _beyond(self, page: Page, after: Cursor) -> list[Row]:
+        rows = rows_beyond(page.rows, after)
+        if page.is_full and not rows:
+            raise BadAnswer(VENUE, reason=f"expected rows beyond {after}, found a full page of older ones")
+        return rows
+
+    def _look_at_head(self, page: Page, received_ns: int) -> Iterator[Step]:
+        if page.head:
+            yield from self._head.look(page.head, received_ns)
+        elif self._asks_head and not page.complaint:
+            self._asks_head = False
+            yield _without_head("the answer has no _meta", received_ns)
+
+    def _fetch(self, key: str, after_s: float = 0.0) -> Fetch:
+        after = self._recheck.after if key == RECHECK else self._reached
+        return Fetch(key=key, url=self._url, body=question(after, with_head=self._asks_head), after_s=after_s)
+
+    def _checkpoint(self) -> Checkpoint:
+        timestamp, last_id = self._reached
+        return Checkpoint("order_events", {"goldsky_last_timestamp": str(timestamp), "goldsky_last_id": last_id})
+
+
+def _without_head(reason: str, received_ns: int) -> FeedEvent:
+    detail = f"the subgraph does not tell its head, a standstill cannot be seen: {reason}"
+    return feed_event("schema_change", detail, from_ns=received_ns, to_ns=received_ns)
+
+
+def _told(kind: EventKind, what: str, places: list[Cursor], received_ns: int) -> Iterator[FeedEvent]:
+    """Yield at most one event about a reorganisation of the chain."""
+    if places:
+        ids = ", ".join(place.id for place in places[:NAMED_IDS])
+        from_ns, to_ns = (edge(places).timestamp * NS_PER_S for edge in (min, max))
+        detail = f"reorg: {len(places)} {what}: {ids}{', ...' if len(places) > NAMED_IDS else ''}"
+        yield feed_event(kind, detail, from_ns=from_ns, to_ns=to_ns, received_ns=received_ns)
+
+
+def _event(row: Row, received_ns: int) -> OrderEvent:
+    sides = (row.maker_asset_id, row.taker_asset_id)
+    taker = row.taker.lower()
+    return OrderEvent(
+        venue="polymarket",
+        symbol=next(side for side in sides if side != COLLATERAL) if sides.count(COLLATERAL) == 1 else "",
+        received_ns=received_ns,
+        event_id=row.id,
+        event_ns=int(row.timestamp) * NS_PER_S,
+        transaction_hash=row.transaction_hash.lower(),
+        order_hash=row.order_hash.lower(),
+        maker=row.maker.lower(),
+        taker=taker,
+        maker_asset_id=row.maker_asset_id,
+        taker_asset_id=row.taker_asset_id,
+        maker_amount=row.maker_amount_filled,
+        taker_amount=row.taker_amount_filled,
+        fee=row.fee,
+        role="taker_order" if taker in EXCHANGES else "maker_fill",
+        source="subgraph",
+    )

@@ -1,0 +1,105 @@
+"""Programs to Supervisor's words. The part that never changes is `supervisord.conf` in the root."""
+
+import os
+import resource
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from launch.place import Place
+from launch.programs import Program
+from launch.report import CannotStart
+
+STOP_WAIT_S = 30  # above the longest flush
+OPEN_FILES = 65_536  # wanted; what the machine allows at most is taken
+MARK = "TICKFLEET_RUN"  # in the environment of every child: how start.sh knows its own after a crash
+
+# Servers are restarted with growing pauses for minutes (a kill may come twice in a second). Programs pause by themselves
+# and leave only for a reason, so that one which falls over at once, three times, is left for a person to see.
+RETRIES = {True: 20, False: 3}
+
+PROGRAM = """
+[program:{name}]
+command={command}
+process_name={process_name}
+numprocs={processes}
+directory={root}
+environment={environment}
+priority={priority}
+autostart=true
+autorestart=unexpected
+exitcodes=0,2
+startsecs=1
+startretries={retries}
+stopsignal=TERM
+stopwaitsecs={stop_wait_s}
+stopasgroup=true
+killasgroup=true
+redirect_stderr=true
+stdout_logfile={log}
+stdout_logfile_maxbytes=10MB
+stdout_logfile_backups=5
+"""
+
+HEAD = """; Written by start.sh at every start.
+[unix_http_server]
+file={socket}
+
+[supervisord]
+logfile={log}
+minfds={open_files}
+environment={environment}
+{user}"""
+
+
+def configuration(place: Place, programs: Sequence[Program], shared: Mapping[str, str], log_dir: Path) -> str:
+    """Return what `supervisord.conf` includes: the programs that are to run, and where this fleet keeps its things."""
+    head = HEAD.format(
+        socket=_literal(place.socket),
+        log=_literal(log_dir / "supervisord.log"),
+        open_files=min(OPEN_FILES, _hard_limit()),
+        environment=_environment({**shared, MARK: str(place.run)}),
+        user="user=root\n" if os.geteuid() == 0 else "",  # otherwise it warns that nobody chose to run as root
+    )
+    return head + "".join(_section(place, program, log_dir) for program in programs if program.why_not is None)
+
+
+def _section(place: Place, program: Program, log_dir: Path) -> str:
+    several = program.processes > 1
+    process_name = "%(program_name)s_%(process_num)02d" if several else "%(program_name)s"
+    words = [shlex.quote(_literal(word)) for word in (sys.executable, *program.arguments)]
+    if several:
+        words.append(process_name)
+    return PROGRAM.format(
+        name=program.name,
+        command=" ".join(words),
+        process_name=process_name,
+        processes=program.processes,
+        root=_literal(place.root),
+        environment=_environment(program.environment),
+        priority=program.priority,
+        retries=RETRIES[program.is_server],
+        stop_wait_s=STOP_WAIT_S,
+        log=_literal(log_dir / (f"{program.name}_%(process_num)02d.log" if several else f"{program.name}.log")).replace(
+            "%%(process_num)", "%(process_num)"
+        ),
+    )
+
+
+def _hard_limit() -> int:
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    return OPEN_FILES if hard == resource.RLIM_INFINITY else hard
+
+
+def _environment(values: Mapping[str, str]) -> str:
+    """Return KEY="value" pairs as Supervisor's lexer reads them back."""
+    return ",".join(f'{name}="{_literal(value)}"' for name, value in values.items())
+
+
+def _literal(value: str | Path) -> str:
+    """Return text that Supervisor reads back as it is; it knows no escape for a quote or a comment sign."""
+    text = str(value)
+    if wrong := sorted(set(text) & set('";#\n')):
+        raise CannotStart(f"Supervisor cannot be told {text!r}: choose one without {' '.join(map(repr, wrong))}")
+    return text.replace("%", "%%")

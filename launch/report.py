@@ -1,0 +1,64 @@
+"""How start.sh and stop.sh talk: one line a step, one line a trouble."""
+
+import sys
+from collections.abc import Mapping, Sequence
+
+from common.clock import monotonic_s
+from common.errors import TickfleetError
+
+DEGRADED = 3
+
+
+class CannotStart(TickfleetError):
+    """The fleet cannot start like this; each line of `troubles` names a cause and its remedy."""
+
+    def __init__(self, *troubles: str, exit_code: int = 1) -> None:
+        self.troubles = troubles
+        self.exit_code = exit_code
+
+    def __str__(self) -> str:
+        return "\n".join(self.troubles)
+
+
+class Steps:
+    """Prints the numbered lines of a start; the clock of a step begins when the one before it ended."""
+
+    def __init__(self) -> None:
+        self._since_s = monotonic_s()
+
+    def done(self, number: int, what: str, note: str = "") -> None:
+        """Tell that a step is done and how long it took."""
+        now_s = monotonic_s()
+        took = f"{now_s - self._since_s:5.1f} s"
+        self._since_s = now_s
+        say(f" [{number}/6] {what:<58} ok {took}{f'   ({note})' if note else ''}")
+
+
+def say(line: str = "") -> None:
+    """Write a line to the operator."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def complain(lines: Sequence[str]) -> None:
+    """Write lines of trouble to standard error."""
+    sys.stderr.writelines(f" {line}\n" for line in lines)
+    sys.stderr.flush()
+
+
+def counts(named: Mapping[str, int]) -> str:
+    """Return `trades 1,240 · markets 500`, the most first, those with none left out."""
+    most_first = sorted(named.items(), key=lambda item: -item[1])
+    return " · ".join(f"{name} {number:,}" for name, number in most_first if number)
+
+
+def span(seconds: float) -> str:
+    """Return a length of time as a person says it: `4 s`, `3 m`, `2 h 5 m`, `3 d 4 h`."""
+    whole = int(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes = whole // 60
+    if minutes < 60:
+        return f"{minutes} m"
+    hours = minutes // 60
+    return f"{hours} h {minutes % 60} m" if hours < 24 else f"{hours // 24} d {hours % 24} h"

@@ -1,0 +1,440 @@
+-- The tables that streams fill, the views over them, and the bars that grow with every insert of trades.
+
+CREATE TABLE IF NOT EXISTS market_versions
+(
+    venue LowCardinality(String) CODEC(ZSTD(1)) COMMENT 'venue, lower case',
+    market_id String CODEC(ZSTD(1)) COMMENT 'Gamma\'s id',
+    condition_id String CODEC(ZSTD(1)) COMMENT 'id of the condition on chain',
+    question String CODEC(ZSTD(1)) COMMENT 'what is bet on',
+    slug String CODEC(ZSTD(1)) COMMENT 'name in the address',
+    outcomes Array(String) CODEC(ZSTD(1)) COMMENT 'names of the outcomes, in the order of token_ids',
+    token_ids Array(String) CODEC(ZSTD(1)) COMMENT 'outcome tokens (asset ids), 78-digit numbers as text',
+    neg_risk Nullable(Bool) CODEC(ZSTD(1)) COMMENT 'settles on the neg-risk exchange',
+    active Nullable(Bool) CODEC(ZSTD(1)) COMMENT 'as Gamma tells it',
+    closed Nullable(Bool) CODEC(ZSTD(1)) COMMENT 'as Gamma tells it',
+    created_time Nullable(DateTime64(9, 'UTC')) CODEC(DoubleDelta, ZSTD(1)) COMMENT 'when Gamma created it',
+    end_time Nullable(DateTime64(9, 'UTC')) CODEC(DoubleDelta, ZSTD(1)) COMMENT 'when it is to end',
+    closed_time Nullable(DateTime64(9, 'UTC')) CODEC(DoubleDelta, ZSTD(1)) COMMENT 'when it closed',
+    volume Nullable(Decimal(38, 18)) CODEC(ZSTD(1)) COMMENT 'traded so far, USDC, null where Gamma has no figure',
+    liquidity Nullable(Decimal(38, 18)) CODEC(ZSTD(1)) COMMENT 'USDC in the book, null where Gamma has no figure',
+    updated_time Nullable(DateTime64(9, 'UTC')) CODEC(DoubleDelta, ZSTD(1)) COMMENT 'Gamma\'s last change, null if not told',
+    received_time DateTime64(9, 'UTC') CODEC(DoubleDelta, ZSTD(1)) COMMENT 'when the bytes reached us',
+    shard UInt16 CODEC(ZSTD(1)) COMMENT 'shard of the stream that held the record',
+    offset UInt64 CODEC(DoubleDelta, ZSTD(1)) COMMENT 'running number of the record in its shard: dense, so a hole is visible',
+    INDEX place offset TYPE minmax GRANULARITY 1
+)
+ENGINE = ReplacingMergeTree(offset)
+PARTITION BY tuple()
+ORDER BY market_id
+SETTINGS non_replicated_deduplication_window = 10000,
+         fsync_after_insert = 1, fsync_part_directory = 1,
+         min_rows_to_fsync_after_merge = 1, min_compressed_bytes_to_fsync_after_merge = 1
+COMMENT 'Every version of a Polymarket market that was seen; read `markets` for the newest.';
+
+CREATE TABLE IF NOT EXISTS order_events
+(
+    venue LowCardinality(String) CODEC(ZSTD(1)) COMMENT 'venue, lower case',
+    symbol String CODEC(ZSTD(1)) COMMENT 'outcome token, empty where the event does not tell one',
+    event_id String CODEC(ZSTD(1)) COMMENT 'transaction hash and order hash',
+    event_time DateTime64(9, 'UTC') CODEC(DoubleDelta, ZSTD(1)) COMMENT 'when the venue says it happened',
+    received_time DateTime64(9, 'UTC') CODEC(DoubleDelta, ZSTD(1)) COMMENT 'when the bytes reached us',
+    transaction_hash String CODEC(ZSTD(1)) COMMENT 'transaction on Polygon',
+    order_hash String CODEC(ZSTD(1)) COMMENT 'the order that was filled: its CLOB order id',
+    maker String CODEC(ZSTD(1)) COMMENT 'owner of the filled order',
+    taker String CODEC(ZSTD(1)) COMMENT 'the other side, or the exchange contract for the taker\'s own order',
+    maker_asset_id String CODEC(ZSTD(1)) COMMENT 'what the maker gave: 0 is collateral, else an outcome token',
+    taker_asset_id String CODEC(ZSTD(1)) COMMENT 'what the maker got',
+    maker_amount Decimal(38, 0) CODEC(ZSTD(1)) COMMENT 'given by the maker, millionths',
+    taker_amount Decimal(38, 0) CODEC(ZSTD(1)) COMMENT 'got by the maker, millionths',
+    fee Decimal(38, 0) CODEC(ZSTD(1)) COMMENT 'millionths of what the maker got; the exchange may refund it later',
+    role LowCardinality(String) CODEC(ZSTD(1)) COMMENT 'maker_fill, or taker_order: never add the two',
+    source LowCardinality(String) CODEC(ZSTD(1)) COMMENT 'subgraph or chain',
+    shard UInt16 CODEC(ZSTD(1)) COMMENT 'shard of the stream that held the record',
+    offset UInt64 CODEC(DoubleDelta, ZSTD(1)) COMMENT 'running number of the record in its shard: dense, so a hole is visible',
+    INDEX place offset TYPE minmax GRANULARITY 1
+)
+ENGINE = MergeTree
+PARTITION BY toYYYYMM(event_time)
+ORDER BY (event_time, event_id)
+SETTINGS non_replicated_deduplication_window = 10000,
+         fsync_after_insert = 1, fsync_part_directory = 1,
+         min_rows_to_fsync_after_merge = 1, min_compressed_bytes_to_fsync_after_merge = 1
+COMMENT 'OrderFilled events of the Polymarket exchanges, one row each.';
+
+CREATE TABLE IF NOT EXISTS trades
+(
+    venue LowCardinality(String) CODEC(ZSTD(1)) COMMENT 'venue, lower case',
+    symbol LowCardinality(String) CODEC(ZSTD(1)) COMMENT 'the venue\'s own spelling',
+    trade_id String CODEC(ZSTD(1)) COMMENT 'the venue\'s id',
+    event_time DateTime64(9, 'UTC') CODEC(DoubleDelta, ZSTD(1)) COMMENT 'when the venue says it happened',
+    received_time DateTime64(9, 'UTC') CODEC(DoubleDelta, ZSTD(1)) COMMENT 'when the bytes reached us',
+    price Decimal(38, 18) CODEC(ZSTD(1)) COMMENT 'quote currency',
+    size Decimal(38, 18) CODEC(ZSTD(1)) COMMENT 'base currency',
+    notional Decimal(38, 18) CODEC(ZSTD(1)) COMMENT 'price x size, quote currency',
+    taker_side LowCardinality(String) CODEC(ZSTD(1)) COMMENT 'buy, sell or unknown',
+    source LowCardinality(String) CODEC(ZSTD(1)) COMMENT 'live, backfill or derived',
+    sequence Nullable(UInt64) CODEC(DoubleDelta, ZSTD(1)) COMMENT 'the venue\'s running number, null if it has none',
+    market_id String CODEC(ZSTD(1)) COMMENT 'Polymarket\'s market, empty elsewhere and until it is known',
+    outcome LowCardinality(String) CODEC(ZSTD(1)) COMMENT 'Polymarket\'s outcome, empty elsewhere and until it is known',
+    maker String CODEC(ZSTD(1)) COMMENT 'address, where the venue tells',
+    taker String CODEC(ZSTD(1)) COMMENT 'address, where the venue tells',
+    transaction_hash String CODEC(ZSTD(1)) COMMENT 'where the venue tells',
+    shard UInt16 CODEC(ZSTD(1)) COMMENT 'shard of the stream that held the record',
+    offset UInt64 CODEC(DoubleDelta, ZSTD(1)) COMMENT 'running number of the record in its shard: dense, so a hole is visible',
+    INDEX place offset TYPE minmax GRANULARITY 1
+)
+ENGINE = MergeTree
+PARTITION BY toYYYYMM(event_time)
+ORDER BY (venue, symbol, event_time, offset)
+SETTINGS non_replicated_deduplication_window = 10000,
+         fsync_after_insert = 1, fsync_part_directory = 1,
+         min_rows_to_fsync_after_merge = 1, min_compressed_bytes_to_fsync_after_merge = 1
+COMMENT 'Trades of all venues, each once.';
+
+CREATE TABLE IF NOT EXISTS quotes
+(
+    venue LowCardinality(String) CODEC(ZSTD(1)) COMMENT 'venue, lower case',
+    symbol LowCardinality(String) CODEC(ZSTD(1)) COMMENT 'the venue\'s own spelling',
+    event_time Nullable(DateTime64(9, 'UTC')) CODEC(DoubleDelta, ZSTD(1)) COMMENT 'when the venue says it happened, null if it does not',
+    received_time DateTime64(9, 'UTC') CODEC(DoubleDelta, ZSTD(1)) COMMENT 'when the bytes reached us',
+    bid_price Decimal(38, 18) CODEC(ZSTD(1)) COMMENT 'best bid, quote currency',
+    bid_size Decimal(38, 18) CODEC(ZSTD(1)) COMMENT 'base currency',
+    ask_price Decimal(38, 18) CODEC(ZSTD(1)) COMMENT 'best ask, quote currency',
+    ask_size Decimal(38, 18) CODEC(ZSTD(1)) COMMENT 'base currency',
+    sequence Nullable(UInt64) CODEC(DoubleDelta, ZSTD(1)) COMMENT 'the venue\'s running number, null if it has none',
+    shard UInt16 CODEC(ZSTD(1)) COMMENT 'shard of the stream that held the record',
+    offset UInt64 CODEC(DoubleDelta, ZSTD(1)) COMMENT 'running number of the record in its shard: dense, so a hole is visible',
+    INDEX place offset TYPE minmax GRANULARITY 1
+)
+ENGINE = MergeTree
+PARTITION BY toYYYYMMDD(received_time)
+ORDER BY (venue, symbol, received_time, offset)
+SETTINGS non_replicated_deduplication_window = 10000,
+         fsync_after_insert = 1, fsync_part_directory = 1,
+         min_rows_to_fsync_after_merge = 1, min_compressed_bytes_to_fsync_after_merge = 1
+COMMENT 'Best bid and ask after each change that the venue told.';
+
+CREATE TABLE IF NOT EXISTS book_updates
+(
+    venue LowCardinality(String) CODEC(ZSTD(1)) COMMENT 'venue, lower case',
+    symbol LowCardinality(String) CODEC(ZSTD(1)) COMMENT 'the venue\'s own spelling',
+    event_time Nullable(DateTime64(9, 'UTC')) CODEC(DoubleDelta, ZSTD(1)) COMMENT 'when the venue says it happened, null if it does not',
+    received_time DateTime64(9, 'UTC') CODEC(DoubleDelta, ZSTD(1)) COMMENT 'when the bytes reached us',
+    kind LowCardinality(String) CODEC(ZSTD(1)) COMMENT 'snapshot replaces the book, delta sets levels (size 0 removes one)',
+    first_sequence UInt64 CODEC(DoubleDelta, ZSTD(1)) COMMENT 'first book version the message covers',
+    last_sequence UInt64 CODEC(DoubleDelta, ZSTD(1)) COMMENT 'book version after it',
+    bid_prices Array(Decimal(38, 18)) CODEC(ZSTD(1)) COMMENT 'quote currency',
+    bid_sizes Array(Decimal(38, 18)) CODEC(ZSTD(1)) COMMENT 'base currency',
+    ask_prices Array(Decimal(38, 18)) CODEC(ZSTD(1)) COMMENT 'quote currency',
+    ask_sizes Array(Decimal(38, 18)) CODEC(ZSTD(1)) COMMENT 'base currency',
+    shard UInt16 CODEC(ZSTD(1)) COMMENT 'shard of the stream that held the record',
+    offset UInt64 CODEC(DoubleDelta, ZSTD(1)) COMMENT 'running number of the record in its shard: dense, so a hole is visible',
+    INDEX place offset TYPE minmax GRANULARITY 1
+)
+ENGINE = MergeTree
+PARTITION BY toYYYYMMDD(received_time)
+ORDER BY (venue, symbol, received_time, offset)
+SETTINGS non_replicated_deduplication_window = 10000,
+         fsync_after_insert = 1, fsync_part_directory = 1,
+         min_rows_to_fsync_after_merge = 1, min_compressed_bytes_to_fsync_after_merge = 1
+COMMENT 'Order books as the venue told them, message by message.';
+
+CREATE TABLE IF NOT EXISTS tickers
+(
+    venue LowCardinality(String) CODEC(ZSTD(1)) COMMENT 'venue, lower case',
+    symbol LowCardinality(String) CODEC(ZSTD(1)) COMMENT 'the venue\'s own spelling',
+    event_time Nullable(DateTime64(9, 'UTC')) CODEC(DoubleDelta, ZSTD(1)) COMMENT 'when the venue says it happened, null if it does not',
+    received_time DateTime64(9, 'UTC') CODEC(DoubleDelta, ZSTD(1)) COMMENT 'when the bytes reached us',
+    last_price Decimal(38, 18) CODEC(ZSTD(1)) COMMENT 'quote currency',
+    last_size Nullable(Decimal(38, 18)) CODEC(ZSTD(1)) COMMENT 'base currency',
+    volume Nullable(Decimal(38, 18)) CODEC(ZSTD(1)) COMMENT 'base currency, over the venue\'s own window',
+    open_interest Nullable(Decimal(38, 18)) CODEC(ZSTD(1)) COMMENT 'contracts',
+    shard UInt16 CODEC(ZSTD(1)) COMMENT 'shard of the stream that held the record',
+    offset UInt64 CODEC(DoubleDelta, ZSTD(1)) COMMENT 'running number of the record in its shard: dense, so a hole is visible',
+    INDEX place offset TYPE minmax GRANULARITY 1
+)
+ENGINE = MergeTree
+PARTITION BY toYYYYMM(received_time)
+ORDER BY (venue, symbol, received_time, offset)
+SETTINGS non_replicated_deduplication_window = 10000,
+         fsync_after_insert = 1, fsync_part_directory = 1,
+         min_rows_to_fsync_after_merge = 1, min_compressed_bytes_to_fsync_after_merge = 1
+COMMENT 'Tickers and conflated ticks.';
+
+CREATE TABLE IF NOT EXISTS bar_versions
+(
+    venue LowCardinality(String) CODEC(ZSTD(1)) COMMENT 'venue, lower case',
+    symbol LowCardinality(String) CODEC(ZSTD(1)) COMMENT 'the venue\'s own spelling',
+    interval LowCardinality(String) CODEC(ZSTD(1)) COMMENT 'the venue\'s spelling, e.g. 1m',
+    open_time DateTime64(9, 'UTC') CODEC(DoubleDelta, ZSTD(1)) COMMENT 'start of the bar, inclusive',
+    open Decimal(38, 18) CODEC(ZSTD(1)) COMMENT 'quote currency',
+    high Decimal(38, 18) CODEC(ZSTD(1)) COMMENT 'quote currency',
+    low Decimal(38, 18) CODEC(ZSTD(1)) COMMENT 'quote currency',
+    close Decimal(38, 18) CODEC(ZSTD(1)) COMMENT 'quote currency',
+    volume Decimal(38, 18) CODEC(ZSTD(1)) COMMENT 'base currency',
+    trades Nullable(UInt64) CODEC(DoubleDelta, ZSTD(1)) COMMENT 'number of trades, null if not told',
+    is_closed Nullable(Bool) CODEC(ZSTD(1)) COMMENT 'whether the venue calls it final',
+    event_time Nullable(DateTime64(9, 'UTC')) CODEC(DoubleDelta, ZSTD(1)) COMMENT 'when the venue says it happened, null if it does not',
+    received_time DateTime64(9, 'UTC') CODEC(DoubleDelta, ZSTD(1)) COMMENT 'when the bytes reached us',
+    shard UInt16 CODEC(ZSTD(1)) COMMENT 'shard of the stream that held the record',
+    offset UInt64 CODEC(DoubleDelta, ZSTD(1)) COMMENT 'running number of the record in its shard: dense, so a hole is visible',
+    INDEX place offset TYPE minmax GRANULARITY 1
+)
+ENGINE = ReplacingMergeTree(offset)
+PARTITION BY toYYYYMM(open_time)
+ORDER BY (venue, symbol, interval, open_time)
+SETTINGS non_replicated_deduplication_window = 10000,
+         fsync_after_insert = 1, fsync_part_directory = 1,
+         min_rows_to_fsync_after_merge = 1, min_compressed_bytes_to_fsync_after_merge = 1
+COMMENT 'Every version of the venues\' own candles; read `bars` for the newest.';
+
+CREATE TABLE IF NOT EXISTS feed_events
+(
+    venue LowCardinality(String) CODEC(ZSTD(1)) COMMENT 'venue, lower case',
+    symbol LowCardinality(String) CODEC(ZSTD(1)) COMMENT 'the venue\'s own spelling',
+    channel LowCardinality(String) CODEC(ZSTD(1)) COMMENT 'what it concerns: trade, depth, socket, subgraph, ...',
+    kind LowCardinality(String) CODEC(ZSTD(1)) COMMENT 'connected, disconnected, gap, resync, stale, backfilled, refused or schema_change',
+    from_time DateTime64(9, 'UTC') CODEC(DoubleDelta, ZSTD(1)) COMMENT 'start of the stretch concerned',
+    to_time DateTime64(9, 'UTC') CODEC(DoubleDelta, ZSTD(1)) COMMENT 'end of the stretch concerned',
+    expected String CODEC(ZSTD(1)) COMMENT 'e.g. the sequence that should have come',
+    found String CODEC(ZSTD(1)) COMMENT 'what came instead',
+    detail String CODEC(ZSTD(1)) COMMENT 'in words',
+    received_time DateTime64(9, 'UTC') CODEC(DoubleDelta, ZSTD(1)) COMMENT 'when the bytes reached us',
+    shard UInt16 CODEC(ZSTD(1)) COMMENT 'shard of the stream that held the record',
+    offset UInt64 CODEC(DoubleDelta, ZSTD(1)) COMMENT 'running number of the record in its shard: dense, so a hole is visible',
+    INDEX place offset TYPE minmax GRANULARITY 1
+)
+ENGINE = MergeTree
+PARTITION BY toYYYYMM(from_time)
+ORDER BY (venue, from_time, offset)
+SETTINGS non_replicated_deduplication_window = 10000,
+         fsync_after_insert = 1, fsync_part_directory = 1,
+         min_rows_to_fsync_after_merge = 1, min_compressed_bytes_to_fsync_after_merge = 1
+COMMENT 'What a user of the data must know: every gap, resync and refusal, with its interval.';
+
+CREATE TABLE IF NOT EXISTS dead_letters
+(
+    id String CODEC(ZSTD(1)) COMMENT 'digest of place and payload',
+    venue LowCardinality(String) CODEC(ZSTD(1)) COMMENT 'venue, lower case',
+    symbol LowCardinality(String) CODEC(ZSTD(1)) COMMENT 'the venue\'s own spelling',
+    received_time DateTime64(9, 'UTC') CODEC(DoubleDelta, ZSTD(1)) COMMENT 'when the bytes reached us',
+    stream LowCardinality(String) CODEC(ZSTD(1)) COMMENT 'where it stood, empty if it never reached a stream',
+    program LowCardinality(String) CODEC(ZSTD(1)) COMMENT 'who set it aside',
+    reason String CODEC(ZSTD(1)) COMMENT 'why',
+    attempts UInt16 CODEC(ZSTD(1)) COMMENT 'how often it was tried',
+    payload String CODEC(ZSTD(1)) COMMENT 'the bytes, whole',
+    encoding LowCardinality(String) CODEC(ZSTD(1)) COMMENT 'text or base64',
+    shard UInt16 CODEC(ZSTD(1)) COMMENT 'shard of the stream that held the record',
+    offset UInt64 CODEC(DoubleDelta, ZSTD(1)) COMMENT 'running number of the record in its shard: dense, so a hole is visible',
+    INDEX place offset TYPE minmax GRANULARITY 1
+)
+ENGINE = MergeTree
+PARTITION BY toYYYYMM(received_time)
+ORDER BY (received_time, offset)
+SETTINGS non_replicated_deduplication_window = 10000,
+         fsync_after_insert = 1, fsync_part_directory = 1,
+         min_rows_to_fsync_after_merge = 1, min_compressed_bytes_to_fsync_after_merge = 1
+COMMENT 'What could not be read or stored, whole.';
+
+CREATE VIEW IF NOT EXISTS markets AS
+SELECT * EXCEPT (shard, offset) FROM market_versions FINAL
+COMMENT 'Polymarket markets, each once, as last seen.';
+
+CREATE VIEW IF NOT EXISTS bars AS
+SELECT * EXCEPT (shard, offset) FROM bar_versions FINAL
+COMMENT 'The venues'' own candles, each once, as last told.';
+
+CREATE TABLE IF NOT EXISTS market_tokens
+(
+    token_id String COMMENT 'outcome token',
+    market_id String COMMENT 'its market',
+    outcome String COMMENT 'name of the outcome',
+    version UInt64 COMMENT 'place of the record in its shard'
+)
+ENGINE = ReplacingMergeTree(version) ORDER BY token_id
+SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1,
+         min_rows_to_fsync_after_merge = 1, min_compressed_bytes_to_fsync_after_merge = 1
+COMMENT 'Which market and outcome a token is.';
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS market_tokens_fill TO market_tokens AS
+SELECT token_id, market_id, outcome, offset AS version
+FROM market_versions
+ARRAY JOIN token_ids AS token_id, outcomes AS outcome
+WHERE length(token_ids) = length(outcomes);
+
+CREATE TABLE IF NOT EXISTS bars_1s_state
+(
+    venue LowCardinality(String),
+    symbol LowCardinality(String),
+    open_time DateTime64(9, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    open AggregateFunction(argMin, Decimal(38, 18), Tuple(DateTime64(9, 'UTC'), UInt64)),
+    high SimpleAggregateFunction(max, Decimal(38, 18)),
+    low SimpleAggregateFunction(min, Decimal(38, 18)),
+    close AggregateFunction(argMax, Decimal(38, 18), Tuple(DateTime64(9, 'UTC'), UInt64)),
+    volume SimpleAggregateFunction(sum, Decimal(38, 18)),
+    notional SimpleAggregateFunction(sum, Decimal(38, 18)),
+    buy_volume SimpleAggregateFunction(sum, Decimal(38, 18)),
+    sell_volume SimpleAggregateFunction(sum, Decimal(38, 18)),
+    trades SimpleAggregateFunction(sum, UInt64)
+)
+ENGINE = AggregatingMergeTree PARTITION BY toYYYYMM(open_time) ORDER BY (venue, symbol, open_time)
+SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1,
+         min_rows_to_fsync_after_merge = 1, min_compressed_bytes_to_fsync_after_merge = 1
+COMMENT 'Candles in the making, read bars_1s.';
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS bars_1s_fill TO bars_1s_state AS
+SELECT
+    venue,
+    symbol,
+    toStartOfInterval(event_time, INTERVAL 1 SECOND) AS open_time,
+    argMinState(price, (event_time, offset)) AS open,
+    max(price) AS high,
+    min(price) AS low,
+    argMaxState(price, (event_time, offset)) AS close,
+    sum(size) AS volume,
+    sum(trades.notional) AS notional,
+    sumIf(size, taker_side = 'buy') AS buy_volume,
+    sumIf(size, taker_side = 'sell') AS sell_volume,
+    count() AS trades
+FROM trades
+GROUP BY venue, symbol, open_time;
+
+CREATE TABLE IF NOT EXISTS bars_1m_state
+(
+    venue LowCardinality(String),
+    symbol LowCardinality(String),
+    open_time DateTime64(9, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    open AggregateFunction(argMin, Decimal(38, 18), Tuple(DateTime64(9, 'UTC'), UInt64)),
+    high SimpleAggregateFunction(max, Decimal(38, 18)),
+    low SimpleAggregateFunction(min, Decimal(38, 18)),
+    close AggregateFunction(argMax, Decimal(38, 18), Tuple(DateTime64(9, 'UTC'), UInt64)),
+    volume SimpleAggregateFunction(sum, Decimal(38, 18)),
+    notional SimpleAggregateFunction(sum, Decimal(38, 18)),
+    buy_volume SimpleAggregateFunction(sum, Decimal(38, 18)),
+    sell_volume SimpleAggregateFunction(sum, Decimal(38, 18)),
+    trades SimpleAggregateFunction(sum, UInt64)
+)
+ENGINE = AggregatingMergeTree PARTITION BY toYYYYMM(open_time) ORDER BY (venue, symbol, open_time)
+SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1,
+         min_rows_to_fsync_after_merge = 1, min_compressed_bytes_to_fsync_after_merge = 1
+COMMENT 'Candles in the making, read bars_1m.';
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS bars_1m_fill TO bars_1m_state AS
+SELECT
+    venue,
+    symbol,
+    toStartOfInterval(event_time, INTERVAL 1 MINUTE) AS open_time,
+    argMinState(price, (event_time, offset)) AS open,
+    max(price) AS high,
+    min(price) AS low,
+    argMaxState(price, (event_time, offset)) AS close,
+    sum(size) AS volume,
+    sum(trades.notional) AS notional,
+    sumIf(size, taker_side = 'buy') AS buy_volume,
+    sumIf(size, taker_side = 'sell') AS sell_volume,
+    count() AS trades
+FROM trades
+GROUP BY venue, symbol, open_time;
+
+CREATE VIEW IF NOT EXISTS bars_1s AS
+SELECT
+    venue,
+    symbol,
+    '1s' AS interval,
+    state.open_time AS open_time,
+    argMinMerge(state.open) AS open,
+    max(state.high) AS high,
+    min(state.low) AS low,
+    argMaxMerge(state.close) AS close,
+    sum(state.volume) AS volume,
+    sum(state.trades) AS trades,
+    open_time + INTERVAL 1 SECOND <= now64(9) AS is_closed,
+    toFloat64(sum(state.notional)) / nullIf(toFloat64(sum(state.volume)), 0) AS vwap,
+    sum(state.notional) AS notional,
+    sum(state.buy_volume) AS buy_volume,
+    sum(state.sell_volume) AS sell_volume
+FROM bars_1s_state AS state
+GROUP BY venue, symbol, open_time
+COMMENT 'Candles of 1s from trades; vwap is a Float64, all else exact.';
+
+CREATE VIEW IF NOT EXISTS bars_1m AS
+SELECT
+    venue,
+    symbol,
+    '1m' AS interval,
+    state.open_time AS open_time,
+    argMinMerge(state.open) AS open,
+    max(state.high) AS high,
+    min(state.low) AS low,
+    argMaxMerge(state.close) AS close,
+    sum(state.volume) AS volume,
+    sum(state.trades) AS trades,
+    open_time + INTERVAL 1 MINUTE <= now64(9) AS is_closed,
+    toFloat64(sum(state.notional)) / nullIf(toFloat64(sum(state.volume)), 0) AS vwap,
+    sum(state.notional) AS notional,
+    sum(state.buy_volume) AS buy_volume,
+    sum(state.sell_volume) AS sell_volume
+FROM bars_1m_state AS state
+GROUP BY venue, symbol, open_time
+COMMENT 'Candles of 1m from trades; vwap is a Float64, all else exact.';
+
+CREATE VIEW IF NOT EXISTS bars_1h AS
+SELECT
+    venue,
+    symbol,
+    '1h' AS interval,
+    toStartOfInterval(state.open_time, INTERVAL 1 HOUR, 'UTC') AS open_time,
+    argMinMerge(state.open) AS open,
+    max(state.high) AS high,
+    min(state.low) AS low,
+    argMaxMerge(state.close) AS close,
+    sum(state.volume) AS volume,
+    sum(state.trades) AS trades,
+    open_time + INTERVAL 1 HOUR <= now64(9) AS is_closed,
+    toFloat64(sum(state.notional)) / nullIf(toFloat64(sum(state.volume)), 0) AS vwap,
+    sum(state.notional) AS notional,
+    sum(state.buy_volume) AS buy_volume,
+    sum(state.sell_volume) AS sell_volume
+FROM bars_1m_state AS state
+GROUP BY venue, symbol, open_time
+COMMENT 'Candles of 1h from trades; vwap is a Float64, all else exact.';
+
+CREATE VIEW IF NOT EXISTS bars_1d AS
+SELECT
+    venue,
+    symbol,
+    '1d' AS interval,
+    toStartOfInterval(state.open_time, INTERVAL 1 DAY, 'UTC') AS open_time,
+    argMinMerge(state.open) AS open,
+    max(state.high) AS high,
+    min(state.low) AS low,
+    argMaxMerge(state.close) AS close,
+    sum(state.volume) AS volume,
+    sum(state.trades) AS trades,
+    open_time + INTERVAL 1 DAY <= now64(9) AS is_closed,
+    toFloat64(sum(state.notional)) / nullIf(toFloat64(sum(state.volume)), 0) AS vwap,
+    sum(state.notional) AS notional,
+    sum(state.buy_volume) AS buy_volume,
+    sum(state.sell_volume) AS sell_volume
+FROM bars_1m_state AS state
+GROUP BY venue, symbol, open_time
+COMMENT 'Candles of 1d from trades; vwap is a Float64, all else exact.';
+
+CREATE VIEW IF NOT EXISTS v_trades AS
+SELECT venue, symbol, trade_id, event_time, received_time, toFloat64(price) AS price, toFloat64(size) AS size,
+       toFloat64(notional) AS notional, taker_side, source, market_id, outcome
+FROM trades
+COMMENT 'Trades with floats, for charts.';
+
+CREATE VIEW IF NOT EXISTS v_candles_1m AS
+SELECT venue, symbol, open_time, toFloat64(open) AS open, toFloat64(high) AS high, toFloat64(low) AS low,
+       toFloat64(close) AS close, toFloat64(volume) AS volume, vwap, trades
+FROM bars_1m
+COMMENT 'One-minute candles with floats, for charts.';
+
+CREATE VIEW IF NOT EXISTS v_quality_hourly AS
+SELECT toStartOfHour(from_time) AS hour, venue, kind, count() AS events, uniqExact(symbol) AS symbols,
+       sum(greatest(0, toUnixTimestamp64Nano(to_time) - toUnixTimestamp64Nano(from_time))) / 1e9 AS concerned_s
+FROM feed_events
+GROUP BY hour, venue, kind
+COMMENT 'What went wrong on the wires, by hour.';

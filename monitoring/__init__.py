@@ -1,0 +1,1 @@
+"""Readings to verdicts to pages: whether the fleet is well, and what it does."""

@@ -1,0 +1,151 @@
+"""When a reading is worth a person's attention, and in which words: pure functions of what was read."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+# A heartbeat comes every second and its key expires after 15.
+BEAT_SLOW_S = 4.0
+BEAT_DOWN_S = 15.0
+LAG_SLOW_S = 5.0
+LAG_DOWN_S = 60.0
+OWNER_SILENT_S = 10.0
+SILENCE_SLOW_S = 90.0
+HEAD_LAG_SLOW_S = 600.0
+ERROR_FRESH_S = 300.0
+READING_OLD_S = 3.5
+MEMORY_SLOW = 0.8
+
+
+class Level(StrEnum):
+    """How well something is. Off is not ill: it was not asked for."""
+
+    WELL = "well"
+    OFF = "off"
+    UNKNOWN = "unknown"
+    SLOW = "slow"
+    DOWN = "down"
+
+
+GRAVITY = (Level.OFF, Level.WELL, Level.UNKNOWN, Level.SLOW, Level.DOWN)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A level, the words for it, and what a person can do about it."""
+
+    level: Level
+    words: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True)
+class Pulse:
+    """What is known of a process: ages in seconds by our clock, None where the process does not tell."""
+
+    beat_age_s: float | None
+    state: str = ""
+    detail: str = ""
+    silence_s: float | None = None
+    head_lag_s: float | None = None
+    error_age_s: float | None = None
+
+
+def age_words(age_s: float) -> str:
+    """Return an age as people say it: `0.4 s`, `12 s`, `4 m 02 s`, `3 h 10 m`, `2 d 4 h`."""
+    if age_s < 10:  # noqa: PLR2004  a digit behind the point says something only here
+        return f"{max(age_s, 0):.1f} s"
+    seconds = round(age_s)
+    if seconds < 60:  # noqa: PLR2004
+        return f"{seconds} s"
+    if seconds < 3600:  # noqa: PLR2004
+        return f"{seconds // 60} m {seconds % 60:02} s"
+    hours, days = seconds // 3600, seconds // 86_400
+    return f"{hours} h {seconds % 3600 // 60:02} m" if not days else f"{days} d {hours % 24} h"
+
+
+def of_process(program: str, pulse: Pulse) -> Verdict:
+    """Judge a process that ought to run."""
+    look = f"supervisorctl status {program}; supervisorctl tail {program}"
+    if pulse.beat_age_s is None:
+        return Verdict(Level.DOWN, "no heartbeat", f"it does not run, or cannot reach Redis: {look}")
+    if pulse.beat_age_s > BEAT_DOWN_S:
+        return Verdict(Level.DOWN, f"last heartbeat {age_words(pulse.beat_age_s)} ago", look)
+    if pulse.beat_age_s > BEAT_SLOW_S:
+        return Verdict(Level.SLOW, f"last heartbeat {age_words(pulse.beat_age_s)} ago", look)
+    return _of_living(pulse)
+
+
+def _of_living(pulse: Pulse) -> Verdict:
+    told = {
+        "starting": Verdict(Level.UNKNOWN, pulse.detail or "starting"),
+        "waiting": Verdict(Level.SLOW, pulse.detail or "waiting, and does not say for what"),
+        "stopping": Verdict(Level.SLOW, "stopping: writing what it holds"),
+    }
+    if pulse.state in told:
+        return told[pulse.state]
+    if pulse.head_lag_s is not None and pulse.head_lag_s > HEAD_LAG_SLOW_S:
+        return Verdict(Level.SLOW, f"the source's newest record is {age_words(pulse.head_lag_s)} old")
+    if pulse.silence_s is not None and pulse.silence_s > SILENCE_SLOW_S:
+        return Verdict(Level.SLOW, f"no word from the venue for {age_words(pulse.silence_s)}")
+    if pulse.error_age_s is not None and pulse.error_age_s < ERROR_FRESH_S:
+        return Verdict(Level.WELL, f"running; an error {age_words(pulse.error_age_s)} ago")
+    return Verdict(Level.WELL, pulse.detail or "running")
+
+
+def of_group(name: str, *, lag_s: float | None, lag_records: int | None, owner: str, silent_s: float | None) -> Verdict:
+    """Judge a consumer group's place in a topic; `silent_s` is how long its owner's beat has stood still."""
+    start = f"supervisorctl start {name}"
+    if lag_s is None:
+        return Verdict(Level.UNKNOWN, "its lag is not known")
+    waits = f"{lag_records:,} records wait".replace(",", " ") if lag_records else "records wait"
+    if not owner and lag_s > LAG_SLOW_S:
+        return Verdict(Level.DOWN, f"{waits} and nobody reads", start)
+    if silent_s is not None and silent_s > OWNER_SILENT_S and lag_s > LAG_SLOW_S:
+        return Verdict(Level.DOWN, f"{waits}; {owner} has not moved for {age_words(silent_s)}", start)
+    if lag_s > LAG_DOWN_S:
+        return Verdict(Level.DOWN, f"{age_words(lag_s)} behind", f"supervisorctl tail {name}")
+    if lag_s > LAG_SLOW_S:
+        return Verdict(Level.SLOW, f"{age_words(lag_s)} behind")
+    return Verdict(Level.WELL, "keeps up" if owner else "nothing to read, nobody reads")
+
+
+def of_server(name: str, *, problem: str | None, read_age_s: float | None, embedded: bool) -> Verdict:
+    """Judge Redis or ClickHouse by the last attempt to ask it."""
+    if problem is not None:
+        seen = "it has not answered yet" if read_age_s is None else f"figures are {age_words(read_age_s)} old"
+        return Verdict(Level.DOWN, f"{problem}; {seen}", _start(name, embedded=embedded))
+    if read_age_s is None:
+        return Verdict(Level.UNKNOWN, "not asked yet")
+    if read_age_s > READING_OLD_S * 2:
+        return Verdict(Level.SLOW, f"answers slowly: figures are {age_words(read_age_s)} old")
+    return Verdict(Level.WELL, "answers")
+
+
+def _start(name: str, *, embedded: bool) -> str:
+    if embedded:
+        return f"supervisorctl restart {name}; supervisorctl tail {name} (or ./start.sh if nothing runs)"
+    return f"it is your own server: check {name.upper()}_HOST, {name.upper()}_PORT and the password in .env"
+
+
+def of_memory(*, used_bytes: int, max_bytes: int) -> Verdict:
+    """Judge how full Redis is: when it is full, nothing can be appended and the ingesters hold back."""
+    if max_bytes and used_bytes >= max_bytes * MEMORY_SLOW:
+        words = f"memory {used_bytes / max_bytes:.0%} full"
+        return Verdict(Level.SLOW, words, "let the writers catch up, or raise REDIS_MAXMEMORY_BYTES")
+    return Verdict(Level.WELL, "room in memory" if max_bytes else "memory has no limit of its own")
+
+
+def of_schema(*, expected: int | None, found: int | None) -> Verdict:
+    """Judge the database's schema against the migrations that came with this code."""
+    if found is None:
+        return Verdict(Level.DOWN, "no schema yet", "python setup_schema.py")
+    if expected is None or found == expected:
+        return Verdict(Level.WELL, f"version {found}")
+    remedy = "python setup_schema.py" if found < expected else "update Tickfleet: this code is older than the database"
+    return Verdict(Level.DOWN, f"expected version {expected}, found {found}", remedy)
+
+
+def worst(levels: Iterable[Level]) -> Level:
+    """Return the gravest of some levels; well when there is none."""
+    return max(levels, key=GRAVITY.index, default=Level.WELL)

@@ -1,0 +1,157 @@
+"""A batch: which entries of a shard it is, under which name it is written, and how its lines become records."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import msgspec
+import numpy as np
+import polars as pl
+
+from common.codec import Origin, dead_letter, decode_line, decode_lines
+from common.errors import UnreadableRecord
+from common.inbox import Received
+from common.records import DeadLetter, Record
+from common.redis_streams import Shard
+from processors.frames import frame_of
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """
+    The name of a batch, in Redis before ClickHouse sees a row of it.
+
+    Entries `first_id`..`last_id` of one shard hold the records `start`..`stop` (exclusive). `round` grows when rows
+    are missing although the token is known, and a new token is needed.
+    """
+
+    key: str
+    group: str
+    first_id: str
+    last_id: str
+    start: int
+    stop: int
+    round: int = 1
+
+    @property
+    def token(self) -> str:
+        """Return the deduplication token; ids are times, so a token never comes again with other rows."""
+        return f"{self.group}/{self.key}/{self.first_id}/{self.start}-{self.stop}/{self.round}"
+
+    def next_round(self) -> "Manifest":
+        """Return the same batch under the next token."""
+        return msgspec.structs.replace(self, round=self.round + 1)
+
+    def encode(self) -> bytes:
+        """Return the text that is kept in Redis; equal manifests give equal texts."""
+        return msgspec.json.encode(self)
+
+
+def decode_manifest(text: bytes) -> Manifest:
+    """Return the manifest that `encode` wrote."""
+    return msgspec.json.decode(text, type=Manifest)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Entries that follow each other in a shard, from the running number `start` on."""
+
+    shard: Shard
+    group: str
+    start: int
+    entries: tuple[Received, ...]
+
+    @property
+    def manifest(self) -> Manifest:
+        """Return the name of the batch in its first round."""
+        ids = self.entries[0].id, self.entries[-1].id
+        return Manifest(self.shard.key, self.group, *ids, self.start, self.stop)
+
+    @property
+    def stop(self) -> int:
+        """Return the running number behind the last record."""
+        return max([self.start, *(entry.offset + entry.records for entry in self.entries if not entry.flaw)])
+
+    @property
+    def ids(self) -> list[str]:
+        """Return the ids to acknowledge."""
+        return [entry.id for entry in self.entries]
+
+
+@dataclass(frozen=True)
+class Content:
+    """
+    What a batch holds: readable records as a frame with `shard` and `offset`, the rest as dead letters.
+
+    `data` has the bytes of the rows, one a line, so that a row refused later can be set aside whole.
+    """
+
+    frame: pl.DataFrame
+    data: bytes
+    dead: Sequence[DeadLetter]
+
+
+def flawed(batch: Batch) -> Batch:
+    """Return the batch with the entries marked that do not belong where they stand."""
+    expected = batch.start
+    entries = []
+    for entry in batch.entries:
+        if not entry.flaw and entry.offset < expected:
+            entries.append(entry._replace(records=0, flaw=f"expected running number {expected}, found {entry.offset}"))
+            continue
+        entries.append(entry)
+        if not entry.flaw:
+            expected = entry.offset + entry.records
+    return replace(batch, entries=tuple(entries))
+
+
+def content_of(batch: Batch, *, now_ns: int) -> Content:
+    """Return the records of a batch; what is none is set aside, line by line."""
+    record_type = batch.shard.stream.record
+    good = [entry for entry in batch.entries if not entry.flaw and entry.records]
+    dead = [_dead(batch, entry.data, entry.id, entry.flaw, now_ns) for entry in batch.entries if entry.flaw]
+    data = b"\n".join(entry.data for entry in good)
+    offsets = [np.arange(entry.offset, entry.offset + entry.records, dtype=np.uint64) for entry in good]
+    numbers = np.concatenate(offsets) if offsets else np.empty(0, dtype=np.uint64)
+    try:
+        records = decode_lines(data, record_type)
+    except UnreadableRecord:
+        lines = data.split(b"\n")
+        tried = [_tried(line, record_type) for line in lines]
+        kept = [index for index, found in enumerate(tried) if isinstance(found, Record)]
+        dead += [
+            _dead(batch, lines[index], str(numbers[index]), str(found), now_ns)
+            for index, found in enumerate(tried)
+            if isinstance(found, UnreadableRecord)
+        ]
+        records = [found for found in tried if isinstance(found, Record)]
+        data, numbers = b"\n".join(lines[index] for index in kept), numbers[kept]
+    frame = frame_of(records, record_type).with_columns(
+        pl.lit(batch.shard.number, dtype=pl.UInt16).alias("shard"), pl.Series("offset", numbers)
+    )
+    return Content(frame, data, dead)
+
+
+def _tried(line: bytes, record_type: type[Record]) -> Record | UnreadableRecord:
+    try:
+        return decode_line(line, record_type)
+    except UnreadableRecord as error:
+        return error
+
+
+def _dead(batch: Batch, payload: bytes, place: str, reason: str, now_ns: int) -> DeadLetter:
+    origin = Origin(batch.group, batch.shard.key, f"{batch.shard.key} {place}", now_ns)
+    return dead_letter(payload, origin, reason=reason)
+
+
+def refused_letters(batch: Batch, content: Content, refused: pl.DataFrame) -> list[DeadLetter]:
+    """Return the rows (offset, reason) of a batch's content as dead letters, with what is known of each."""
+    if refused.is_empty():
+        return []
+    lines = content.data.split(b"\n")
+    facts = content.frame.with_row_index("index").join(refused, on="offset", maintain_order="left")
+    letters = []
+    for index, *known, offset, reason in facts.select(
+        "index", "received_ns", "venue", "symbol", "offset", "reason"
+    ).iter_rows():
+        place = f"{batch.shard.key} {offset}"
+        letters.append(dead_letter(lines[index], Origin(batch.group, batch.shard.key, place, *known), reason=reason))
+    return letters

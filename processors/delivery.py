@@ -1,0 +1,122 @@
+"""
+Rows into a table exactly once, whatever happens to the connection, the engine or us.
+
+Repeating an insert under one token is not enough: an engine killed between its deduplication log and its part loses
+rows although it knows the token (reproduced). So whenever the outcome is in doubt: repeat under the same token, make
+sure nothing of it still runs, ask which rows stand there, and insert the difference under the next token.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+import polars as pl
+
+from common.backoff import delays_s
+from common.clickhouse import is_about_content
+from common.errors import StoreRefused
+from common.log import logger
+from common.tables import Table
+from processors.batch import Manifest
+from processors.processor import REFUSED_SCHEMA
+
+log = logger("delivery")
+
+Rename = Callable[[Manifest], Awaitable[None]]
+
+
+class Shelf(Protocol):
+    """The part of a store that delivery needs."""
+
+    async def insert(self, table: Table, frame: pl.DataFrame, token: str) -> None:
+        """Insert under a token."""
+
+    async def offsets(self, table: Table, *, shard: int, start: int, stop: int) -> pl.Series:
+        """Return the offsets that stand in the table."""
+
+    async def is_running(self, token: str) -> bool:
+        """Return whether an insert under the token is at work."""
+
+
+class Delivery:
+    """Brings batches into one table."""
+
+    def __init__(self, store: Shelf, table: Table, rename: Rename, failed: Callable[[str], None]) -> None:
+        self._store = store
+        self._table = table
+        self._rename = rename  # the next token must be in Redis before it is used
+        self._failed = failed
+
+    async def store(self, frame: pl.DataFrame, manifest: Manifest, *, in_doubt: bool) -> pl.DataFrame:
+        """
+        Return when every row stands in the table once, with (offset, reason) of those that the table cannot hold.
+
+        Args:
+            frame: the table's columns, one shard's rows.
+            manifest: the name of the batch, already in Redis.
+            in_doubt: whether somebody may have tried before.
+        """
+        refused = pl.DataFrame(schema=REFUSED_SCHEMA)
+        if frame.is_empty():
+            return refused
+        if not in_doubt:
+            try:
+                await self._store.insert(self._table, frame, manifest.token)
+            except StoreRefused as error:
+                self._failed(str(error))
+                log.warning("delivery.in_doubt", table=self._table.name, token=manifest.token, reason=str(error))
+            else:
+                return refused
+        return await self._settle(frame, manifest)
+
+    async def _settle(self, frame: pl.DataFrame, manifest: Manifest) -> pl.DataFrame:
+        refused = await self._repeat(frame, manifest.token)
+        whole = frame.join(refused, on="offset", how="anti", maintain_order="left")
+        while True:
+            missing = await self._missing(whole, manifest)
+            if missing.is_empty():
+                return refused
+            manifest = manifest.next_round()
+            log.warning("delivery.difference", table=self._table.name, rows=len(missing), token=manifest.token)
+            await self._rename(manifest)
+            await self._repeat(missing, manifest.token)
+
+    async def _repeat(self, frame: pl.DataFrame, token: str) -> pl.DataFrame:
+        """Insert until the engine says yes, or that rows are at fault; then find those by halving."""
+        for pause_s in delays_s(first_s=0.2, ceiling_s=10.0):
+            try:
+                await self._store.insert(self._table, frame, token)
+            except StoreRefused as error:
+                self._failed(str(error))
+                if is_about_content(error):
+                    return await self._halve(frame, token, reason=str(error))
+                log.warning("delivery.waiting", table=self._table.name, pause_s=round(pause_s, 2), reason=str(error))
+                await asyncio.sleep(pause_s)
+            else:
+                break
+        return pl.DataFrame(schema=REFUSED_SCHEMA)
+
+    async def _halve(self, frame: pl.DataFrame, token: str, *, reason: str) -> pl.DataFrame:
+        if len(frame) == 1:
+            return frame.select("offset", reason=pl.lit(reason))
+        middle = len(frame) // 2
+        halves = frame[:middle], frame[middle:]
+        return pl.concat([await self._repeat(half, f"{token}/{half['offset'][0]}+{len(half)}") for half in halves])
+
+    async def _missing(self, frame: pl.DataFrame, manifest: Manifest) -> pl.DataFrame:
+        if frame.is_empty():
+            return frame
+        for pause_s in delays_s(first_s=0.2, ceiling_s=10.0):
+            try:
+                # A query id starts with its token, and a token with those of all earlier rounds but for the number.
+                if not await self._store.is_running(manifest.token.rpartition("/")[0]):
+                    stands = await self._store.offsets(
+                        self._table, shard=int(frame["shard"][0]), start=manifest.start, stop=manifest.stop
+                    )
+                    return frame.filter(~pl.col("offset").is_in(stands.implode()))
+            except StoreRefused as error:
+                self._failed(str(error))
+                log.warning("delivery.waiting", table=self._table.name, pause_s=round(pause_s, 2), reason=str(error))
+            await asyncio.sleep(pause_s)
+        raise AssertionError  # the delays never end
+

@@ -1,0 +1,84 @@
+"""Records to frames with declared columns, and frames to the columns of a table."""
+
+from collections.abc import Sequence
+from functools import cache
+
+import msgspec
+import polars as pl
+
+from common.records import Record
+from common.tables import Column, Kind, Table
+
+PRICE = pl.Decimal(38, 18)
+POLARS_TYPE: dict[Kind, pl.DataType] = {
+    "text": pl.String(),
+    "word": pl.String(),
+    "time": pl.Datetime("ns", "UTC"),
+    "number": PRICE,
+    "whole": pl.Decimal(38, 0),
+    "flag": pl.Boolean(),
+    "texts": pl.List(pl.String),
+    "numbers": pl.List(PRICE),
+    "count": pl.UInt64(),
+    "small": pl.UInt16(),
+}
+
+
+@cache
+def schema_of(record_type: type[Record]) -> dict[str, pl.DataType]:
+    """Return the columns of a frame of such records: integers Int64, flags Boolean, arrays List, all else String."""
+    return {field.name: _dtype(field.type) for field in msgspec.structs.fields(record_type)}
+
+
+def _dtype(hint: object) -> pl.DataType:
+    described = str(hint)
+    if "tuple" in described:
+        return pl.List(pl.String)
+    if "bool" in described:
+        return pl.Boolean()
+    return pl.Int64() if "int" in described else pl.String()
+
+
+def frame_of(records: Sequence[Record], record_type: type[Record]) -> pl.DataFrame:
+    """Return one column per field, one row per record, in order; with its columns even when empty."""
+    schema = schema_of(record_type)
+    columns = list(zip(*map(msgspec.structs.astuple, records), strict=True)) or [()] * len(schema)
+    named = zip(schema.items(), columns, strict=True)
+    return pl.DataFrame([pl.Series(name, values, dtype=dtype) for (name, dtype), values in named])
+
+
+def table_frame(frame: pl.DataFrame, table: Table) -> pl.DataFrame:
+    """
+    Return the rows in a table's columns and types.
+
+    Args:
+        frame: the fields of the table's record, with `shard` and `offset`.
+
+    Raises:
+        polars.exceptions.InvalidOperationError: a value does not fit; `unfit` tells which.
+    """
+    return frame.select(_cast(column, strict=True) for column in table.all_columns)
+
+
+def unfit(frame: pl.DataFrame, table: Table) -> pl.DataFrame:
+    """Return (offset, reason) of the rows that have a value that does not fit its column, or lack one."""
+    faults = [
+        pl.when(_fault(column)).then(pl.lit(f"{column.name}: expected {column.sql_type}")) for column in table.all_columns
+    ]
+    judged = frame.select("offset", faults=pl.concat_list(faults).list.drop_nulls())
+    return judged.filter(pl.col("faults").list.len() > 0).select("offset", reason=pl.col("faults").list.join("; "))
+
+
+def _cast(column: Column, *, strict: bool) -> pl.Expr:
+    value = pl.col(column.field)
+    if column.kind == "time":
+        return value.cast(pl.Datetime("ns"), strict=strict).dt.replace_time_zone("UTC").alias(column.name)
+    return value.cast(POLARS_TYPE[column.kind], strict=strict).alias(column.name)
+
+
+def _fault(column: Column) -> pl.Expr:
+    cast = _cast(column, strict=False)
+    if column.kind in ("texts", "numbers"):
+        return cast.is_null() | cast.list.eval(pl.element().is_null()).list.any()
+    missing = cast.is_null()
+    return missing & pl.col(column.field).is_not_null() if column.optional else missing

@@ -1,0 +1,161 @@
+"""THE consume loop: own a shard, read, name the batch, transform, deliver, commit. One task per shard."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from common.backoff import delays_s
+from common.clock import monotonic_s, now_ns
+from common.errors import Fenced, StoreRefused, StreamRefused
+from common.heartbeat import Figures
+from common.inbox import Carried, Held, Inbox, Ownership, Received
+from common.lifecycle import wait
+from common.log import logger
+from common.redis_streams import RedisError
+from processors.batch import Batch, Manifest, content_of, decode_manifest, flawed
+from processors.knowledge import Knowledge
+from processors.processor import Processor
+from processors.targets import Named, Target
+
+log = logger("consume")
+
+MAX_RECORDS = 50_000  # of one batch: past 10,000 rows an insert's fixed cost is small, past 100,000 only memory grows
+MAX_BYTES = 16 * 2**20
+READ_ENTRIES = 64
+BLOCK_MS = 1000
+BEAT_S = 1.0
+SILENT_S = 4.0  # an owner whose beat stands still this long, by our own monotonic clock, is taken for dead
+
+
+@dataclass
+class Consumer:
+    """One group's work on one shard: where it reads, what it knows, where it delivers."""
+
+    processor: Processor
+    process: str
+    inbox: Inbox
+    target: Target
+    knowledge: Knowledge
+    figures: Figures
+    linger_s: float
+    position: int = 0
+    backlog: bool = True  # entries that were given to an earlier owner come first
+
+    async def rename(self, manifest: Manifest) -> None:
+        """Put the next name of the batch in flight into Redis."""
+        await self.inbox.begin(manifest.start, manifest.encode())
+
+
+async def consume(work: Consumer, stop: asyncio.Event) -> None:
+    """
+    Move a shard's records on until told to stop.
+
+    Raises:
+        Fenced: another copy of this very process has started.
+    """
+    pauses = delays_s(first_s=0.2, ceiling_s=10.0)
+    while not stop.is_set():
+        try:
+            await work.inbox.register()
+            owned = await _own(work, stop)
+            if owned is not None:
+                pauses = await _serve(work, owned, stop)
+        except Fenced:
+            if await work.inbox.owner() == work.process:
+                raise
+            log.warning("consume.lost_shard", group=work.inbox.group, shard=work.inbox.shard.key)
+        except (RedisError, StreamRefused, StoreRefused) as error:
+            pause_s = next(pauses)
+            work.figures.failed(error)
+            work.figures.state, work.figures.detail = "waiting", str(error)[:200]
+            log.warning("consume.waiting", shard=work.inbox.shard.key, pause_s=round(pause_s, 2), reason=str(error))
+            await wait(stop, pause_s)
+
+
+async def _own(work: Consumer, stop: asyncio.Event) -> Ownership | None:
+    """Return the ownership once it is ours; None when told to stop before."""
+    seen: Held | None = None
+    since_s = monotonic_s()
+    while not stop.is_set():
+        stale = seen if seen is not None and monotonic_s() - since_s > SILENT_S else None
+        got = await work.inbox.acquire(work.process, stale)
+        if isinstance(got, Ownership):
+            return got
+        if got != seen:
+            seen, since_s = got, monotonic_s()
+        await wait(stop, BEAT_S / 2)
+    return None
+
+
+async def _serve(work: Consumer, owned: Ownership, stop: asyncio.Event) -> Iterator[float]:
+    """Work as the owner until told to stop; return a fresh back-off, as all was well."""
+    log.info("consume.owning", shard=work.inbox.shard.key, epoch=owned.epoch, position=owned.position)
+    work.position, work.backlog = owned.position, True
+    beating = asyncio.create_task(_beat(work.inbox))
+    try:
+        if owned.manifest:
+            await _recover(work, decode_manifest(owned.manifest))
+        while not stop.is_set():
+            await _turn(work)
+        await work.inbox.release()
+    finally:
+        beating.cancel()
+    return delays_s(first_s=0.2, ceiling_s=10.0)
+
+
+async def _beat(inbox: Inbox) -> None:
+    """Show that we live. When this fails there is nothing to do here: begin and commit are fenced."""
+    while True:
+        await asyncio.sleep(BEAT_S)
+        try:
+            await inbox.beat()
+        except (Fenced, RedisError) as error:
+            log.warning("consume.beat_lost", shard=inbox.shard.key, reason=str(error))
+
+
+async def _recover(work: Consumer, manifest: Manifest) -> None:
+    """Finish the batch that an earlier owner named: the same entries, under the same name."""
+    log.warning("consume.recovering", shard=work.inbox.shard.key, start=manifest.start, stop=manifest.stop)
+    entries = await work.inbox.between(manifest.first_id, manifest.last_id)
+    batch = flawed(Batch(work.inbox.shard, work.inbox.group, manifest.start, tuple(entries)))
+    await _finish(work, batch, Named(manifest, in_doubt=True))
+
+
+async def _turn(work: Consumer) -> None:
+    work.figures.state, work.figures.detail = "running", ""
+    entries = await _gather(work)
+    if entries:
+        batch = flawed(Batch(work.inbox.shard, work.inbox.group, work.position, tuple(entries)))
+        await _finish(work, batch, Named(batch.manifest, in_doubt=False))
+
+
+async def _gather(work: Consumer) -> list[Received]:
+    """Return the entries of the next batch: what is there after the linger, within the bounds."""
+    start = "0" if work.backlog else ">"
+    entries = await work.inbox.read(start, count=READ_ENTRIES, block_ms=None if work.backlog else BLOCK_MS)
+    if work.backlog:
+        work.backlog = bool(entries)
+        return entries
+    if entries and len(entries) < READ_ENTRIES:
+        await asyncio.sleep(work.linger_s)
+    while entries and sum(e.records for e in entries) < MAX_RECORDS and sum(len(e.data) for e in entries) < MAX_BYTES:
+        more = await work.inbox.read(">", count=READ_ENTRIES, block_ms=None)
+        if not more:
+            break
+        entries += more
+    return entries
+
+
+async def _finish(work: Consumer, batch: Batch, named: Named) -> None:
+    """Bring a named batch to its end: nothing of it is written before its name stands in Redis."""
+    await work.inbox.begin(batch.start, named.manifest.encode())
+    content = content_of(batch, now_ns=now_ns())
+    made = work.processor.transform(content.frame, await work.knowledge.about(content.frame))
+    delivered = await work.target.deliver(batch, content, made, named)
+    await work.inbox.commit(batch.start, batch.stop, batch.ids, Carried(delivered.entries, made.wanted))
+    work.position = batch.stop
+    counters, topic = work.figures.counters, work.processor.source.topic
+    counters["batches_total"] += 1
+    counters[f"records_total|{topic}"] += batch.stop - batch.start
+    counters["rows_total|" + getattr(work.processor.target, "name", "trades")] += delivered.rows
+    counters["dead_letters_total"] += delivered.dead

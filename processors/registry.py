@@ -1,0 +1,41 @@
+"""PROCESSORS: every consumer group: what it reads, what it does, where it writes."""
+
+import polars as pl
+
+from common.streams import ORDER_EVENTS, TRADES, Stream
+from common.tables import TABLES, TRADE_ROWS
+from processors.processor import Lookup, Processor, identity
+from processors.transforms.notionals import with_notional
+from processors.transforms.order_trades import order_trades, tokens_of
+
+WRITER = "clickhouse_writer"
+TRADE_PROCESSOR = "trade_processor"
+
+MARKET_OF_TOKEN = Lookup(
+    keys=tokens_of,
+    sql="""
+        SELECT token_id, any(market_id) AS market_id, any(outcome) AS outcome
+        FROM market_tokens WHERE token_id IN {keys:Array(String)} GROUP BY token_id
+    """,
+    schema={"token_id": pl.String, "market_id": pl.String, "outcome": pl.String},
+)
+
+PROCESSORS = (
+    Processor(TRADE_PROCESSOR, ORDER_EVENTS, order_trades, TRADES, MARKET_OF_TOKEN),
+    *(
+        Processor(WRITER, table.source, with_notional if table is TRADE_ROWS else identity, table)
+        for table in TABLES
+    ),
+)
+
+PROGRAMS = (TRADE_PROCESSOR, WRITER)
+
+
+def of_program(program: str) -> tuple[Processor, ...]:
+    """Return what a program runs."""
+    return tuple(processor for processor in PROCESSORS if processor.program == program)
+
+
+def groups_on(stream: Stream) -> list[str]:
+    """Return the consumer groups that must have read a stream before it may be trimmed."""
+    return [processor.program for processor in PROCESSORS if processor.source is stream]

@@ -1,0 +1,1 @@
+"""Pure functions: Polars frames in, Polars frames out."""

@@ -1,0 +1,1 @@
+"""Where invented data comes from: seeded generators that obey the venues' rules."""

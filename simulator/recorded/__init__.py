@@ -1,0 +1,1 @@
+"""Where replayed data comes from: recorded sessions, as each venue needs them."""

@@ -1,0 +1,50 @@
+"""Goldsky from recordings: every event of the recorded pages, visible when its second has come."""
+
+from typing import Any
+
+import msgspec
+
+from common.clock import NS_PER_S
+from simulator.fills import Block, Fill, Fills, block_at
+from simulator.timeline import SessionClock, Timeline, runs
+from simulator.venue import Session
+
+OK = 200
+LONGEST_PAUSE_NS = 60 * NS_PER_S
+
+
+class Page(msgspec.Struct):
+    """A recorded answer; other queries than ours have no such list."""
+
+    data: dict[str, Any] | None = None
+
+
+class Recording:
+    """Recorded events behind a head that moves on."""
+
+    def __init__(self, session: Session) -> None:
+        self.fills = Fills(_events(session))
+        times_ns = [int(fill["timestamp"]) * NS_PER_S for fill in self.fills.between(0, self.fills.last_timestamp())]
+        self._clock = SessionClock(Timeline(runs(times_ns, LONGEST_PAUSE_NS)), session.speed)
+
+    def begin(self) -> None:
+        """Start the session's clock."""
+        self._clock.start()
+
+    def head(self) -> Block:
+        """Return the block of the session's second; at full speed all is indexed and the head goes on from there."""
+        if self._clock.is_unpaced:
+            return block_at(self.fills.last_timestamp() + int(self._clock.elapsed_s()))
+        return block_at(self._clock.recorded_now_ns() // NS_PER_S)
+
+    async def live(self) -> None:
+        """Do nothing: a recording needs no life of its own."""
+
+
+def _events(session: Session) -> list[Fill]:
+    events: list[Fill] = []
+    for recorded in session.events:
+        if recorded.event.direction == "in" and recorded.event.status == OK:
+            data = msgspec.json.decode(recorded.event.body(), type=Page).data or {}
+            events += data.get("orderFilledEvents", [])
+    return events

@@ -1,0 +1,28 @@
+"""Gamma from recordings: every market object that was seen, the newest bytes of each."""
+
+import msgspec
+
+from simulator.markets import Markets
+from simulator.venue import Session
+
+OK = 200
+
+
+def recorded_markets(session: Session) -> Markets:
+    """Return all markets of the recorded pages and single answers, unchanged to the byte."""
+    markets = Markets()
+    for recorded in session.events:
+        if recorded.event.direction == "in" and recorded.event.status == OK:
+            for raw in _objects(recorded.event.body()):
+                markets.put(raw)
+    return markets
+
+
+def _objects(body: bytes) -> list[bytes]:
+    raws = [msgspec.Raw(body)]
+    if body.lstrip().startswith(b"["):
+        raws = msgspec.json.decode(body, type=list[msgspec.Raw])
+    elif body.lstrip().startswith(b'{"markets"'):
+        raws = msgspec.json.decode(body, type=dict[str, msgspec.Raw]).get("markets", msgspec.Raw(b"[]"))
+        raws = msgspec.json.decode(raws, type=list[msgspec.Raw])
+    return [bytes(raw) for raw in raws]

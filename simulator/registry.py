@@ -1,0 +1,61 @@
+"""The venues that are simulated."""
+
+from urllib.parse import urlsplit
+
+from simulator.capture import Capture, Event
+from simulator.demo.binance import Exchange
+from simulator.demo.goldsky import InventedFills
+from simulator.recorded import binance as recorded_binance
+from simulator.recorded import goldsky as recorded_goldsky
+from simulator.recorded.polymarket import recorded_markets
+from simulator.venue import Entry
+from simulator.venues.binance import Binance
+from simulator.venues.goldsky import Goldsky
+from simulator.venues.polymarket import Polymarket, Recording
+
+
+def _is_gamma(capture: Capture, event: Event) -> bool:
+    url = urlsplit(capture.address(event))
+    is_other_host = (url.hostname or "").startswith(("clob.", "data-api.", "ws-"))
+    return not capture.is_socket(event) and not is_other_host and f"{url.path}/".startswith("/markets/")
+
+
+VENUES = (
+    Entry(
+        name="binance",
+        recorded_as="binance",
+        has_socket=True,
+        enabled_setting="BINANCE_ENABLED",
+        claims=lambda _capture, _event: True,
+        demo=lambda world, shell: Binance(Exchange(world.chance("binance")), shell),
+        replay=lambda session, shell: Binance(recorded_binance.Recording(session), shell),
+    ),
+    Entry(
+        name="polymarket",
+        recorded_as="polymarket",
+        has_socket=False,
+        enabled_setting="POLYMARKET_ENABLED",
+        claims=_is_gamma,
+        demo=lambda world, shell: Polymarket(world.markets, shell),
+        replay=lambda session, shell: Polymarket(Recording(recorded_markets(session)), shell),
+    ),
+    Entry(
+        name="goldsky",
+        recorded_as="goldsky",
+        has_socket=False,
+        enabled_setting="GOLDSKY_ENABLED",
+        claims=lambda _capture, _event: True,
+        demo=lambda world, shell: Goldsky(InventedFills(world.chance("goldsky"), world.markets), shell),
+        replay=lambda session, shell: Goldsky(recorded_goldsky.Recording(session), shell),
+    ),
+)
+
+# They would be dialled on the internet otherwise, in the middle of a demo.
+NOT_SIMULATED = (
+    "POLYMARKET_CLOB_ENABLED",
+    "POLYGON_ENABLED",
+    "OKX_ENABLED",
+    "ALPACA_STOCKS_ENABLED",
+    "ALPACA_CRYPTO_ENABLED",
+    "UPSTOX_ENABLED",
+)

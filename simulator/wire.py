@@ -1,0 +1,227 @@
+"""One WebSocket connection as a venue sees it: whole frames out, keep-alive, limits, and faults on the way."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from websockets.asyncio.server import ServerConnection
+from websockets.exceptions import ConnectionClosed
+from websockets.frames import Frame, Opcode
+from websockets.protocol import Event, State
+
+from common.clock import NS_PER_MS, now_ns
+from simulator.faults import Fault, Faults
+from simulator.limits import Limits, Window
+
+TOO_MANY_MESSAGES = 1008
+_SMALL, _MEDIUM = 126, 65536
+_COUNTED = (Opcode.TEXT, Opcode.BINARY, Opcode.PING, Opcode.PONG)
+
+
+class Gone(Exception):
+    """The client, or a fault, ended the connection. What next: nothing; the client dials again."""
+
+
+class Outgoing(NamedTuple):
+    """One message to a client; `subject` is what faults are matched with, `fact` goes to the ledger once sent."""
+
+    subject: str
+    payload: bytes
+    fact: Any = None
+    opcode: Opcode = Opcode.TEXT
+
+
+def encoded(payload: bytes, opcode: Opcode = Opcode.TEXT) -> bytes:
+    """Return one unmasked, unfragmented frame. Servers do not mask, so every client may get the same bytes."""
+    size_bytes = len(payload)
+    first = bytes([0x80 | opcode])
+    if size_bytes < _SMALL:
+        return first + bytes([size_bytes]) + payload
+    if size_bytes < _MEDIUM:
+        return first + b"\x7e" + size_bytes.to_bytes(2, "big") + payload
+    return first + b"\x7f" + size_bytes.to_bytes(8, "big") + payload
+
+
+class Connection(ServerConnection):
+    """A server connection that counts what comes in, pings and pongs included."""
+
+    inbound: Window
+    inbound_per_s: int | None = None
+
+    def process_event(self, event: Event) -> None:
+        """Count a frame, cut the connection when there are too many, else carry on as usual."""
+        if isinstance(event, Frame) and event.opcode in _COUNTED and self.inbound_per_s is not None:
+            if self.inbound.add() > self.inbound_per_s:
+                self.protocol.fail(TOO_MANY_MESSAGES, "Too many requests")
+                self.send_data()
+                return
+        super().process_event(event)
+
+
+class Wire:
+    """What a venue's conversation holds in its hand."""
+
+    def __init__(self, connection: Connection, venue: str, number: int, *, faults: Faults, limits: Limits) -> None:
+        self.venue = venue
+        self.number = number
+        self.limits = limits
+        self.farewell: Callable[[], bytes] | None = None
+        self.credit: Callable[[Any], None] = lambda _fact: None
+        self._connection = connection
+        self._faults = faults
+        self._noted: set[int] = set()
+        self._held: Outgoing | None = None
+        self._is_deaf = False
+        connection.inbound = Window(1.0)
+        connection.inbound_per_s = limits.inbound_per_s
+
+    @property
+    def path(self) -> str:
+        """Return path and query of the handshake."""
+        request = self._connection.request
+        return request.path if request else "/"
+
+    async def receive(self) -> str | bytes:
+        """Return the next message of the client."""
+        try:
+            return await self._connection.recv()
+        except ConnectionClosed as error:
+            raise Gone from error
+
+    async def send(self, messages: Sequence[Outgoing]) -> None:
+        """Send messages in their order; returns when the client has taken enough of them to go on."""
+        if not self._faults.threatens(self.venue) and self._held is None:
+            await self._write(messages)
+            return
+        for message in messages:
+            await self._send_under_fault(message)
+
+    async def _write(self, messages: Sequence[Outgoing]) -> None:
+        await self._write_raw(b"".join([encoded(message.payload, message.opcode) for message in messages]))
+        for message in messages:
+            self.credit(message.fact)
+
+    async def _write_raw(self, data: bytes) -> None:
+        connection = self._connection
+        if connection.state is not State.OPEN or connection.transport.is_closing():
+            raise Gone
+        connection.transport.write(data)
+        # A drain is the back-pressure; without the sleep a quick client would starve all others.
+        await connection.drain()
+        await asyncio.sleep(0)
+
+    async def _send_under_fault(self, message: Outgoing) -> None:
+        await self._obey_silence(message.subject)
+        fault = self._faults.strike(
+            self.venue,
+            ("gap", "duplicate", "reorder", "garbage", "truncated", "slow", "disconnect", "close", "shutdown"),
+            message.subject,
+            self.number,
+        )
+        held, self._held = self._held, None
+        await self._send_one(message, fault)
+        if held is not None:
+            await self._write([held])
+
+    async def _send_one(self, message: Outgoing, fault: Fault | None) -> None:
+        match fault.kind if fault else "":
+            case "gap":
+                return
+            case "reorder":
+                self._held = message
+            case "duplicate":
+                await self._write([message, message])
+            case "garbage":
+                await self._write_raw(encoded(b"\x7b\x00garbage\xef\xbf\xbd not json"))
+                await self._write([message])
+            case "truncated":
+                await self._write_raw(encoded(message.payload[: len(message.payload) // 2], message.opcode))
+            case "disconnect":
+                await self._write_raw(encoded(message.payload)[: len(message.payload) // 2])
+                self.abort()
+            case "close" | "shutdown" if fault:
+                await self._end(fault)
+            case "slow" if fault:
+                await asyncio.sleep(fault.delay_s)
+                await self._write([message])
+            case _:
+                await self._write([message])
+
+    async def _obey_silence(self, subject: str) -> None:
+        while fault := self._faults.in_force(self.venue, "silence", subject, self.number):
+            if fault.number not in self._noted:
+                self._noted.add(fault.number)
+                self._faults.note(fault, subject, self.number)
+            await self._faults.wait_until_over(fault)
+
+    async def _end(self, fault: Fault) -> None:
+        if fault.kind == "disconnect":
+            self.abort()
+        if fault.kind == "shutdown" and self.farewell:
+            await self._write_raw(encoded(self.farewell()))
+            await asyncio.sleep(fault.delay_s)
+        await self.close(fault.code)
+        raise Gone
+
+    async def close(self, code: int, reason: str = "") -> None:
+        """Close with good manners, if the client takes part."""
+        await self._connection.close(code, reason)
+
+    def abort(self) -> None:
+        """Break the connection without a word."""
+        self._connection.transport.abort()
+
+    async def watch_faults(self) -> None:
+        """Carry out what strikes a connection even when there is nothing to send."""
+        while True:
+            await asyncio.sleep(0.02)
+            if not self._faults.orders:
+                continue
+            self._obey_half_open()
+            fault = self._faults.in_force(self.venue, "silence", "", self.number)
+            if fault is None and (struck := self._strike_connection()):
+                with contextlib.suppress(Gone):
+                    await self._end(struck)
+
+    def _strike_connection(self) -> Fault | None:
+        for kind in ("disconnect", "close", "shutdown"):
+            fault = self._faults.in_force(self.venue, kind, "", self.number)
+            if fault and fault.skip == 0:
+                return self._faults.strike(self.venue, (kind,), "", self.number)
+        return None
+
+    def _obey_half_open(self) -> None:
+        fault = self._faults.in_force(self.venue, "silence", "", self.number)
+        transport = self._connection.transport
+        if fault and not fault.answers_pings and not self._is_deaf:
+            # Not reading is what a half-open connection is: pings and closes of the client go unheard.
+            self._is_deaf = True
+            transport.pause_reading()
+            self._noted.add(fault.number)
+            self._faults.note(fault, "", self.number)
+        elif fault is None and self._is_deaf:
+            self._is_deaf = False
+            transport.resume_reading()
+
+    async def keep_alive(self) -> None:
+        """Ping now and then; cut the connection when a ping was not answered in time."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(self.limits.ping_every_s)
+            if self._faults.in_force(self.venue, "silence", "", self.number):
+                continue
+            with contextlib.suppress(ConnectionClosed):
+                answered = await self._connection.ping(str(now_ns() // NS_PER_MS))
+                loop.call_later(self.limits.pong_within_s, self._cut_unless, answered)
+
+    def _cut_unless(self, answered: Any) -> None:
+        if not answered.done():
+            self.abort()
+
+    async def grow_old(self) -> None:
+        """Say goodbye and close at the end of the connection's life."""
+        await asyncio.sleep(self.limits.connection_lifetime_s)
+        with contextlib.suppress(Gone):
+            await self._end(Fault(kind="shutdown", venue=self.venue))
+
