@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeAlias
 
-from redis.asyncio import Redis
+from redis import asyncio as driver
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -17,6 +17,9 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from common.errors import BadSettings
 from common.settings import Settings
 from common.streams import BY_TOPIC, Stream
+
+# The driver types every reply for both protocol versions at once; the shapes are pinned here, by protocol=2.
+Redis: TypeAlias = Any
 
 __all__ = ["Redis", "RedisConnectionError", "RedisError", "RedisTimeoutError", "ResponseError"]
 
@@ -41,9 +44,9 @@ def connect(settings: Settings) -> Redis:
         "retry": Retry(NoBackoff(), 0),
     }
     if settings.redis_url is not None:
-        return cast("Redis", Redis.from_url(settings.redis_url, **common))
+        return driver.Redis.from_url(settings.redis_url, **common)
     host = settings.redis_host or "127.0.0.1"
-    return Redis(host=host, port=settings.redis_port, db=settings.redis_db, password=password, **common)
+    return driver.Redis(host=host, port=settings.redis_port, db=settings.redis_db, password=password, **common)
 
 
 @dataclass(frozen=True)

@@ -92,6 +92,7 @@ class Settings(BaseModel):
     binance_rest_url: HttpUrl = "https://api.binance.com"
     binance_symbols: Words = ("BTCUSDT", "ETHUSDT")
     binance_depth_levels: Annotated[int, Field(ge=1, le=5000)] = 1000
+    binance_mute_s: Annotated[float, Field(gt=0)] = 120.0  # a socket with nothing but pings is dialled again
 
     @model_validator(mode="after")
     def _together(self) -> Self:

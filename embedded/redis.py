@@ -8,6 +8,7 @@ Supervisor's child is Redis itself.
 import os
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 from common.errors import BadSettings
 from common.lifecycle import MISCONFIGURED, REFUSED, die_with_parent
@@ -15,7 +16,7 @@ from common.settings import Settings
 from embedded.redis_binary import REMEDY, Server, find
 
 
-def main() -> int:
+def main() -> int:  # noqa: RET503  nobody comes back from an exec
     """Return an exit code only if there is no server to become."""
     die_with_parent()  # the kernel keeps this across the exec below
     try:
@@ -31,7 +32,11 @@ def main() -> int:
     if refusal := unreadable_by(server, folder):
         print(refusal, file=sys.stderr)
         return REFUSED
-    file = write_configuration(settings, folder)
+    become(server, write_configuration(settings, folder))
+
+
+def become(server: Server, file: Path) -> NoReturn:
+    """Execute the server in this process's place."""
     os.execv(server.path, ["redis-server", str(file)])  # noqa: S606  a server that we found
 
 

@@ -51,7 +51,7 @@ def find(unpacked: Path = UNPACKED, search_path: str | None = None) -> Server | 
         found.append(_server(bundled, "bundled"))
     found = [server for server in found if server.version]
     full = [server for server in found if server.has_full_function]
-    return (full or sorted(found, key=lambda server: server.version, reverse=True) or [None])[0]
+    return next(iter(full), None) or max(found, key=lambda server: server.version, default=None)
 
 
 def find_or_unpack(unpacked: Path = UNPACKED, search_path: str | None = None) -> Server:

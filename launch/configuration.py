@@ -15,8 +15,8 @@ STOP_WAIT_S = 30  # above the longest flush
 OPEN_FILES = 65_536  # wanted; what the machine allows at most is taken
 MARK = "TICKFLEET_RUN"  # in the environment of every child: how start.sh knows its own after a crash
 
-# Servers are restarted with growing pauses for minutes (a kill may come twice in a second). Programs pause by themselves
-# and leave only for a reason, so that one which falls over at once, three times, is left for a person to see.
+# Servers are restarted with growing pauses for minutes (a kill may come twice in a second). Programs pause by
+# themselves and leave only for a reason: one which falls over at once, three times, is left for a person to see.
 RETRIES = {True: 20, False: 3}
 
 PROGRAM = """

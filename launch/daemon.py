@@ -20,6 +20,7 @@ from launch.report import CannotStart
 GONE = ("STOPPED", "EXITED", "FATAL")
 FALLING = ("BACKOFF", "FATAL")
 POLL_S = 0.05
+TAIL_BYTES = 4000
 
 
 @dataclass(frozen=True)
@@ -44,11 +45,14 @@ class Process:
 
     def last_words(self) -> str:
         """Return the last line of its log, empty if there is none."""
+        return (self.tail().strip().splitlines() or [""])[-1]
+
+    def tail(self) -> str:
+        """Return the end of its log."""
         try:
-            lines = self.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+            return self.log.read_bytes()[-TAIL_BYTES:].decode(errors="replace")
         except OSError:
             return ""
-        return lines[-1] if lines else ""
 
 
 class Daemon:

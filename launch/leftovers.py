@@ -55,6 +55,11 @@ def is_running(pid: int) -> bool:
         return False
 
 
+def command_line(pid: int) -> list[str]:
+    """Return the words a process was called with; raise OSError when it is gone."""
+    return (PROC / str(pid) / "cmdline").read_text(encoding="utf-8", errors="replace").split("\0")
+
+
 def _ours(pid: int, mark: bytes) -> Leftover | None:
     # The handle first: what is read afterwards is read of the process that the handle is on, or it has ended.
     try:

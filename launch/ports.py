@@ -1,4 +1,4 @@
-"""Is a port free, and if not, who has it?"""
+"""Tell whether a port is free, and if not, who has it."""
 
 import socket
 from pathlib import Path

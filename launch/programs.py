@@ -64,7 +64,7 @@ def _ingesters(settings: Settings, feed: Mapping[str, str]) -> list[Program]:
             INGESTER,
             venue=venue.name,
             environment=feed,
-            why_not=venue.is_enabled(settings),
+            why_not=venue.why_disabled(settings),
         )
         for venue in VENUES
     ]

@@ -54,11 +54,11 @@ def counts(named: Mapping[str, int]) -> str:
 
 def span(seconds: float) -> str:
     """Return a length of time as a person says it: `4 s`, `3 m`, `2 h 5 m`, `3 d 4 h`."""
-    whole = int(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    minutes = whole // 60
-    if minutes < 60:
-        return f"{minutes} m"
-    hours = minutes // 60
-    return f"{hours} h {minutes % 60} m" if hours < 24 else f"{hours // 24} d {hours % 24} h"
+    minutes, whole_s = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return f"{days} d {hours} h"
+    if hours:
+        return f"{hours} h {minutes} m"
+    return f"{minutes} m" if minutes else f"{whole_s} s"

@@ -63,9 +63,10 @@ class History:
         None where it is not known.
         """
         steps = list(pairwise(self._coarse))
-        last = self._fine[-1] if self._fine else Sample(0.0, {}, {})
-        rates = {name: tuple(_between(before, after, name) for before, after in steps) for name in last.counters}
-        levels = {name: tuple(after.gauges.get(name) for _, after in steps) for name in last.gauges}
+        growing = {name for sample in self._coarse for name in sample.counters}
+        levelled = {name for sample in self._coarse for name in sample.gauges}
+        rates = {name: tuple(_between(before, after, name) for before, after in steps) for name in growing}
+        levels = {name: tuple(after.gauges.get(name) for _, after in steps) for name in levelled}
         return {**rates, **levels}
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from common.clock import NS_PER_S
-from monitoring import rows
+from monitoring import process_rows, store_rows, stream_rows
 from monitoring.facts import Disabled, Group, Overview, Process, Server
 from monitoring.verdicts import Level, Verdict, of_memory, of_schema, of_server, worst
 from monitoring.watch import Snapshot
@@ -23,8 +23,8 @@ def overview(shot: Snapshot, now_ns: int, house: House) -> Overview:
     redis = shot.redis
     servers = (_redis(shot, now_ns, house), _clickhouse(shot, now_ns, house))
     schema = _schema(shot, house)
-    processes = rows.processes(shot, now_ns)
-    groups = rows.groups(shot)
+    processes = process_rows.processes(shot, now_ns)
+    groups = stream_rows.groups(shot)
     letters = sum(shard.offset for shard in redis.shards if shard.topic == "dead_letters") if redis else None
     letters_per_s = shot.rates_per_s.get("stream|dead_letters")
     level = worst([*(s.verdict.level for s in servers), schema.level, *(p.verdict.level for p in processes)])
@@ -46,11 +46,11 @@ def overview(shot: Snapshot, now_ns: int, house: House) -> Overview:
             for program in (redis.programs if redis else None) or ()
             if not program.enabled
         ),
-        streams=rows.streams(shot),
+        streams=stream_rows.streams(shot),
         groups=groups,
-        tables=rows.tables(shot, now_ns),
-        cursors=rows.cursors(shot, now_ns),
-        events=rows.events(shot, now_ns),
+        tables=store_rows.tables(shot, now_ns),
+        cursors=store_rows.cursors(shot, now_ns),
+        events=store_rows.events(shot, now_ns),
         dead_letters_total=letters,
         dead_letters_per_min=None if letters_per_s is None else letters_per_s * 60,
         wanted_tokens=redis.wanted_tokens if redis else None,
@@ -67,7 +67,9 @@ def _redis(shot: Snapshot, now_ns: int, house: House) -> Server:
         verdict = full if full.level is Level.SLOW and verdict.level is Level.WELL else verdict
         limit = f" of {reading.max_bytes / 2**20:,.0f} MiB" if reading.max_bytes else ""
         detail = f"{reading.used_bytes / 2**20:,.1f} MiB{limit}".replace(",", " ")
-    return Server("redis", verdict, reading.version if reading else "", age_s, reading and reading.took_ms, detail)
+    return Server(
+        "redis", verdict, reading.version if reading else "", age_s, reading.took_ms if reading else None, detail
+    )
 
 
 def _clickhouse(shot: Snapshot, now_ns: int, house: House) -> Server:
@@ -77,7 +79,7 @@ def _clickhouse(shot: Snapshot, now_ns: int, house: House) -> Server:
     version = reading.version if reading else ""
     kept = sum(table.size_bytes or 0 for table in reading.tables) if reading else 0
     detail = f"{kept / 2**20:,.1f} MiB in tables".replace(",", " ") if reading else ""
-    return Server("clickhouse", verdict, version, age_s, reading and reading.took_ms, detail)
+    return Server("clickhouse", verdict, version, age_s, reading.took_ms if reading else None, detail)
 
 
 def _schema(shot: Snapshot, house: House) -> Verdict:

@@ -36,7 +36,7 @@ class Lookup:
 
     keys: Callable[[pl.DataFrame], pl.Series]
     sql: str
-    schema: dict[str, pl.DataType | type[pl.DataType]]
+    schema: dict[str, type[pl.DataType]]
 
 
 @dataclass(frozen=True)

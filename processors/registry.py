@@ -6,7 +6,7 @@ from common.streams import ORDER_EVENTS, TRADES, Stream
 from common.tables import TABLES, TRADE_ROWS
 from processors.processor import Lookup, Processor, identity
 from processors.transforms.notionals import with_notional
-from processors.transforms.order_trades import order_trades, tokens_of
+from processors.transforms.polymarket_trades import polymarket_trades, tokens_of
 
 WRITER = "clickhouse_writer"
 TRADE_PROCESSOR = "trade_processor"
@@ -21,7 +21,7 @@ MARKET_OF_TOKEN = Lookup(
 )
 
 PROCESSORS = (
-    Processor(TRADE_PROCESSOR, ORDER_EVENTS, order_trades, TRADES, MARKET_OF_TOKEN),
+    Processor(TRADE_PROCESSOR, ORDER_EVENTS, polymarket_trades, TRADES, MARKET_OF_TOKEN),
     *(
         Processor(WRITER, table.source, with_notional if table is TRADE_ROWS else identity, table)
         for table in TABLES

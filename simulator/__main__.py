@@ -10,6 +10,7 @@ from pathlib import Path
 
 import uvloop
 
+from common.lifecycle import die_with_parent
 from simulator.capture import CaptureRefused
 from simulator.run import demo, replay
 from simulator.server import Simulator, write_addresses
@@ -21,6 +22,7 @@ def main() -> int:
     """Return the exit code: 0 stopped, 1 a bug, 2 a refused recording or a taken port."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     arguments = _parser().parse_args()
+    die_with_parent()
     try:
         return uvloop.run(_run(arguments))
     except CaptureRefused as refused:

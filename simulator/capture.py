@@ -105,13 +105,14 @@ def read_capture(path: Path) -> Capture:
 
 
 def _lines(path: Path) -> Iterator[bytes]:
-    number = 0
+    read = 0
     try:
         with path.open("rb") as file, _unpacked(file) as unpacked:
-            for number, line in enumerate(unpacked, start=1):
+            for line in unpacked:
+                read += 1
                 yield line
     except (EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError) as error:
-        raise CaptureRefused(path, number + 1, f"the file is cut off or damaged ({error})") from error
+        raise CaptureRefused(path, read + 1, f"the file is cut off or damaged ({error})") from error
     except OSError as error:
         raise CaptureRefused(path, 0, error.strerror or str(error)) from error
 
@@ -123,7 +124,7 @@ def _unpacked(file: io.BufferedReader) -> io.BufferedIOBase:
     if start == ZSTD_MAGIC:
         # The recorder closes a zstd frame every few seconds; they are one file all the same.
         reader = zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)
-        return io.BufferedReader(reader)  # type: ignore[type-var]  # a RawIOBase in all but its stub
+        return io.BufferedReader(reader)
     return file
 
 

@@ -1,6 +1,8 @@
 """Faults on demand: what a test ordered, what is still in force, and what was carried out."""
 
 import asyncio
+import contextlib
+import math
 from collections.abc import Iterator
 from typing import Literal
 
@@ -19,6 +21,7 @@ Kind = Literal[
     # on a socket and over HTTP
     "disconnect",  # the connection breaks without a word; on a socket in the middle of a frame
     "close",  # a well-mannered close with `code`
+    "clock_offset",  # the venue's clock is `delay_s` ahead (below 0: behind); a generated Binance only
     "garbage",  # something that is no JSON; on a socket in front of the frame
     "truncated",  # half a frame, half a body
     "slow",  # `delay_s` late
@@ -43,10 +46,13 @@ class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
     It strikes `times` times (null = always) where `match` is part of the stream or of the request's
     path and query, after having let `skip` such cases pass, for at most `for_s` seconds from now.
+    States (silence, frozen_head, indexing_errors, clock_offset) hold until `for_s` is over or the
+    order is cleared. Connections are numbered from 1 in the order of their handshakes.
     """
 
     kind: Kind
     venue: str
+    channel: Literal["any", "socket", "http"] = "any"
     match: str = ""
     connection: int | None = None
     times: int | None = 1
@@ -86,11 +92,13 @@ class Faults:
         self.orders: list[Fault] = []
         self.executed: list[Executed] = []
         self._ordered = 0
+        self._cleared: dict[int, asyncio.Event] = {}
 
     def order(self, fault: Fault) -> Fault:
         """Put a fault in force and return it with its number."""
         self._ordered += 1
         fault.number = self._ordered
+        self._cleared[fault.number] = asyncio.Event()
         if fault.for_s is not None:
             fault.until_s = monotonic_s() + fault.for_s
         self.orders.append(fault)
@@ -101,6 +109,7 @@ class Faults:
         for fault in self.orders:
             if number in (None, fault.number):
                 fault.times = 0
+                self._cleared[fault.number].set()
         self._forget_those_over()
 
     def threatens(self, venue: str) -> bool:
@@ -131,16 +140,17 @@ class Faults:
 
     async def wait_until_over(self, fault: Fault) -> None:
         """Return when an order is no longer in force."""
-        while not fault.is_over:
-            await asyncio.sleep(0.02)
+        left_s = fault.until_s - monotonic_s()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(None if math.isinf(left_s) else left_s):
+                await self._cleared[fault.number].wait()
 
-    def _aimed_at(
-        self, venue: str, kinds: tuple[Kind, ...], subject: str, connection: int | None
-    ) -> Iterator[Fault]:
+    def _aimed_at(self, venue: str, kinds: tuple[Kind, ...], subject: str, connection: int | None) -> Iterator[Fault]:
+        channel = "http" if connection is None else "socket"
         for fault in self.orders:
             if fault.is_over or fault.venue != venue or fault.kind not in kinds or fault.match not in subject:
                 continue
-            if fault.connection in (None, connection):
+            if fault.connection in (None, connection) and fault.channel in ("any", channel):
                 yield fault
 
     def _forget_those_over(self) -> None:

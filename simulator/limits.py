@@ -1,5 +1,6 @@
 """How much a venue takes from one client: the numbers of its documentation, and windows that count."""
 
+import asyncio
 from collections import deque
 from dataclasses import dataclass
 
@@ -48,6 +49,11 @@ class Window:
         while self._counted and self._counted[0][0] <= oldest_s:
             self._total -= self._counted.popleft()[1]
         return self._total
+
+    async def room_below(self, limit: int) -> None:
+        """Return when less than the limit is inside the window."""
+        while self.total() >= limit:  # noqa: ASYNC110  (time empties the window, there is no event to await)
+            await asyncio.sleep(self.frees_in_s())
 
     def frees_in_s(self) -> float:
         """Return seconds until the oldest count leaves the window, 0 when it is empty."""

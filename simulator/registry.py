@@ -27,7 +27,7 @@ VENUES = (
         has_socket=True,
         enabled_setting="BINANCE_ENABLED",
         claims=lambda _capture, _event: True,
-        demo=lambda world, shell: Binance(Exchange(world.chance("binance")), shell),
+        demo=lambda world, shell: Binance(Exchange(world.chance("binance"), shell.faults), shell),
         replay=lambda session, shell: Binance(recorded_binance.Recording(session), shell),
     ),
     Entry(

@@ -12,6 +12,7 @@ from typing import Self
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
 
+from simulator.connection import Connection
 from simulator.control import control_routes
 from simulator.faults import Faults
 from simulator.ledger import Ledger
@@ -19,7 +20,7 @@ from simulator.limits import Limits, Window
 from simulator.registry import NOT_SIMULATED, VENUES
 from simulator.venue import Addresses, Entry, Shell, Venue
 from simulator.web import WebServer
-from simulator.wire import Connection, Wire
+from simulator.wire import Wire
 
 HOST = "127.0.0.1"
 FIVE_MINUTES_S = 300.0

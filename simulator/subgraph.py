@@ -4,8 +4,16 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
-from graphql import GraphQLError, GraphQLResolveInfo, GraphQLScalarType, IntValueNode, StringValueNode, ValueNode
-from graphql import build_schema, graphql
+from graphql import (
+    GraphQLError,
+    GraphQLResolveInfo,
+    GraphQLScalarType,
+    IntValueNode,
+    StringValueNode,
+    ValueNode,
+    build_schema,
+    graphql,
+)
 
 from common.clock import monotonic_s
 from simulator.fill_filters import NUMBERS, TEXTS, matcher, seconds, suffixes
@@ -13,6 +21,7 @@ from simulator.fills import Block, Fill, Fills, block_at, end_of_block
 
 DEPLOYMENT = "QmXrCUQC7UFpHLgq5dZPYMSpRn9oPsUmAh4NLDpcHMDFzH"
 DEFAULT_FIRST = 100
+Info = GraphQLResolveInfo[object]
 FIELDS = (*TEXTS, *NUMBERS)
 TYPES = {"id": "ID", "transactionHash": "Bytes", "orderHash": "Bytes"} | dict.fromkeys(NUMBERS, "BigInt")
 
@@ -59,7 +68,10 @@ type Query {{
 class Chain(Protocol):
     """What the subgraph has indexed at this moment."""
 
-    fills: Fills
+    @property
+    def fills(self) -> Fills:
+        """Return all events, indexed or not."""
+        ...
 
     def head(self) -> Block:
         """Return the newest indexed block."""
@@ -108,7 +120,7 @@ class Subgraph:
         result = await graphql(self._schema, query, self._root, variable_values=variables)
         return dict(result.formatted)
 
-    async def _events(self, _info: GraphQLResolveInfo, **asked: Any) -> list[Fill]:  # noqa: ANN401  (GraphQL arguments)
+    async def _events(self, _info: Info, **asked: Any) -> list[Fill]:  # noqa: ANN401  (GraphQL arguments)
         first, skip = asked["first"], asked["skip"]
         if not 0 <= first <= self._most_rows:
             raise GraphQLError(
@@ -125,12 +137,12 @@ class Subgraph:
         rows = sorted(found, key=_sort_key(order), reverse=is_descending)
         return rows[skip : skip + first]
 
-    async def _event(self, _info: GraphQLResolveInfo, **asked: Any) -> Fill | None:  # noqa: ANN401
+    async def _event(self, _info: Info, **asked: Any) -> Fill | None:  # noqa: ANN401
         until_s = await self._until(asked.get("block"))
         fill = self._chain.fills.get(asked["id"])
         return fill if fill and int(fill["timestamp"]) <= until_s else None
 
-    async def _meta(self, _info: GraphQLResolveInfo, **asked: Any) -> dict[str, Any]:  # noqa: ANN401
+    async def _meta(self, _info: Info, **asked: Any) -> dict[str, Any]:  # noqa: ANN401
         until_s = await self._until(asked.get("block"))
         block = min(self._chain.head(), block_at(until_s))
         return {

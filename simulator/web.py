@@ -1,6 +1,8 @@
 """The HTTP side of a venue: its routes under uvicorn's protocol, with faults between request and answer."""
 
 import asyncio
+import contextlib
+import math
 from collections.abc import Sequence
 from functools import partial
 from socket import socket
@@ -14,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from common.clock import monotonic_s
 from simulator.faults import Fault, Faults
 
 JSON = "application/json"
@@ -30,7 +33,7 @@ class _Protocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self.scope["state"]["transport"] = self.transport  # type: ignore[typeddict-item]
+        self.scope["state"]["transport"] = self.transport
 
 
 class FaultGate:
@@ -61,11 +64,7 @@ class FaultGate:
     async def _misbehave(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
         match fault.kind:
             case "hang":
-                hanging = asyncio.ensure_future(_until_disconnected(receive))
-                over = asyncio.ensure_future(self._faults.wait_until_over(fault) if fault.for_s else asyncio.sleep(3600))
-                await asyncio.wait((hanging, over), return_when=asyncio.FIRST_COMPLETED)
-                hanging.cancel()
-                over.cancel()
+                await self._hang(fault, receive)
                 scope["state"]["transport"].abort()
             case "disconnect":
                 scope["state"]["transport"].abort()
@@ -76,6 +75,13 @@ class FaultGate:
             case _:
                 headers = {} if fault.retry_after_s is None else {"Retry-After": str(fault.retry_after_s)}
                 await json_response(fault.body.encode(), fault.status, headers)(scope, receive, send)
+
+    @staticmethod
+    async def _hang(fault: Fault, receive: Receive) -> None:
+        left_s = fault.until_s - monotonic_s()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(None if math.isinf(left_s) else left_s):
+                await _until_disconnected(receive)
 
 
 class _Cut:
@@ -104,9 +110,7 @@ async def _until_disconnected(receive: Receive) -> None:
 class WebServer:
     """One listening socket with its routes."""
 
-    def __init__(
-        self, routes: list[BaseRoute], venue: str, faults: Faults, before: Sequence[BaseRoute] = ()
-    ) -> None:
+    def __init__(self, routes: list[BaseRoute], venue: str, faults: Faults, before: Sequence[BaseRoute] = ()) -> None:
         # What comes before the gate can be reached even when everything behind it hangs.
         gate = Mount("/", app=FaultGate(Starlette(routes=routes), venue, faults))
         app = Starlette(routes=[*before, gate])

@@ -3,60 +3,20 @@
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
 
-from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
-from websockets.frames import Frame, Opcode
-from websockets.protocol import Event, State
+from websockets.protocol import State
 
 from common.clock import NS_PER_MS, now_ns
+from simulator.connection import Connection, Outgoing, encoded
 from simulator.faults import Fault, Faults
 from simulator.limits import Limits, Window
 
-TOO_MANY_MESSAGES = 1008
-_SMALL, _MEDIUM = 126, 65536
-_COUNTED = (Opcode.TEXT, Opcode.BINARY, Opcode.PING, Opcode.PONG)
+GARBAGE = b"{\x00 this is no JSON"
 
 
 class Gone(Exception):
     """The client, or a fault, ended the connection. What next: nothing; the client dials again."""
-
-
-class Outgoing(NamedTuple):
-    """One message to a client; `subject` is what faults are matched with, `fact` goes to the ledger once sent."""
-
-    subject: str
-    payload: bytes
-    fact: Any = None
-    opcode: Opcode = Opcode.TEXT
-
-
-def encoded(payload: bytes, opcode: Opcode = Opcode.TEXT) -> bytes:
-    """Return one unmasked, unfragmented frame. Servers do not mask, so every client may get the same bytes."""
-    size_bytes = len(payload)
-    first = bytes([0x80 | opcode])
-    if size_bytes < _SMALL:
-        return first + bytes([size_bytes]) + payload
-    if size_bytes < _MEDIUM:
-        return first + b"\x7e" + size_bytes.to_bytes(2, "big") + payload
-    return first + b"\x7f" + size_bytes.to_bytes(8, "big") + payload
-
-
-class Connection(ServerConnection):
-    """A server connection that counts what comes in, pings and pongs included."""
-
-    inbound: Window
-    inbound_per_s: int | None = None
-
-    def process_event(self, event: Event) -> None:
-        """Count a frame, cut the connection when there are too many, else carry on as usual."""
-        if isinstance(event, Frame) and event.opcode in _COUNTED and self.inbound_per_s is not None:
-            if self.inbound.add() > self.inbound_per_s:
-                self.protocol.fail(TOO_MANY_MESSAGES, "Too many requests")
-                self.send_data()
-                return
-        super().process_event(event)
 
 
 class Wire:
@@ -67,7 +27,7 @@ class Wire:
         self.number = number
         self.limits = limits
         self.farewell: Callable[[], bytes] | None = None
-        self.credit: Callable[[Any], None] = lambda _fact: None
+        self.credit: Callable[[object], None] = lambda _fact: None
         self._connection = connection
         self._faults = faults
         self._noted: set[int] = set()
@@ -125,28 +85,24 @@ class Wire:
             await self._write([held])
 
     async def _send_one(self, message: Outgoing, fault: Fault | None) -> None:
-        match fault.kind if fault else "":
-            case "gap":
-                return
-            case "reorder":
-                self._held = message
-            case "duplicate":
-                await self._write([message, message])
-            case "garbage":
-                await self._write_raw(encoded(b"\x7b\x00garbage\xef\xbf\xbd not json"))
-                await self._write([message])
-            case "truncated":
-                await self._write_raw(encoded(message.payload[: len(message.payload) // 2], message.opcode))
-            case "disconnect":
-                await self._write_raw(encoded(message.payload)[: len(message.payload) // 2])
-                self.abort()
-            case "close" | "shutdown" if fault:
-                await self._end(fault)
-            case "slow" if fault:
-                await asyncio.sleep(fault.delay_s)
-                await self._write([message])
-            case _:
-                await self._write([message])
+        if fault is None:
+            await self._write([message])
+        elif fault.kind in ("disconnect", "close", "shutdown"):
+            await self._end(fault, message)
+        elif fault.kind == "reorder":
+            self._held = message
+        elif fault.kind != "gap":
+            await self._send_spoiled(message, fault)
+
+    async def _send_spoiled(self, message: Outgoing, fault: Fault) -> None:
+        if fault.kind == "truncated":
+            await self._write_raw(encoded(message.payload[: len(message.payload) // 2], message.opcode))
+            return
+        if fault.kind == "garbage":
+            await self._write_raw(encoded(fault.body.encode() or GARBAGE))
+        if fault.kind == "slow":
+            await asyncio.sleep(fault.delay_s)
+        await self._write([message, message] if fault.kind == "duplicate" else [message])
 
     async def _obey_silence(self, subject: str) -> None:
         while fault := self._faults.in_force(self.venue, "silence", subject, self.number):
@@ -155,9 +111,12 @@ class Wire:
                 self._faults.note(fault, subject, self.number)
             await self._faults.wait_until_over(fault)
 
-    async def _end(self, fault: Fault) -> None:
+    async def _end(self, fault: Fault, message: Outgoing | None = None) -> None:
         if fault.kind == "disconnect":
+            if message:
+                await self._write_raw(encoded(message.payload, message.opcode)[: len(message.payload) // 2])
             self.abort()
+            raise Gone
         if fault.kind == "shutdown" and self.farewell:
             await self._write_raw(encoded(self.farewell()))
             await asyncio.sleep(fault.delay_s)
@@ -212,10 +171,10 @@ class Wire:
             if self._faults.in_force(self.venue, "silence", "", self.number):
                 continue
             with contextlib.suppress(ConnectionClosed):
-                answered = await self._connection.ping(str(now_ns() // NS_PER_MS))
+                answered = asyncio.ensure_future(await self._connection.ping(str(now_ns() // NS_PER_MS)))
                 loop.call_later(self.limits.pong_within_s, self._cut_unless, answered)
 
-    def _cut_unless(self, answered: Any) -> None:
+    def _cut_unless(self, answered: asyncio.Future[float]) -> None:
         if not answered.done():
             self.abort()
 
@@ -224,4 +183,3 @@ class Wire:
         await asyncio.sleep(self.limits.connection_lifetime_s)
         with contextlib.suppress(Gone):
             await self._end(Fault(kind="shutdown", venue=self.venue))
-

@@ -20,8 +20,10 @@ def main() -> int:
     # The engine reads its time zone when it is loaded.
     os.environ["TZ"] = "UTC"
     time.tzset()
+    from common.lifecycle import die_with_parent  # noqa: PLC0415  (see above)
     from embedded.clickhouse import engine, server, users  # noqa: PLC0415  (see above)
 
+    die_with_parent()
     try:
         known = users.read_users(arguments.users) if arguments.users else users.EVERYBODY
         server.serve(arguments.host, arguments.port, arguments.path, known)

@@ -69,7 +69,7 @@ class Face:
         body = Body(receive, decoder_for(request.headers.get("content-encoding", "").lower()))
         running = self._desk.registry.begin(query_id, user.name)
         try:
-            query = Query(self._desk, request._replace(user=user, query_id=query_id), running, reply)
-            await query.answer(body, receive)
+            query = Query(self._desk, running, reply, receive)
+            await query.answer(request._replace(user=user, query_id=query_id), body)
         finally:
             self._desk.registry.end(running)

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Final
+from xml.sax.saxutils import escape
 
 from chdb.state.sqlitelike import Connection
 
@@ -20,6 +21,26 @@ _CONFIGURATION: Final = """<clickhouse>
         <min_rows_to_fsync_after_merge>1</min_rows_to_fsync_after_merge>
         <min_compressed_bytes_to_fsync_after_merge>1</min_compressed_bytes_to_fsync_after_merge>
     </merge_tree>
+    <user_directories>
+        <users_xml><path>{path}/users.xml</path></users_xml>
+        <local_directory><path>{path}/access/</path></local_directory>
+    </user_directories>
+</clickhouse>
+"""
+
+# The engine's one user, under whom every statement runs, may do everything: who may come in is the face's business.
+_USERS: Final = """<clickhouse>
+    <users>
+        <default>
+            <password></password>
+            <networks><ip>::/0</ip></networks>
+            <profile>default</profile>
+            <quota>default</quota>
+            <access_management>1</access_management>
+        </default>
+    </users>
+    <profiles><default></default></profiles>
+    <quotas><default></default></quotas>
 </clickhouse>
 """
 
@@ -57,7 +78,8 @@ class Engine:
         self._idle_readonly: list[Handle] = []
         self._lock = _locked(self.path)
         configuration = self.path / "engine.xml"
-        configuration.write_text(_CONFIGURATION)
+        configuration.write_text(_CONFIGURATION.format(path=escape(str(self.path))))
+        (self.path / "users.xml").write_text(_USERS)
         self._address = f"{self.path}?config-file={configuration}"
         try:
             self._root = self.connect()

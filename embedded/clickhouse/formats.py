@@ -25,6 +25,8 @@ BLOCKWISE: Final = frozenset(
         "MsgPack",
     }
 )
+# Statements that are no SELECT and still have a result, even if it is empty.
+ANSWERING: Final = frozenset({"SHOW", "DESCRIBE", "DESC", "EXISTS", "EXPLAIN", "CHECK", "KILL", "BACKUP", "RESTORE"})
 _TEXT: Final = "text/plain; charset=UTF-8"
 _MEDIA: Final = (
     ("JSONEachRow", "application/x-ndjson; charset=UTF-8"),

@@ -13,9 +13,9 @@ _MARK: Final = r"/\\*request=([^&*]*)&user=([^&*]*)\\*/"
 _NAMED: Final = f"match(query, '{_MARK}')"
 _PROCESSES: Final = (
     "(SELECT * REPLACE ("
-    f"if({_NAMED}, decodeURLComponent(extract(query, 'request=([^&*]*)&')), query_id) AS query_id, "
+    f"if({_NAMED}, decodeURLComponent(extract(query, '/\\\\*request=([^&*]*)&')), query_id) AS query_id, "
     f"if({_NAMED}, decodeURLComponent(extract(query, '&user=([^&*]*)\\\\*/')), user) AS user, "
-    f"if({_NAMED}, decodeURLComponent(extract(query, 'request=([^&*]*)&')), initial_query_id) AS initial_query_id, "
+    f"if({_NAMED}, decodeURLComponent(extract(query, '/\\\\*request=([^&*]*)&')), initial_query_id) AS initial_query_id, "
     f"replaceRegexpAll(query, '\\\\s*{_MARK}', '') AS query) FROM system.processes)"
 )
 
@@ -94,15 +94,22 @@ class Registry:
         return f"(SELECT * FROM {_PROCESSES} UNION ALL {ours})"
 
 
-def places(text: str) -> list[tuple[int, int]]:
-    """Return where the text reads `system.processes`, or is SHOW PROCESSLIST."""
+def with_processes(text: str, registry: Registry) -> str:
+    """Return the statement with the registry's table in the place of the engine's own."""
+    for start, end, select in reversed(_places(text)):
+        text = text[:start] + select + registry.source() + text[end:]
+    return text
+
+
+def _places(text: str) -> list[tuple[int, int, str]]:
+    """Return where `system.processes` is read, and what SHOW PROCESSLIST needs before it."""
     if "process" not in text.lower():
         return []
     found = list(tokens(text))
     if len(found) > 1 and found[0].says("SHOW") and found[1].says("PROCESSLIST"):
-        return [(found[0].start, found[1].end)]
+        return [(found[0].start, found[1].end, "SELECT * FROM ")]
     return [
-        (first.start, last.end)
+        (first.start, last.end, "")
         for first, dot, last in zip(found, found[1:], found[2:], strict=False)
         if dot.text == "." and _is(first, "system") and _is(last, "processes")
     ]
@@ -114,4 +121,5 @@ def _is(token: Token, name: str) -> bool:
 
 def engine_id_query(query_id: str) -> str:
     """Return the question for the engine's own name of a client's query; its text does not find itself."""
-    return f"SELECT query_id FROM system.processes WHERE position(query, concat('/*request=', {quoted(quote(query_id, safe='') + '&')})) > 0"
+    named = quoted(quote(query_id, safe="") + "&")
+    return f"SELECT query_id FROM system.processes WHERE position(query, concat('/*request=', {named})) > 0"  # noqa: S608  (quoted)

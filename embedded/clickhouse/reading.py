@@ -2,6 +2,7 @@
 
 import asyncio
 import tempfile
+import time
 from contextlib import suppress
 from typing import IO, Any, Final, Protocol
 
@@ -42,6 +43,7 @@ class Reading:
         self._running = running
         self._reply = reply
         self._gone = gone
+        self._held_until_s = 0.0
 
     async def send(self, stream: Stream, *, wait_for_end: bool) -> None:
         """
@@ -59,8 +61,7 @@ class Reading:
         try:
             with tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES) as held:
                 while True:
-                    waits = held.tell() and not wait_for_end and not self._reply.begun
-                    if not await self._ready(pending, _HELD_S if waits else None):
+                    if not await self._ready(pending, self._patience_s(held, wait_for_end=wait_for_end)):
                         await self._begin(held)
                         continue
                     piece = pending.result()
@@ -71,6 +72,13 @@ class Reading:
                 await self._finish(stream, held)
         finally:
             await self._close(stream, pending)
+
+    def _patience_s(self, held: IO[bytes], *, wait_for_end: bool) -> float | None:
+        """Return how long the pieces that are held may still wait for the next one; None for as long as it takes."""
+        if wait_for_end or self._reply.begun or not held.tell():
+            return None
+        self._held_until_s = self._held_until_s or time.monotonic() + _HELD_S
+        return max(0.0, self._held_until_s - time.monotonic())
 
     async def _ready(self, pending: asyncio.Future[bytes], patience_s: float | None) -> bool:
         """Return whether the next piece is there, within our patience; raise if the client is not."""
@@ -116,5 +124,6 @@ class Reading:
         if not pending.done():
             await self._desk.stop(self._running)
             await asyncio.wait({pending})
-        with suppress(ClickHouseError):  # the reason to close is told already
+        pending.exception()  # it is told already, or told to nobody
+        with suppress(ClickHouseError):
             await self._desk.start(stream.close)

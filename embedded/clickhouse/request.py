@@ -63,6 +63,12 @@ class Request(NamedTuple):
         return self.params.get("default_format") or self.headers.get("x-clickhouse-format") or "TabSeparated"
 
     @property
+    def revision(self) -> int:
+        """Return the protocol revision the client offers, 0 for none."""
+        offered = self.params.get("client_protocol_version", "0")
+        return int(offered) if offered.isascii() and offered.isdigit() else 0
+
+    @property
     def session_id(self) -> str:
         """Return the session's name, "" for none."""
         return self.params.get("session_id", "")

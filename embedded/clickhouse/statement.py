@@ -1,6 +1,8 @@
 """What a statement is: a read that streams, an insert whose data follows, or anything else."""
 
 import re
+from collections.abc import Iterator
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 from embedded.clickhouse.errors import INTO_OUTFILE_NOT_ALLOWED, SYNTAX_ERROR, ClickHouseError
@@ -47,12 +49,6 @@ def analyse(text: bytes) -> Statement:
     return _plain(found, end)
 
 
-def is_insert_head(text: bytes) -> bool:
-    """Return whether the text, so far, can still become an insert with data behind it."""
-    first = next(tokens(text[:4096].decode("latin-1")), None)
-    return first is None or first.says("INSERT")
-
-
 def _plain(found: list[Token], end: int) -> Statement:
     verb = found[0].text.upper()
     top = [token for token in found if token.depth == 0]
@@ -92,7 +88,7 @@ def _single(sql: str, found: list[Token]) -> int:
 
 
 def _refuse_outfile(top: list[Token]) -> None:
-    for word, following in zip(top, top[1:], strict=False):
+    for word, following in pairwise(top):
         if word.says("INTO") and following.says("OUTFILE"):
             raise ClickHouseError(INTO_OUTFILE_NOT_ALLOWED, "INTO OUTFILE is not allowed")
 
@@ -117,25 +113,37 @@ def _assignments(found: list[Token]) -> tuple[tuple[str, str], ...]:
     return tuple(pairs)
 
 
+def insert_with_data(text: bytes) -> Statement | None:
+    """Return what an insert is whose data follows; its beginning is enough to know."""
+    return _insert(text[:LONGEST_LEXED_BYTES].decode("latin-1"))
+
+
 def _insert(sql: str) -> Statement | None:
-    """Return an insert with data behind it, without reading the data."""
     seen: list[Token] = []
-    for token in tokens(sql):
-        if not seen and not token.says("INSERT"):
-            return None
+    for token in _from_insert(sql):
         if _names_format(seen, token):
             return _with_data(sql, seen[-1].start, token)
-        if token.depth == 0 and token.says("VALUES") and not seen[-1].says("INTO", "TABLE") and seen[-1].text != ".":
+        names_table = bool(seen) and (seen[-1].says("INTO", "TABLE") or seen[-1].text == ".")
+        if not names_table and token.depth == 0 and token.says("VALUES"):
             return Statement("INSERT", "insert", "Values", token.start, token.start, token.end)
-        if token.says("SELECT", "WITH", "EXPLAIN", "INFILE") and not seen[-1].says("INTO", "TABLE"):
-            return None
-        if len(seen) > 10_000:  # noqa: PLR2004  (a column list, not a statement, would be shorter)
+        if not names_table and token.says("SELECT", "WITH", "EXPLAIN", "INFILE", "WATCH"):
             return None
         seen.append(token)
-    if not seen or any(token.says("WATCH") for token in seen):
+    if not seen:
         return None
     end = seen[-1].start if seen[-1].text == ";" else seen[-1].end
     return Statement("INSERT", "insert", "", end, end, len(sql))
+
+
+def _from_insert(sql: str) -> Iterator[Token]:
+    """Yield the tokens from INSERT on; none if the statement is another."""
+    found = tokens(sql)
+    first = next(found, None)
+    if first is not None and first.says("WITH"):
+        first = next((token for token in found if token.depth == 0 and token.says("INSERT", "SELECT")), None)
+    if first is not None and first.says("INSERT"):
+        yield first
+        yield from found
 
 
 def _names_format(seen: list[Token], token: Token) -> bool:

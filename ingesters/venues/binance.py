@@ -6,35 +6,37 @@ recordings hold them. Partial depth (`depth5`, `depth10`, `depth20`) is left out
 book once more, without an event time, and stored as a snapshot it would throw the levels below it away.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from urllib.parse import quote
 
 import msgspec
 
-from common.codec import Origin, dead_letter
-from common.errors import BadAnswer, WireLost
-from common.records import Bar, BookUpdate, FeedEvent, Quote, Ticker, Trade
+from common.errors import BadAnswer
+from common.records import BookUpdate, Quote, Trade
 from common.settings import Settings
 from ingesters.feed import Dial, Fetch, Frame, Resume, Step
 from ingesters.venues import binance_wire as wire
 from ingesters.venues.binance_book import BookSequence
+from ingesters.venues.binance_rare import Rare, Read, refused
 from ingesters.venues.binance_trades import TradeSequence
 
 STREAMS = ("trade", "bookTicker", "depth@100ms")
-SYMBOLS_A_WIRE = 100  # 300 streams; the venue allows 1024, but the address has to stay a sane one
+SYMBOLS_A_WIRE = 50  # 150 streams; the venue allows 1024, but the address has to fit a request line
 DEPTH_WEIGHTS = ((100, 5), (500, 25), (1000, 50), (5000, 250))
 # Half of the 6000 a minute may go into the first snapshots: a third of that at once, the rest evenly.
 BURST_WEIGHT = 1000
 WEIGHT_A_SECOND = 2000 / 60
 SNAPSHOT = "snapshot:"
 BAD_REQUEST = 400
-TYPE_KEY = b'"e":"'
-HEAD_BYTES = 128  # the type, if a message has one, stands right behind the stream's name
+NAME_BYTES = 6  # of the name of a stream, its @ included
 
-Read = Callable[[bytes, int], Iterable[Step]]
+VENUE = wire.VENUE
+decode_trade = wire.TRADE.decode
+decode_book_ticker = wire.BOOK_TICKER.decode
 
 
 class BinanceFeed:
-    """One connection to Binance spot: a socket for each hundred symbols, and a snapshot for each symbol."""
+    """One connection to Binance spot: a socket for each fifty symbols, and a snapshot for each symbol."""
 
     venue = wire.VENUE
 
@@ -43,59 +45,64 @@ class BinanceFeed:
         self._resume = resume
         self._symbols = list(dict.fromkeys(symbol.upper() for symbol in settings.binance_symbols))
         self._trades: dict[str, TradeSequence] = {}
-        self._last_quote = {symbol: mark for (topic, symbol), mark in resume.marks.items() if topic == "quotes"}
-        self._books = {symbol: self._new_book(symbol, is_asked=True) for symbol in self._symbols}
-        self._unknown: set[str] = set()
+        self._books: dict[str, BookSequence] = {}
         self._readers: dict[bytes, Read] = {
-            b"trade": self._trade,
-            b"aggTrade": self._agg_trade,
-            b"depthUpdate": self._depth,
-            b"kline": self._kline,
-            b"24hrTicker": self._ticker,
-            b"24hrMiniTicker": self._mini_ticker,
+            b"@trade": self._trade,
+            b"@bookT": self._quote,
+            b"@depth": self._depth,
+            b"@aggTr": self._agg_trade,
         }
+        by_type = {"trade": self._trade, "aggTrade": self._agg_trade, "depthUpdate": self._depth}
+        self._rare = Rare(by_type, self._quote)
 
     def opening(self) -> Iterator[Step]:
         """Listen first, then ask for the books: a snapshot must not be older than the first delta."""
         for start in range(0, len(self._symbols), SYMBOLS_A_WIRE):
             symbols = self._symbols[start : start + SYMBOLS_A_WIRE]
             names = "/".join(f"{symbol.lower()}@{stream}" for symbol in symbols for stream in STREAMS)
-            url = f"{self._settings.binance_ws_url}/stream?streams={names}"
+            url = f"{self._settings.binance_ws_url}/stream?streams={quote(names, safe='/@')}"
             yield Dial(url, wire=f"ws{start // SYMBOLS_A_WIRE}")
         asked_weight = 0
         for symbol in self._symbols:
             request = self._request(symbol)
             asked_weight += request.weight
+            self._book(symbol, is_asked=True)
             yield request._replace(after_s=max(0.0, (asked_weight - BURST_WEIGHT) / WEIGHT_A_SECOND))
 
     def receive(self, frame: Frame) -> Iterator[Step]:
-        """Say what a frame means; the type is looked up in the bytes, so that each is parsed once."""
+        """Say what a frame means. Its stream's name is looked up in the bytes, so that it is parsed once."""
         payload = frame.payload
         if frame.reply_to is not None:
-            return self._snapshot(frame, frame.reply_to.removeprefix(SNAPSHOT))
-        at = payload.find(TYPE_KEY, 0, HEAD_BYTES)
-        if at < 0:
-            if payload.find(b'bookTicker"', 0, HEAD_BYTES) > 0:
-                return iter(self._quote(payload, frame.received_ns))
-            return self._other(frame)
-        read = self._readers.get(payload[at + len(TYPE_KEY) : payload.find(b'"', at + len(TYPE_KEY))])
-        return self._other(frame) if read is None else iter(read(payload, frame.received_ns))
+            return self._answer(frame, frame.reply_to.removeprefix(SNAPSHOT))
+        at = payload.find(b"@")
+        read = self._readers.get(payload[at : at + NAME_BYTES])
+        if read is None:
+            return self._rare.hear(frame)
+        try:
+            return iter(read(payload, frame.received_ns))
+        except msgspec.ValidationError:  # not what the stream's name promises
+            return self._rare.hear(frame)
 
     def _request(self, symbol: str) -> Fetch:
         levels = self._settings.binance_depth_levels
         return Fetch(
             key=f"{SNAPSHOT}{symbol}",
-            url=f"{self._settings.binance_rest_url}/api/v3/depth?symbol={symbol}&limit={levels}",
+            url=f"{self._settings.binance_rest_url}/api/v3/depth?symbol={quote(symbol)}&limit={levels}",
             weight=next(weight for most, weight in DEPTH_WEIGHTS if levels <= most),
             accept=(BAD_REQUEST,),
         )
 
-    def _new_book(self, symbol: str, *, is_asked: bool) -> BookSequence:
-        mark = self._resume.marks.get(("books", symbol))
-        return BookSequence(symbol, self._request(symbol), mark=mark, is_asked=is_asked)
+    def _book(self, symbol: str, *, is_asked: bool = False) -> BookSequence:
+        """Return the book of a symbol; one that was not asked for may come in a recording."""
+        book = self._books.get(symbol)
+        if book is None:
+            mark, last_quote = self._resume.marks.get(("books", symbol)), self._resume.marks.get(("quotes", symbol))
+            book = BookSequence(symbol, self._request(symbol), mark=mark, last_quote=last_quote, is_asked=is_asked)
+            self._books[symbol] = book
+        return book
 
     def _trade(self, payload: bytes, received_ns: int) -> Iterable[Step]:
-        return self._numbered(wire.TRADE.decode(payload).data, received_ns)
+        return self._numbered(decode_trade(payload).data, received_ns)
 
     def _agg_trade(self, payload: bytes, received_ns: int) -> Iterable[Step]:
         return self._numbered(wire.AGG_TRADE.decode(payload).data, received_ns)
@@ -109,7 +116,7 @@ class BinanceFeed:
         if sequence.kind is not type(message):  # the same trades told twice, under two numberings: the first counts
             return ()
         trade = Trade(
-            venue=wire.VENUE,
+            venue=VENUE,
             symbol=symbol,
             received_ns=received_ns,
             trade_id=str(message.id),
@@ -124,14 +131,15 @@ class BinanceFeed:
         return sequence.hear(trade, message.id)
 
     def _quote(self, payload: bytes, received_ns: int) -> Iterable[Step]:
-        message = wire.BOOK_TICKER.decode(payload).data
+        message = decode_book_ticker(payload).data
         symbol, update_id = message.symbol, message.update_id
-        if update_id <= self._last_quote.get(symbol, -1):
+        book = self._books.get(symbol) or self._book(symbol)
+        if update_id <= book.last_quote:
             return ()
-        self._last_quote[symbol] = update_id
+        book.last_quote = update_id
         return (
             Quote(
-                venue=wire.VENUE,
+                venue=VENUE,
                 symbol=symbol,
                 received_ns=received_ns,
                 bid_price=message.bid_price,
@@ -141,3 +149,47 @@ class BinanceFeed:
                 sequence=update_id,
             ),
         )
+
+    def _depth(self, payload: bytes, received_ns: int) -> Iterable[Step]:
+        message = wire.DEPTH.decode(payload).data
+        bid_prices, bid_sizes = wire.columns(message.bids)
+        ask_prices, ask_sizes = wire.columns(message.asks)
+        delta = BookUpdate(
+            venue=VENUE,
+            symbol=message.symbol,
+            received_ns=received_ns,
+            event_ns=wire.venue_ns(message.time),
+            kind="delta",
+            first_sequence=message.first_id,
+            last_sequence=message.last_id,
+            bid_prices=bid_prices,
+            bid_sizes=bid_sizes,
+            ask_prices=ask_prices,
+            ask_sizes=ask_sizes,
+        )
+        return self._book(message.symbol).hear(delta)
+
+    def _answer(self, frame: Frame, symbol: str) -> Iterator[Step]:
+        """Say what the answer to a question for a book means; a refused symbol leaves the others alone."""
+        try:
+            if frame.status == BAD_REQUEST:
+                refusal = wire.REFUSAL.decode(frame.payload)
+                return iter((refused(frame, refusal, channel="depth", symbol=symbol),))
+            depth = wire.DEPTH_ANSWER.decode(frame.payload)
+        except msgspec.MsgspecError as error:
+            raise BadAnswer(wire.VENUE, reason=f"depth of {symbol}: {error}") from error
+        bid_prices, bid_sizes = wire.columns(depth.bids)
+        ask_prices, ask_sizes = wire.columns(depth.asks)
+        snapshot = BookUpdate(
+            venue=VENUE,
+            symbol=symbol,
+            received_ns=frame.received_ns,
+            kind="snapshot",
+            first_sequence=depth.last_update_id,
+            last_sequence=depth.last_update_id,
+            bid_prices=bid_prices,
+            bid_sizes=bid_sizes,
+            ask_prices=ask_prices,
+            ask_sizes=ask_sizes,
+        )
+        return self._book(symbol).answer(snapshot)

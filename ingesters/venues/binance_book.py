@@ -22,6 +22,7 @@ LONGEST_PAUSE_S = 30.0
 CALM_NS = 60 * NS_PER_S
 
 _NO_VERSION = -1
+_NOT_YET_NS = 2**63 - 1
 
 
 class BookSequence:
@@ -30,43 +31,27 @@ class BookSequence:
 
     Out of step, deltas wait for a snapshot. No more than MAX_WAITING_DELTAS do: beyond that the oldest goes, and the
     snapshot that is on its way must be newer than it, or another is asked for. That loses nothing, for whatever a
-    snapshot covers need not be told in deltas.
+    snapshot covers need not be told in deltas. Quotes carry the same update ids, so `last_quote` is kept here too and
+    goes when the venue begins its numbering again (a quote has no time that could tell).
 
     `mark` is the version at which the stored book stands, None if there is none. Deltas up to it are repeats; a delta
     that begins right behind it goes on with the stored book, without a snapshot.
     """
 
-    __slots__ = (
-        "_answered_ns",
-        "_attempt",
-        "_event",
-        "_gap_from_ns",
-        "_is_asked",
-        "_is_in_step",
-        "_last",
-        "_last_event_ns",
-        "_request",
-        "_waiting",
-        "last_quote",
-    )
-
-    def __init__(self, symbol: str, request: Fetch, *, mark: int | None, is_asked: bool) -> None:
+    def __init__(
+        self, symbol: str, request: Fetch, *, mark: int | None, last_quote: int | None, is_asked: bool
+    ) -> None:
         self._event = partial(FeedEvent, venue=VENUE, symbol=symbol, channel="depth")
         self._request = request
         self._last = _NO_VERSION if mark is None else mark
         self._last_event_ns: int | None = None  # unknown for a mark
         self._waiting: deque[BookUpdate] = deque(maxlen=MAX_WAITING_DELTAS)
-        self._is_in_step = False
+        self.is_in_step = False  # whether what was yielded makes the venue's book as of the last delta heard
         self._is_asked = is_asked
         self._attempt = 1 if is_asked else 0
         self._answered_ns = 0
         self._gap_from_ns: int | None = None
-        self.last_quote = _NO_VERSION
-
-    @property
-    def is_in_step(self) -> bool:
-        """Return whether all that was yielded makes the venue's book as of the last delta heard."""
-        return self._is_in_step
+        self.last_quote = _NO_VERSION if last_quote is None else last_quote
 
     def hear(self, delta: BookUpdate) -> Iterator[Step]:
         """Say what a delta is good for: nothing, storing, or asking for a snapshot."""
@@ -74,7 +59,7 @@ class BookSequence:
             if self._is_reset(delta):
                 yield from self._begin_again(delta)
         elif delta.first_sequence > self._last + 1:
-            if self._is_in_step:
+            if self.is_in_step:
                 yield self._hole(delta)
             yield from self._wait(delta)
         else:
@@ -84,18 +69,20 @@ class BookSequence:
         """Say what a snapshot is good for: it may be older than the deltas, or than what is stored."""
         self._is_asked = False
         self._answered_ns = snapshot.received_ns
-        if self._is_in_step:  # a late delta has closed the gap, or the stored book went on
+        if self.is_in_step:  # a late delta has closed the gap, or the stored book went on
             return
         version = snapshot.last_sequence
         valid_ns = self._drop_covered(version) or snapshot.received_ns
         if self._waiting and self._waiting[0].first_sequence > version + 1:
             yield self._ask(snapshot.received_ns)
         elif version <= self._last:  # the stored book is newer; the next delta will tell whether it goes on
-            self._is_in_step = True
+            self.is_in_step = True
         else:
             if self._last != _NO_VERSION and self._gap_from_ns is None:
                 yield self._missed_while_away(snapshot, valid_ns)
             self._last = version
+            # A slow socket may tell seconds later what a snapshot holds already: no reset before the first new delta.
+            self._last_event_ns = _NOT_YET_NS
             yield snapshot
             yield from self._recovered(snapshot.received_ns, valid_ns)
             yield from self._catch_up(snapshot.received_ns)
@@ -104,7 +91,7 @@ class BookSequence:
         self._last = delta.last_sequence
         self._last_event_ns = delta.event_ns
         yield delta
-        if not self._is_in_step:
+        if not self.is_in_step:
             yield from self._recovered(delta.received_ns, happened_ns(delta))
             yield from self._catch_up(delta.received_ns)
 
@@ -117,12 +104,10 @@ class BookSequence:
         """
         if self._last_event_ns is None:
             self._last_event_ns = delta.received_ns
-        return happened_ns(delta) > self._last_event_ns + RESET_MARGIN_NS
+        return happened_ns(delta) - self._last_event_ns > RESET_MARGIN_NS
 
     def _begin_again(self, delta: BookUpdate) -> Iterator[Step]:
-        if self._gap_from_ns is None:
-            yield self._hole(delta, detail="the venue began its update ids again")
-        self._is_in_step = False
+        yield self._hole(delta, detail="the venue began its update ids again")
         self._last = _NO_VERSION
         self.last_quote = _NO_VERSION
         self._waiting.clear()
@@ -154,7 +139,7 @@ class BookSequence:
                 self._last = delta.last_sequence
                 self._last_event_ns = delta.event_ns
                 yield delta
-        self._is_in_step = True
+        self.is_in_step = True
 
     def _ask(self, received_ns: int) -> Fetch:
         """Ask for a snapshot: at once after a calm minute, else 1, 2, 4 … 30 s from now."""
@@ -166,7 +151,7 @@ class BookSequence:
         return self._request._replace(after_s=pause_s)
 
     def _hole(self, delta: BookUpdate, *, detail: str = "") -> FeedEvent:
-        self._is_in_step = False
+        self.is_in_step = False
         to_ns = happened_ns(delta)
         from_ns = to_ns if self._last_event_ns is None else min(self._last_event_ns, to_ns)
         self._gap_from_ns = from_ns

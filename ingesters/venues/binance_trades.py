@@ -3,6 +3,8 @@
 from collections import deque
 from collections.abc import Iterable, Iterator
 
+import msgspec
+
 from common.records import EventKind, FeedEvent, Trade
 from ingesters.feed import Step
 from ingesters.venues.binance_wire import RESET_MARGIN_NS, VENUE, AggTradeMessage, TradeMessage
@@ -23,8 +25,6 @@ class TradeSequence:
     - else a repeat. That is the answer in doubt: to an old session that is played again, and in the two seconds after
       a restart that fell together with a new numbering.
     """
-
-    __slots__ = ("_holes", "_last_event_ns", "_next", "kind")
 
     def __init__(self, mark: int | None, kind: type[TradeMessage | AggTradeMessage]) -> None:
         self.kind = kind
@@ -50,7 +50,8 @@ class TradeSequence:
             yield _event("resync", trade, expected, from_ns=last_ns, detail="the venue began its trade ids again")
         else:
             if self._fills_hole(number):
-                yield trade
+                # Without a sequence, for the mark of what is stored is the sequence stored last: it must not fall back.
+                yield msgspec.structs.replace(trade, sequence=None)
                 yield _event("resync", trade, number, from_ns=trade.event_ns, detail="a missing trade came late")
             return
         self._next = number + 1

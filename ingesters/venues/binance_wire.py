@@ -139,22 +139,16 @@ class KlineMessage(
 
 class TickerMessage(
     msgspec.Struct,
-    tag_field="e",
-    tag="24hrTicker",
     gc=False,
     rename={"symbol": "s", "time": "E", "last_price": "c", "last_size": "Q", "volume": "v"},
 ):
-    """The rolling 24 hours of a symbol."""
+    """The rolling 24 hours of a symbol; the mini ticker is the same without the last trade's size."""
 
     symbol: str
     time: int
     last_price: str
     volume: str
     last_size: str | None = None
-
-
-class MiniTickerMessage(TickerMessage, tag_field="e", tag="24hrMiniTicker", gc=False):
-    """The same with less in it."""
 
 
 class Refusal(msgspec.Struct, gc=False):
@@ -189,7 +183,6 @@ BOOK_TICKER = msgspec.json.Decoder(Envelope[BookTickerMessage])
 DEPTH = msgspec.json.Decoder(Envelope[DepthMessage])
 KLINE = msgspec.json.Decoder(Envelope[KlineMessage])
 TICKER = msgspec.json.Decoder(Envelope[TickerMessage | list[TickerMessage]])
-MINI_TICKER = msgspec.json.Decoder(Envelope[MiniTickerMessage | list[MiniTickerMessage]])
 DEPTH_ANSWER = msgspec.json.Decoder(DepthAnswer)
 REFUSAL = msgspec.json.Decoder(Refusal)
 UNSURE = msgspec.json.Decoder(Unsure)

@@ -115,7 +115,10 @@ def read_market(raw: bytes, received_ns: int) -> Market:
         slug=told.slug or "",
         outcomes=_texts(told.outcomes),
         # Markets of the second protocol name their tokens by another key, and as a real array.
-        token_ids=(told.version == "v2" and told.position_ids) or _texts(told.clob_token_ids) or told.position_ids or (),
+        token_ids=(told.version == "v2" and told.position_ids)
+        or _texts(told.clob_token_ids)
+        or told.position_ids
+        or (),
         neg_risk=told.neg_risk,
         active=told.active,
         closed=told.closed,

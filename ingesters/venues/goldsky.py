@@ -8,7 +8,7 @@ the first exchange contracts in April 2026: a head that stands still is told as 
 from collections.abc import Iterator
 
 from common.clock import NS_PER_S
-from common.errors import BadAnswer
+from common.errors import BadAnswer, WireError
 from common.records import EventKind, FeedEvent, OrderEvent
 from common.settings import Settings
 from ingesters.feed import Checkpoint, Fetch, Frame, Resume, Step
@@ -57,6 +57,10 @@ class GoldskyFeed:
 
     def receive(self, frame: Frame) -> Iterator[Step]:
         """Say what an answer holds; an answer that is none changes nothing, and the same is asked again."""
+        if frame.reply_to not in (PAGE, RECHECK):
+            raise WireError(
+                VENUE, reason="expected an answer, found bytes that nobody asked for", payload=frame.payload
+            )
         page = read_page(frame.payload)
         if page.complaint:
             yield from self._complain(page, frame)
@@ -74,8 +78,7 @@ class GoldskyFeed:
         if not news:
             raise BadAnswer(VENUE, reason=page.complaint)
         yield from news
-        again = RECHECK if frame.reply_to == RECHECK else PAGE
-        yield self._fetch(again, after_s=self._poll_s if self._asks_head else 0.0)
+        yield self._fetch(frame.reply_to or PAGE, after_s=self._poll_s if self._asks_head else 0.0)
 
     def _go_on(self, page: Page, received_ns: int) -> Iterator[Step]:
         fresh = self._beyond(page, self._reached)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from simulator.demo.bars import Bar
 from simulator.demo.order_book import Fill, Instrument
 from simulator.ledger import SCALE, Fact
-from simulator.venues.binance import StreamFrame
+from simulator.venues.binance_listener import StreamFrame
 
 Levels = Iterable[tuple[int, int]]
 
@@ -46,9 +46,7 @@ class Writer:
     def fact(self, kind: str, first_id: int, fill: Fill) -> Fact:
         """Return a trade for the ledger."""
         tick_e8, lot_e8 = self._instrument.tick_e8, self._instrument.lot_e8
-        return Fact(
-            self._symbol, kind, first_id, first_id, fill.ticks * tick_e8, fill.lots * lot_e8, fill.taker_buys
-        )
+        return Fact(self._symbol, kind, first_id, first_id, fill.ticks * tick_e8, fill.lots * lot_e8, fill.taker_buys)
 
     def trade(self, trade_id: int, time_ms: int, fill: Fill) -> StreamFrame:
         """Return a `trade` message."""

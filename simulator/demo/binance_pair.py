@@ -7,7 +7,7 @@ from simulator.demo.bars import Bars
 from simulator.demo.binance_messages import Writer
 from simulator.demo.order_book import ASK, BID, Fill, Instrument, InventedBook
 from simulator.trades import TradeRow, TradeStore
-from simulator.venues.binance import StreamFrame
+from simulator.venues.binance_listener import StreamFrame
 
 MOST_TRADES = 50_000
 HISTORY_TRADES = 1500

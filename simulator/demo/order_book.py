@@ -7,8 +7,12 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 BID, ASK = 0, 1
-MOST_LEVELS, FEWEST_LEVELS = 1200, 700
+FIRST_LEVELS = 1500
+FIRST_REACH = 0.3
+# What happens next, as steps on the way from 0 to 1; the rest are ordinary quotes.
+TAKEN, FLICKERING, FAR = 0.12, 0.16, 0.19
 FAR_SHARE = 0.4
+CANCELLED = 0.5
 
 
 @dataclass(frozen=True)
@@ -61,9 +65,11 @@ class InventedBook:
         self._chance = chance
         self._changed = changed
         self._fair = float(instrument.start_ticks)
+        self._usual_levels = min(FIRST_LEVELS, instrument.start_ticks // 10)
         for side in (BID, ASK):
-            for _ in range((MOST_LEVELS + FEWEST_LEVELS) // 2):
-                self.sides[side].put(self._price_away(side, self._distance()), self._size())
+            while len(self.sides[side].prices) < self._usual_levels:
+                distance = int(chance.random() ** 3 * FIRST_REACH * instrument.start_ticks)
+                self.sides[side].put(self._price_away(side, distance), self._size())
 
     def best(self, side: int) -> int:
         """Return the best price of a side, in ticks."""
@@ -80,11 +86,11 @@ class InventedBook:
         """Let one thing happen, and return what was traded by it."""
         self._fair *= 1 + self._chance.gauss(0, 2e-5)
         draw = self._chance.random()
-        if draw < 0.12:  # noqa: PLR2004  (shares of what happens; they add up to one)
+        if draw < TAKEN:
             return self._take()
-        if draw < 0.16:  # noqa: PLR2004
+        if draw < FLICKERING:
             self._flicker()
-        elif draw < 0.19:  # noqa: PLR2004
+        elif draw < FAR:
             self._move_far_level()
         else:
             self._quote()
@@ -115,11 +121,13 @@ class InventedBook:
     def _quote(self) -> None:
         side = self._chance.choice((BID, ASK))
         levels = self.sides[side]
-        if len(levels.prices) > MOST_LEVELS:
+        if len(levels.prices) > 2 * self._usual_levels:
             self._set(side, self._chance.choice(levels.prices), 0)
             return
         ticks = self._price_away(side, self._distance())
-        is_cancelled = ticks in levels.lots and len(levels.prices) > FEWEST_LEVELS and self._chance.random() < 0.5  # noqa: PLR2004
+        is_cancelled = (
+            ticks in levels.lots and len(levels.prices) > self._usual_levels and self._chance.random() < CANCELLED
+        )
         self._set(side, ticks, 0 if is_cancelled else self._size())
 
     def _flicker(self) -> None:

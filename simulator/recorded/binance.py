@@ -12,7 +12,7 @@ from simulator.recorded.binance_frames import rest_rows, stream_frame, stream_ro
 from simulator.timeline import SessionClock, Timeline
 from simulator.trades import TradeQuery, TradeRow, TradeStore
 from simulator.venue import Recorded, Session
-from simulator.venues.binance import Listener, StreamFrame
+from simulator.venues.binance_listener import Listener, StreamFrame
 
 CHUNK_FRAMES = 500
 CHUNK_BYTES = 128 * 1024
@@ -172,5 +172,3 @@ async def _wait_or_change(listener: Listener, wait_s: float) -> None:
             listener.changed.clear()
     except TimeoutError:
         return
-
-

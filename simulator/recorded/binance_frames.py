@@ -7,7 +7,7 @@ import msgspec
 
 from simulator.ledger import Fact, scaled
 from simulator.trades import TradeRow
-from simulator.venues.binance import StreamFrame
+from simulator.venues.binance_listener import StreamFrame
 
 
 class Envelope(msgspec.Struct, gc=False):
@@ -94,6 +94,8 @@ def _fact(data: bytes) -> Fact:
     if data.startswith(b"["):
         return Fact("", "array")
     kind = _kind(data)
+    if not kind.e:
+        return Fact(kind.s, "bookTicker", kind.u, kind.u) if kind.u else Fact("", "partialDepth")
     match kind.e:
         case "trade":
             return trade_fact(kind.s, _trade(data))
@@ -102,10 +104,6 @@ def _fact(data: bytes) -> Fact:
         case "depthUpdate":
             diff = _diff(data)
             return Fact(kind.s, "depthUpdate", diff.U, diff.u)
-        case "" if kind.u:
-            return Fact(kind.s, "bookTicker", kind.u, kind.u)
-        case "":
-            return Fact("", "partialDepth")
         case other:
             return Fact(kind.s, other)
 

@@ -19,10 +19,9 @@ def recorded_markets(session: Session) -> Markets:
 
 
 def _objects(body: bytes) -> list[bytes]:
-    raws = [msgspec.Raw(body)]
     if body.lstrip().startswith(b"["):
-        raws = msgspec.json.decode(body, type=list[msgspec.Raw])
-    elif body.lstrip().startswith(b'{"markets"'):
-        raws = msgspec.json.decode(body, type=dict[str, msgspec.Raw]).get("markets", msgspec.Raw(b"[]"))
-        raws = msgspec.json.decode(raws, type=list[msgspec.Raw])
-    return [bytes(raw) for raw in raws]
+        return [bytes(raw) for raw in msgspec.json.decode(body, type=list[msgspec.Raw])]
+    envelope = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+    if "markets" in envelope:
+        return _objects(bytes(envelope["markets"]))
+    return [body]

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from simulator.faults import Fault
+from simulator.faults import Fault, Kind
 from simulator.fills import Block, Fill, Fills
 from simulator.ledger import Facts
 from simulator.limits import Window
@@ -130,7 +130,8 @@ class Goldsky:
         return json_response(msgspec.json.encode(self._spoiled(body)))
 
     def _note_states(self) -> None:
-        for kind in ("frozen_head", "indexing_errors"):
+        states: tuple[Kind, ...] = ("frozen_head", "indexing_errors")
+        for kind in states:
             fault = self._faults.in_force(NAME, kind)
             if fault and all(executed.number != fault.number for executed in self._faults.executed):
                 self._faults.note(fault, "")
@@ -149,7 +150,7 @@ class Goldsky:
         return body
 
     def _reorganise(self) -> None:
-        kinds = ("reorg_remove", "reorg_retime", "overwrite")
+        kinds: tuple[Kind, ...] = ("reorg_remove", "reorg_retime", "overwrite")
         while fault := self._faults.strike(NAME, kinds, ""):
             for fill in self.fills.newest(fault.amount, self.head().timestamp):
                 self._change(fault, fill)

@@ -1,6 +1,5 @@
 """Polymarket Gamma: the markets, by offset as it is dying, by keyset, and one by one."""
 
-import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Protocol
@@ -94,8 +93,7 @@ class Polymarket:
                 return json_response(b'{"error":"rate limit exceeded"}', 429, {"Retry-After": "10"})
             self._queued += 1
             try:
-                while self._window.total() >= self._limits.gamma_per_10s:
-                    await asyncio.sleep(self._window.frees_in_s())
+                await self._window.room_below(self._limits.gamma_per_10s)
             finally:
                 self._queued -= 1
             self._window.add()

@@ -1,0 +1,36 @@
+"""The declaration of a venue's program: which feed, when it is on, where its records go, what the venue allows."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from common.settings import Settings
+from common.streams import Stream
+from ingesters.feed import Feed, Resume
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a venue lets one address ask: `weight` in every window of `window_s`, shared by all of its processes."""
+
+    weight: int
+    window_s: int
+
+
+@dataclass(frozen=True)
+class Venue:
+    """
+    A program that records one venue.
+
+    `topics` are the streams it may append to, `state` the names of the strings that survive a restart. A socket without
+    any byte for `dead_s` is dead, one with nothing but pings for `mute_s` is mute: both are dialled again.
+    """
+
+    program: str
+    name: str
+    feed: Callable[[Settings, Resume], Feed]
+    why_disabled: Callable[[Settings], str | None]
+    topics: tuple[Stream, ...]
+    budget: Budget
+    state: tuple[str, ...] = ()
+    dead_s: float = 60.0
+    mute_s: Callable[[Settings], float] = lambda _: 300.0

@@ -1,0 +1,133 @@
+"""What Binance spot says now and then: candles, tickers, answers to commands, farewells, and what we do not know."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+import msgspec
+
+from common.codec import Origin, dead_letter
+from common.errors import WireLost
+from common.records import Bar, FeedEvent, Ticker
+from ingesters.feed import Frame, Step
+from ingesters.venues import binance_wire as wire
+
+Read = Callable[[bytes, int], Iterable[Step]]
+
+PARTIAL_DEPTH = re.compile(r"@depth(5|10|20)(@100ms)?$")
+EXAMPLE_CHARACTERS = 500
+
+
+class Rare:
+    """
+    The way for all frames that are not read at sight.
+
+    An unknown type is told once as `schema_change`, for a person to look at, and kept whole as a dead letter each time.
+    """
+
+    def __init__(self, readers: Mapping[str, Read], read_quote: Read) -> None:
+        self._readers = {"kline": _bar, "24hrTicker": _tickers, "24hrMiniTicker": _tickers, **readers}
+        self._read_quote = read_quote
+        self._told: set[str] = set()
+
+    def hear(self, frame: Frame) -> Iterator[Step]:
+        """
+        Yield what a frame means.
+
+        Raises:
+            WireLost: the venue is about to close the connection.
+        """
+        message = wire.UNSURE.decode(frame.payload)
+        if message.stream == "!serverShutdown" or message.e == "serverShutdown":
+            raise WireLost(wire.VENUE, reason="the venue announced that it shuts this server down")
+        if message.data is not msgspec.UNSET:
+            yield from self._enveloped(frame, message.stream, message.data)
+        elif message.error is not None or message.code is not None:
+            refusal = message.error or wire.Refusal(code=message.code or 0, msg=message.msg)
+            yield refused(frame, refusal, channel="subscription")
+        elif message.result is msgspec.UNSET:
+            yield from self._unknown(frame, message.e, symbol="")
+
+    def _enveloped(self, frame: Frame, stream: str, data: msgspec.Raw) -> Iterator[Step]:
+        inner = wire.INNER.decode(data)
+        first = inner[0] if isinstance(inner, list) and inner else inner
+        if isinstance(first, list):
+            return
+        read = self._readers.get(first.e)
+        if not first.e and stream.endswith("bookTicker"):
+            read = self._read_quote
+        if read is not None:
+            yield from read(frame.payload, frame.received_ns)
+        elif not PARTIAL_DEPTH.search(stream):
+            yield from self._unknown(frame, first.e or stream.partition("@")[2], symbol=first.s)
+
+    def _unknown(self, frame: Frame, name: str, *, symbol: str) -> Iterator[Step]:
+        if name not in self._told:
+            self._told.add(name)
+            yield FeedEvent(
+                venue=wire.VENUE,
+                symbol=symbol,
+                received_ns=frame.received_ns,
+                channel=name,
+                kind="schema_change",
+                from_ns=frame.received_ns,
+                to_ns=frame.received_ns,
+                found=name,
+                detail=frame.payload.decode()[:EXAMPLE_CHARACTERS],
+            )
+        origin = Origin("binance_ingester", "", str(frame.received_ns), frame.received_ns, wire.VENUE, symbol)
+        yield dead_letter(frame.payload, origin, reason=f"unknown message type {name!r}")
+
+
+def refused(frame: Frame, refusal: wire.Refusal, *, channel: str, symbol: str = "") -> FeedEvent:
+    """Return that the venue said no to one thing, while the rest goes on."""
+    return FeedEvent(
+        venue=wire.VENUE,
+        symbol=symbol,
+        received_ns=frame.received_ns,
+        channel=channel,
+        kind="refused",
+        from_ns=frame.received_ns,
+        to_ns=frame.received_ns,
+        found=str(refusal.code),
+        detail=refusal.msg,
+    )
+
+
+def _bar(payload: bytes, received_ns: int) -> Iterable[Step]:
+    """Return a kline as a bar; each later version of it has the same opening time."""
+    message = wire.KLINE.decode(payload).data
+    candle = message.candle
+    return (
+        Bar(
+            venue=wire.VENUE,
+            symbol=message.symbol,
+            received_ns=received_ns,
+            event_ns=wire.venue_ns(message.time),
+            interval=candle.interval,
+            open_ns=wire.venue_ns(candle.open_time),
+            open=candle.open,
+            high=candle.high,
+            low=candle.low,
+            close=candle.close,
+            volume=candle.volume,
+            trades=candle.trades,
+            is_closed=candle.is_closed,
+        ),
+    )
+
+
+def _tickers(payload: bytes, received_ns: int) -> Iterable[Step]:
+    """Return one ticker, or those of all symbols that changed."""
+    messages = wire.TICKER.decode(payload).data
+    return [
+        Ticker(
+            venue=wire.VENUE,
+            symbol=message.symbol,
+            received_ns=received_ns,
+            event_ns=wire.venue_ns(message.time),
+            last_price=message.last_price,
+            last_size=message.last_size,
+            volume=message.volume,
+        )
+        for message in (messages if isinstance(messages, list) else [messages])
+    ]

@@ -1,0 +1,169 @@
+"""Sockets and questions of one connection, heard as one stream of frames."""
+
+import asyncio
+from collections.abc import Callable
+
+from picows import WSCloseCode, WSError, WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
+
+from common.clock import monotonic_s, now_ns
+from common.errors import WireLost
+from ingesters.feed import Dial, Frame, Send
+
+MOST_WAITING = 5_000  # frames that may wait to be heard; past it the socket is not read
+MAX_FRAME_BYTES = 32 * 2**20
+DIAL_TIMEOUT_S = 10.0
+
+
+class Mailbox:
+    """Where frames of all wires wait to be heard, in the order in which their bytes came."""
+
+    def __init__(self) -> None:
+        self.frames: list[Frame] = []
+        self.lost: WireLost | None = None
+        self.arrived = asyncio.Event()
+
+    def put(self, frame: Frame) -> None:
+        """Add a frame."""
+        self.frames.append(frame)
+        self.arrived.set()
+
+    def lose(self, error: WireLost) -> None:
+        """Say that a wire is gone: what came before is still heard, then the connection ends."""
+        self.lost = self.lost or error
+        self.arrived.set()
+
+    async def take(self) -> list[Frame]:
+        """
+        Return what has come since the last time; nothing when somebody else rang the bell.
+
+        Raises:
+            WireLost: a wire is gone, and all that it brought has been taken.
+        """
+        if not self.frames and self.lost is None:
+            self.arrived.clear()
+            await self.arrived.wait()
+        if not self.frames and self.lost is not None:
+            raise self.lost
+        frames, self.frames = self.frames, []
+        return frames
+
+
+class Socket(WSListener):  # type: ignore[misc]  # a C extension's class
+    """One WebSocket: frames to the mailbox, fragments put together, pings answered, and when it was last heard."""
+
+    def __init__(self, venue: str, wire: str, mailbox: Mailbox) -> None:
+        super().__init__()
+        self.heard_s = monotonic_s()  # anything, pings too: less than this and the line is dead
+        self.spoke_s = monotonic_s()  # messages only: less than this and it is mute
+        self._venue = venue
+        self._wire = wire
+        self._mailbox = mailbox
+        self._parts: list[bytes] = []
+        self._transport: WSTransport | None = None
+        self._is_paused = False
+        self._reason = "the connection ended without a word"
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        """Keep the way back."""
+        self._transport = transport
+
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        """Take a frame: the hot path."""
+        self.heard_s = monotonic_s()
+        kind = frame.msg_type
+        if kind in (WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.CONTINUATION):
+            self.spoke_s = self.heard_s
+            payload = frame.get_payload_as_bytes()
+            if self._parts or not frame.fin:
+                self._parts.append(payload)
+                if not frame.fin:
+                    return
+                payload, self._parts = b"".join(self._parts), []
+            self._mailbox.put(Frame(now_ns(), payload, self._wire))
+            if len(self._mailbox.frames) > MOST_WAITING:
+                self.pause()
+        elif kind == WSMsgType.PING:
+            transport.send_pong(frame.get_payload_as_bytes())
+        elif kind == WSMsgType.CLOSE:
+            self._reason = f"closed by the venue: {frame.get_close_code()} {frame.get_close_reason() or ''}".strip()
+            transport.send_close(WSCloseCode.OK)
+            transport.disconnect()
+
+    def on_ws_disconnected(self, _: WSTransport) -> None:
+        """Tell that the wire is gone."""
+        self._mailbox.lose(WireLost(self._venue, reason=f"{self._wire}: {self._reason}"))
+
+    def pause(self) -> None:
+        """Stop reading; the venue's bytes wait in the kernel and then at the venue."""
+        if self._transport is not None and not self._is_paused:
+            self._transport.underlying_transport.pause_reading()
+            self._is_paused = True
+
+    def resume(self) -> None:
+        """Read again."""
+        if self._transport is not None and self._is_paused:
+            self._transport.underlying_transport.resume_reading()
+            self._is_paused = False
+            self.heard_s = self.spoke_s = monotonic_s()  # the silence was ours
+
+    def send(self, payload: bytes) -> None:
+        """Write a text message."""
+        if self._transport is not None:
+            self._transport.send(WSMsgType.TEXT, payload)
+
+    def hang_up(self) -> None:
+        """End the connection politely."""
+        if self._transport is not None and not self._transport.is_disconnected:
+            self._transport.send_close(WSCloseCode.OK)
+            self._transport.disconnect()
+
+
+class Wires:
+    """The sockets of one connection."""
+
+    def __init__(self, venue: str, mailbox: Mailbox) -> None:
+        self._venue = venue
+        self._mailbox = mailbox
+        self._sockets: dict[str, Socket] = {}
+
+    async def dial(self, step: Dial) -> None:
+        """Open a WebSocket; raise WireLost when that fails."""
+        make: Callable[[], Socket] = lambda: Socket(self._venue, step.wire, self._mailbox)  # noqa: E731
+        host = step.url.partition("?")[0]
+        try:
+            async with asyncio.timeout(DIAL_TIMEOUT_S):
+                _, socket = await ws_connect(
+                    make, step.url, enable_auto_pong=False, max_frame_size=MAX_FRAME_BYTES, logger_name="tickfleet"
+                )
+        except (OSError, WSError, TimeoutError) as error:
+            reason = str(error) or type(error).__name__
+            raise WireLost(self._venue, reason=f"no connection to {host}: {reason}") from error
+        self._sockets[step.wire] = socket
+
+    def send(self, step: Send) -> None:
+        """Write to a socket that was dialled."""
+        self._sockets[step.wire].send(step.payload)
+
+    def pause(self) -> None:
+        """Stop reading every socket."""
+        for socket in self._sockets.values():
+            socket.pause()
+
+    def resume(self) -> None:
+        """Read every socket again."""
+        for socket in self._sockets.values():
+            socket.resume()
+
+    def judge(self, *, dead_s: float, mute_s: float) -> None:
+        """Raise WireLost when a socket has been without any byte, or with nothing but pings, for too long."""
+        now_s = monotonic_s()
+        for wire, socket in self._sockets.items():
+            if now_s - socket.heard_s > dead_s:
+                raise WireLost(self._venue, reason=f"{wire}: not a byte for {dead_s:g} s")
+            if now_s - socket.spoke_s > mute_s:
+                raise WireLost(self._venue, reason=f"{wire}: nothing but pings for {mute_s:g} s")
+
+    def hang_up(self) -> None:
+        """End every connection."""
+        for socket in self._sockets.values():
+            socket.hang_up()

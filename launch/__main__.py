@@ -1,0 +1,50 @@
+"""`python -m launch up …` and `python -m launch down`: called by start.sh and stop.sh."""
+
+import logging
+import os
+import sys
+
+from common.errors import BadSettings
+from common.lifecycle import MISCONFIGURED
+from launch.options import parse
+from launch.place import Place
+from launch.report import CannotStart, complain
+
+INTERRUPTED = 130
+
+
+def main() -> int:
+    """Return the exit code; 78 for settings that cannot work, with every problem named."""
+    command, *arguments = sys.argv[1:]
+    logging.getLogger("clickhouse_connect").setLevel(logging.CRITICAL)  # it tells of every try that we expect to fail
+    try:
+        return _up(arguments) if command == "up" else _down()
+    except BadSettings as error:
+        complain([f"bad setting: {problem}" for problem in error.problems])
+        return MISCONFIGURED
+    except CannotStart as error:
+        complain(error.troubles)
+        return error.exit_code
+    except KeyboardInterrupt:
+        complain(["interrupted"])
+        return INTERRUPTED
+
+
+def _up(arguments: list[str]) -> int:
+    from launch.start import Start, settings_for  # noqa: PLC0415  stop.sh needs none of it
+    from launch.up import up  # noqa: PLC0415
+
+    options = parse(arguments)
+    place = Place()
+    environ = dict(os.environ)
+    return up(Start(options, environ, place, settings_for(options, environ, place)))
+
+
+def _down() -> int:
+    from launch.down import down  # noqa: PLC0415
+
+    return down(Place(), dict(os.environ))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

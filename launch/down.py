@@ -1,0 +1,143 @@
+"""stop.sh: what feeds stops first, what is fed drains, the servers stop last, and nothing is left."""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from common.clock import monotonic_s
+from common.errors import BadSettings, StoreRefused
+from common.redis_streams import RedisError
+from common.settings import Settings
+from launch import leftovers, servers
+from launch.backlog import Backlog, read_backlog
+from launch.configuration import STOP_WAIT_S
+from launch.daemon import Daemon, Process
+from launch.place import Place, Started, read_facts
+from launch.report import CannotStart, complain, counts, say
+
+DRAIN_S = 30.0
+STALL_S = 4.0  # no record less for so long: whoever should drain is not doing it
+POLL_S = 0.05
+SERVERS = ("redis", "clickhouse")
+ENDING_S = len(SERVERS) * STOP_WAIT_S + 10.0  # Supervisor stops one program after the other
+
+
+def down(place: Place, environ: Mapping[str, str]) -> int:
+    """Stop the fleet; return 0 also when it was not running."""
+    daemon = Daemon(place)
+    pid = daemon.pid() or _mute_daemon(place)
+    if pid is None:
+        return _tell_not_running(place)
+    since_s = monotonic_s()
+    settings = _settings(place, environ)
+    if daemon.pid() is not None and not daemon.is_stopping():
+        _stop_in_order(daemon, settings)
+        daemon.shut_down()
+    else:
+        os.kill(pid, signal.SIGTERM)
+    _see_it_end(place, pid)
+    say(f" stopped   nothing is left running ({monotonic_s() - since_s:.1f} s)")
+    return 0
+
+
+def _tell_not_running(place: Place) -> int:
+    found = leftovers.find(place)
+    leftovers.end(found)
+    ended = f"; ended {len(found)} processes that a killed Supervisor had left" if found else ""
+    say(f" not running{ended}")
+    return 0
+
+
+def _mute_daemon(place: Place) -> int | None:
+    """Return a Supervisor of ours that lives without answering, None if there is none."""
+    try:
+        pid = int(place.pid_file.read_text(encoding="ascii"))
+        words = leftovers.command_line(pid)
+    except (OSError, ValueError):
+        return None
+    return pid if any("supervisord" in word for word in words) and str(place.root) in " ".join(words) else None
+
+
+def _settings(place: Place, environ: Mapping[str, str]) -> Settings | None:
+    """Return the settings of what runs, None if they cannot be had: then there are no figures, but it stops."""
+    facts: Started | None = read_facts(place)
+    try:
+        return Settings.from_env({**environ, **(facts.settings if facts else {})}, place.root / ".env")
+    except BadSettings as error:
+        complain([f"no figures: {problem}" for problem in error.problems])
+        return None
+
+
+def _stop_in_order(daemon: Daemon, settings: Settings | None) -> None:
+    feeding, rest = _by_role(daemon.processes())
+    _stop(daemon, feeding)
+    if settings is not None:
+        _tell(_drained(settings), settings)
+    _stop(daemon, rest)
+
+
+def _by_role(processes: Sequence[Process]) -> tuple[list[Process], list[Process]]:
+    """Return what feeds the streams, and what works behind them; servers are neither."""
+    feeding = [process for process in processes if process.group.endswith("_ingester")]
+    rest = [process for process in processes if process not in feeding and process.group not in SERVERS]
+    return feeding, rest
+
+
+def _stop(daemon: Daemon, processes: Sequence[Process]) -> None:
+    """Stop programs side by side and wait until Supervisor has seen their end."""
+    groups = {process.group for process in processes}
+    for group in groups:
+        daemon.stop(group)
+    _wait(lambda: all(one.is_gone for one in daemon.processes() if one.group in groups), STOP_WAIT_S + 5.0)
+
+
+def _wait(is_so: Callable[[], bool], patience_s: float) -> bool:
+    deadline_s = monotonic_s() + patience_s
+    while not is_so():
+        if monotonic_s() > deadline_s:
+            return False
+        time.sleep(POLL_S)
+    return True
+
+
+def _drained(settings: Settings) -> Backlog | None:
+    """Wait while every group reads what is left in its streams; return what was not read, None if unknown."""
+    best, best_s = None, monotonic_s()
+    deadline_s = best_s + DRAIN_S
+    while True:
+        try:
+            backlog = servers.ask_redis(settings, read_backlog)
+        except (RedisError, OSError) as error:
+            complain([f"no figures: redis does not answer: {error}"])
+            return None
+        now_s = monotonic_s()
+        if best is None or backlog.unread < best:
+            best, best_s = backlog.unread, now_s
+        if not backlog.unread or now_s > deadline_s or now_s - best_s > STALL_S:
+            return backlog
+        time.sleep(POLL_S)
+
+
+def _tell(backlog: Backlog | None, settings: Settings) -> None:
+    if backlog is not None:
+        if backlog.unread:
+            say(f" kept      {backlog.unread:,} records in the streams are unread; the next start goes on with them")
+        else:
+            say(" drained   every group has read its streams to the end")
+        say(f" streams   {counts(backlog.entries) or 'empty'} (entries)")
+    try:
+        say(f" saved     {counts(servers.rows_by_table(settings)) or 'no rows'} (rows)")
+    except StoreRefused as error:
+        complain([f"no figures: {error}"])
+
+
+def _see_it_end(place: Place, pid: int) -> None:
+    if not _wait(lambda: not leftovers.is_running(pid), ENDING_S):
+        complain([f"Supervisor (pid {pid}) does not end; killing it, its programs get SIGTERM"])
+        os.kill(pid, signal.SIGKILL)
+    leftovers.end(leftovers.find(place))
+    if left := leftovers.find(place):
+        raise CannotStart(f"still running: {', '.join(f'{one.name} (pid {one.pid})' for one in left)}")
+    for stale in (place.socket, place.pid_file):
+        stale.unlink(missing_ok=True)

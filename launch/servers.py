@@ -1,0 +1,165 @@
+"""Redis and ClickHouse: the operator's own are checked, ours are brought up."""
+
+import asyncio
+import hashlib
+import json
+import os
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from common.clickhouse import connect as connect_clickhouse
+from common.errors import StoreRefused
+from common.redis_streams import Redis, RedisError
+from common.redis_streams import connect as connect_redis
+from common.settings import Settings
+from common.tables import DEAD_LETTER_ROWS, FEED_EVENT_ROWS, TABLES
+from embedded.redis_binary import FULL_FUNCTION, NoServer, Server, find_or_unpack
+from launch import ports
+from launch.programs import Program
+from launch.report import CannotStart
+
+T = TypeVar("T")
+NOT_OF_A_VENUE = (FEED_EVENT_ROWS.name, DEAD_LETTER_ROWS.name)
+
+
+@dataclass(frozen=True)
+class RedisFacts:
+    """What a Redis server tells of itself."""
+
+    version: str
+    policy: str
+    appends: bool
+
+    def check(self, address: str) -> list[str]:
+        """Return warnings; raise CannotStart when the server would throw records away."""
+        if self.policy != "noeviction":
+            raise CannotStart(
+                f"redis {address} has maxmemory-policy {self.policy} and would throw records away when it is full: "
+                "redis-cli config set maxmemory-policy noeviction"
+            )
+        warnings = []
+        if tuple(int(part) for part in self.version.split(".")[:2]) < FULL_FUNCTION:
+            warnings.append(f"redis {self.version} is older than 7.0: when its memory is full, reading stops too")
+        if not self.appends:
+            warnings.append(f"redis {address} has appendonly off: what it confirmed is lost when it restarts")
+        return warnings
+
+
+def ask_redis(settings: Settings, question: Callable[[Redis], Awaitable[T]]) -> T:
+    """Return the answer to one question, over a connection of its own."""
+
+    async def ask() -> T:
+        async with connect_redis(settings) as redis:
+            return await question(redis)
+
+    return asyncio.run(ask())
+
+
+def redis_address(settings: Settings) -> str:
+    """Return where Redis is, without the password that a URL may carry."""
+    if settings.redis_url is None:
+        return f"{settings.redis_host or '127.0.0.1'}:{settings.redis_port}"
+    parts = urlsplit(settings.redis_url)
+    return f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname or parts.path
+
+
+def clickhouse_address(settings: Settings) -> str:
+    """Return where ClickHouse is."""
+    return f"{settings.clickhouse_host or '127.0.0.1'}:{settings.clickhouse_port}"
+
+
+async def redis_facts(redis: Redis) -> RedisFacts:
+    """Return what the server tells of itself; raise RedisError when it does not answer or lets nobody in."""
+    info = await redis.info()
+    return RedisFacts(str(info["redis_version"]), str(info["maxmemory_policy"]), appends=bool(info["aof_enabled"]))
+
+
+def check_own_redis(settings: Settings) -> RedisFacts:
+    """Return the facts of the operator's own server; raise CannotStart when it does not answer."""
+    try:
+        return ask_redis(settings, redis_facts)
+    except (RedisError, OSError) as error:
+        raise CannotStart(
+            f"redis {redis_address(settings)} does not answer ({error}): start it, mend REDIS_HOST, REDIS_PORT or "
+            "REDIS_PASSWORD, or unset REDIS_HOST and REDIS_URL to have one embedded"
+        ) from error
+
+
+def clickhouse_version(settings: Settings) -> str:
+    """Return the version of the server; raise StoreRefused when it does not answer or lets nobody in."""
+    client = connect_clickhouse(settings, database="default")
+    try:
+        return str(client.server_version)
+    finally:
+        client.close()
+
+
+def check_own_clickhouse(settings: Settings) -> str:
+    """Return the version of the operator's own server; raise CannotStart when it does not answer."""
+    try:
+        return clickhouse_version(settings)
+    except StoreRefused as error:
+        raise CannotStart(
+            f"clickhouse {clickhouse_address(settings)} does not answer ({error.reason}): start it, mend "
+            "CLICKHOUSE_HOST, CLICKHOUSE_PORT or CLICKHOUSE_PASSWORD, or unset CLICKHOUSE_HOST to have one embedded"
+        ) from error
+
+
+def bring_redis() -> Server:
+    """Return the server that will be run, unpacking one if need be."""
+    try:
+        return find_or_unpack()
+    except NoServer as error:
+        raise CannotStart(str(error)) from error
+
+
+def check_ports(settings: Settings) -> None:
+    """Raise CannotStart, naming every port that somebody else has."""
+    wanted = [(settings.dashboard_host, settings.dashboard_port, "DASHBOARD", "dashboard")]
+    if settings.embedded_redis:
+        wanted.append(("127.0.0.1", settings.redis_port, "REDIS", "redis"))
+    if settings.embedded_clickhouse:
+        wanted.append(("127.0.0.1", settings.clickhouse_port, "CLICKHOUSE", "clickhouse"))
+    troubles = []
+    for host, port, prefix, name in wanted:
+        if not ports.is_free(host, port):
+            own = "" if prefix == "DASHBOARD" else f", or {prefix}_HOST=127.0.0.1 to use that server"
+            troubles.append(
+                f"{name}: port {port} is used by {ports.holder(port)}, not ours: set {prefix}_PORT to a free one{own}"
+            )
+    if troubles:
+        raise CannotStart(*troubles)
+
+
+def with_users(program: Program, settings: Settings) -> Program:
+    """Return the embedded ClickHouse as it is to be run: with a users file when the settings name one."""
+    password = settings.clickhouse_password.get_secret_value()
+    if program.name != "clickhouse" or (settings.clickhouse_user, password) == ("default", ""):
+        return program
+    file = settings.data_dir.absolute() / "run" / "clickhouse-users.json"
+    file.unlink(missing_ok=True)
+    digest = hashlib.sha256(password.encode()).hexdigest()
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as handle:
+        json.dump({settings.clickhouse_user: {"password_sha256_hex": digest}}, handle)
+    return Program(program.name, program.kind, (*program.arguments, "--users", str(file)), program.priority)
+
+
+def rows_by_table(settings: Settings) -> Mapping[str, int]:
+    """Return how many rows each table holds; raise StoreRefused when ClickHouse does not answer."""
+    client = connect_clickhouse(settings, database="default")
+    try:
+        answer = client.query(
+            "SELECT name, total_rows FROM system.tables "
+            "WHERE database = {database:String} AND name IN {names:Array(String)}",
+            parameters={"database": settings.clickhouse_database, "names": [table.name for table in TABLES]},
+        )
+        return {str(name): int(rows or 0) for name, rows in answer.result_rows}
+    finally:
+        client.close()
+
+
+def has_record(rows: Mapping[str, int]) -> bool:
+    """Return whether the tables hold anything that a venue, real or simulated, has said."""
+    return any(count for name, count in rows.items() if name not in NOT_OF_A_VENUE)

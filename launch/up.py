@@ -1,0 +1,166 @@
+"""start.sh, from checked settings to a fleet that is ready."""
+
+import time
+from collections.abc import Mapping, Sequence
+
+from common.clock import monotonic_s, now_ns
+from common.errors import StoreRefused
+from common.redis_readings import MODE, PROGRAMS
+from common.redis_streams import Redis
+from common.settings import Settings
+from launch import feeds, leftovers, readiness, servers
+from launch.bring import bring_schema, bring_servers, bring_simulator
+from launch.daemon import uptime_s, wait_until
+from launch.place import Place, Started, read_facts, write_facts
+from launch.programs import Program, declared, fleet
+from launch.readiness import Readiness
+from launch.report import DEGRADED, CannotStart, counts, say, span
+from launch.start import Start
+
+FIRST_ROWS_S = 10.0
+STOPPING_S = 65.0
+KEPT = (  # where things are, so that stop.sh finds them without the environment of start.sh
+    *("REDIS_HOST", "REDIS_PORT", "REDIS_DB", "CLICKHOUSE_HOST", "CLICKHOUSE_PORT", "CLICKHOUSE_USER"),
+    *("CLICKHOUSE_DATABASE", "DASHBOARD_HOST", "DASHBOARD_PORT"),
+)
+
+
+def up(start: Start) -> int:
+    """
+    Start the fleet, or say that it is running; return the exit code.
+
+    Raises:
+        CannotStart: nothing of ours is left running, or something else is running and was left alone.
+    """
+    running = _running(start)
+    if running is not None:
+        return running
+    feeds.check_files(start.options)
+    start.place.prepare()
+    _end_leftovers(start.place)
+    servers.check_ports(start.settings)
+    for folder in (start.settings.data_dir / "run", start.settings.log_dir):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        base = bring_servers(start)
+        before = bring_schema(start)
+        simulator, addresses = bring_simulator(start)
+    except BaseException:  # also Ctrl-C: half a fleet helps nobody, whatever the reason
+        _clear(start)
+        raise
+    return _bring_fleet(start, [*base, *simulator], addresses, before)
+
+
+def _running(start: Start) -> int | None:
+    """Return an exit code if the fleet is running as asked, None if it is not running."""
+    pid = start.daemon.pid()
+    if pid is not None and start.daemon.is_stopping():
+        say(" the fleet is stopping; waiting for its end")
+        wait_until(lambda: not leftovers.is_running(pid), STOPPING_S, f"Supervisor (pid {pid}) does not end")
+        return None
+    if pid is None:
+        return None
+    facts = read_facts(start.place)
+    asked = (start.options.feed, tuple(map(str, start.options.files)), start.options.speed)
+    if facts is not None and start.options.feed != "live" and asked != (facts.feed, facts.files, facts.speed):
+        raise CannotStart(f"already running (pid {pid}), fed {facts.feed}: ./stop.sh first")
+    feed = f", {facts.feed}" if facts is not None and facts.feed != "live" else ""
+    say(f" already running (pid {pid}, up {span(uptime_s(pid))}{feed})")
+    down = [process.name for process in start.daemon.processes() if process.is_gone]
+    if down:
+        say(f" not running: {', '.join(down)}; supervisorctl start all")
+    return 0
+
+
+def _end_leftovers(place: Place) -> None:
+    found = leftovers.find(place)
+    if found:
+        names = ", ".join(f"{leftover.name} (pid {leftover.pid})" for leftover in found)
+        say(f" left over from a Supervisor that was killed: {names}; ending them")
+        leftovers.end(found)
+
+
+def _clear(start: Start) -> None:
+    pid = start.daemon.pid()
+    if pid is not None:
+        start.daemon.shut_down()
+        wait_until(lambda: not leftovers.is_running(pid), STOPPING_S, f"Supervisor (pid {pid}) does not end")
+    leftovers.end(leftovers.find(start.place))
+
+
+def _bring_fleet(start: Start, base: Sequence[Program], feed: Mapping[str, str], before: Mapping[str, int]) -> int:
+    """Start the programs and wait until they are ready; what does not come up is told, and the rest goes on."""
+    fed = Settings.from_env({**start.environ, **start.shared, **feed}, start.place.root / ".env")
+    programs = [*base, *fleet(fed, feed)]
+    wanted = [program for program in programs if program.why_not is None and program not in base]
+    servers.ask_redis(start.settings, lambda redis: _declare(redis, start.options.feed, programs))
+    start.write_configuration(programs)
+    write_facts(start.place, _started(start))
+    since_s = monotonic_s()
+    start.daemon.update()
+    found = readiness.wait_for(wanted, start.daemon, start.settings)
+    failed = [one for one in found if one.is_failed]
+    disabled = [program for program in programs if program.why_not is not None]
+    up_count = len(base) + len(found) - len(failed)
+    start.steps.done(6, f"programs   {up_count} running, {len(disabled)} disabled, {len(failed)} failed")
+    _tell_programs(start, found, disabled)
+    _tell_addresses(start)
+    _tell_first_rows(start, found, before, since_s)
+    say(" Next:  ./fleet status   |   ./fleet tail stream:trades   |   ./stop.sh")
+    return DEGRADED if failed else 0
+
+
+async def _declare(redis: Redis, feed: str, programs: Sequence[Program]) -> None:
+    await redis.mset({MODE: feed, PROGRAMS: declared(programs)})
+
+
+def _started(start: Start) -> Started:
+    kept = {name: getattr(start.settings, name.lower()) for name in KEPT}
+    return Started(
+        feed=start.options.feed,
+        files=tuple(map(str, start.options.files)),
+        speed=start.options.speed,
+        started_ns=now_ns(),
+        data_dir=str(start.settings.data_dir),
+        log_dir=str(start.settings.log_dir),
+        settings={name: str(value) for name, value in kept.items() if value is not None},
+    )
+
+
+def _tell_programs(start: Start, found: Sequence[Readiness], disabled: Sequence[Program]) -> None:
+    for program in disabled:
+        say(f"   disabled  {program.name:<24} {program.why_not}")
+    for one in found:
+        if one.state == "waiting":
+            say(f"   waiting   {one.process:<24} {one.detail}")
+        elif one.is_failed:
+            say(f"   failed    {one.process:<24} {one.detail}; see {start.settings.log_dir / one.process}.log")
+        elif not one.is_settled:
+            say(f"   starting  {one.process:<24} {one.detail or 'has not said that it is ready'}")
+    if start.options.feed == "live" and any(
+        one.process.endswith("_ingester") and one.state == "waiting" for one in found
+    ):
+        say("   no way to a venue? offline, try: ./stop.sh && ./start.sh --demo")
+
+
+def _tell_addresses(start: Start) -> None:
+    host = start.settings.dashboard_host
+    address = f"http://{f'[{host}]' if ':' in host else host}:{start.settings.dashboard_port}"
+    say()
+    say(f" Dashboard  {address}        API docs  {address}/docs")
+    say(f" Data       {start.settings.data_dir}        Logs  {start.settings.log_dir}")
+
+
+def _tell_first_rows(start: Start, found: Sequence[Readiness], before: Mapping[str, int], since_s: float) -> None:
+    """Wait a little for the first rows, unless nothing can come."""
+    coming = any(one.process.endswith("_ingester") and one.state == "running" for one in found)
+    while coming and monotonic_s() - since_s < FIRST_ROWS_S:
+        try:
+            now = servers.rows_by_table(start.settings)
+        except StoreRefused:
+            return
+        new = {name: rows - before.get(name, 0) for name, rows in now.items()}
+        if servers.has_record(new):
+            say(f" First rows after {monotonic_s() - since_s:.1f} s: {counts(new)}")
+            return
+        time.sleep(0.2)
