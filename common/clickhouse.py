@@ -15,6 +15,8 @@ from common.errors import StoreRefused
 from common.settings import Settings
 from common.tables import Table
 
+__all__ = ["Client", "Store", "connect", "is_about_content", "statements"]
+
 # Asynchronous inserts are the engine's default since 26.x and would answer before the rows stand.
 INSERT_SETTINGS = {
     "async_insert": 0,
@@ -70,9 +72,7 @@ class Store:
         frame.write_ipc_stream(body, compat_level=pl.CompatLevel.oldest())
         settings: dict[str, Any] = {**INSERT_SETTINGS, "insert_deduplication_token": token, "query_id": query_id(token)}
         try:
-            self._client.raw_insert(
-                table.name, frame.columns, body.getvalue(), settings=settings, fmt="ArrowStream"
-            )
+            self._client.raw_insert(table.name, frame.columns, body.getvalue(), settings=settings, fmt="ArrowStream")
         except (ClickHouseError, urllib3.exceptions.HTTPError, OSError) as error:
             raise _refused(f"insert into {table.name}", error) from error
 

@@ -37,9 +37,10 @@ def decode_lines(data: bytes, record_type: type[R]) -> list[R]:
 def decode_line(line: bytes, record_type: type[R]) -> R:
     """Return one record; raise UnreadableRecord when it is none."""
     try:
-        return _decoder(record_type).decode(line)
+        record: R = _decoder(record_type).decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UnreadableRecord(record_type.__name__, reason=str(error)) from error
+    return record
 
 
 def as_text(payload: bytes) -> tuple[str, Literal["text", "base64"]]:

@@ -1,4 +1,4 @@
-"""Read one shard as the owner of a consumer group's place in it: entries in, named batches, one transaction at the end."""
+"""Read one shard as the owner of a group's place in it: entries in, named batches, one transaction at the end."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -33,7 +33,7 @@ def run(program: str, main: Callable[[Settings, asyncio.Event], Awaitable[None]]
     try:
         uvloop.run(_until_told(main, settings))
     except (FeedRefused, Fenced, SchemaMismatch, BadSettings) as error:
-        log.logger("lifecycle").error("program.refused", reason=str(error))  # noqa: TRY400  the words say it all
+        log.logger("lifecycle").error("program.refused", reason=str(error))
         return REFUSED
     return DONE
 

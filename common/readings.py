@@ -54,9 +54,10 @@ class ProcessReading:
 
 @dataclass(frozen=True)
 class ProgramReading:
-    """A program as the launcher declared it, with the reason when it is not to run."""
+    """A program as the launcher declared it: its processes, and the reason when it is not to run."""
 
     program: str
+    processes: tuple[str, ...]
     kind: str
     venue: str
     enabled: bool

@@ -12,9 +12,7 @@ from typing import Literal
 import msgspec
 
 TakerSide = Literal["buy", "sell", "unknown"]
-EventKind = Literal[
-    "connected", "disconnected", "gap", "resync", "stale", "backfilled", "refused", "schema_change"
-]
+EventKind = Literal["connected", "disconnected", "gap", "resync", "stale", "backfilled", "refused", "schema_change"]
 
 
 class Record(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):

@@ -203,9 +203,10 @@ def _programs(declared: bytes | None) -> tuple[ProgramReading, ...] | None:
     try:
         return tuple(
             ProgramReading(
-                str(item["program"]),
-                str(item.get("kind", "")),
-                str(item.get("venue") or ""),
+                program=str(item["program"]),
+                processes=tuple(item.get("processes") or (str(item["program"]),)),
+                kind=str(item.get("kind", "")),
+                venue=str(item.get("venue") or ""),
                 enabled=bool(item.get("enabled", True)),
                 why=str(item.get("why") or ""),
             )

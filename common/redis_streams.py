@@ -27,6 +27,7 @@ LUA = Path(__file__).with_name("lua")
 TIMEOUT_S = 15.0  # above every BLOCK of ours, so that a silent network cut is found
 WANTED_TOKENS = "wanted:tokens"
 TOPICS = "topics"
+MOST_WORDS = 10_000
 
 
 def connect(settings: Settings) -> Redis:
@@ -86,9 +87,11 @@ async def run_script(redis: Redis, name: str, keys: Sequence[str], args: Sequenc
             text = text.partition("\n")[2]  # flags came with 7.0; without them a full server refuses these too
         script = _SCRIPTS[id(redis), name] = redis.register_script(text)
     reply = await script(keys=list(keys), args=list(args))
-    return [part if isinstance(part, bytes) else str(part).encode() for part in reply] if isinstance(
-        reply, list
-    ) else [reply if isinstance(reply, bytes) else str(reply).encode()]
+    return (
+        [part if isinstance(part, bytes) else str(part).encode() for part in reply]
+        if isinstance(reply, list)
+        else [reply if isinstance(reply, bytes) else str(reply).encode()]
+    )
 
 
 _SCRIPTS: dict[tuple[int, str], Any] = {}
@@ -116,9 +119,7 @@ async def shards(redis: Redis, stream: Stream, settings: Settings) -> list[Shard
     return [Shard(stream, number, held) for number in range(held)]
 
 
-async def continue_offsets(
-    redis: Redis, stored: Mapping[tuple[str, int], int], settings: Settings
-) -> dict[str, int]:
+async def continue_offsets(redis: Redis, stored: Mapping[tuple[str, int], int], settings: Settings) -> dict[str, int]:
     """
     Let shards that have no running number in Redis go on behind what ClickHouse holds; return those, by key.
 
@@ -153,11 +154,11 @@ async def read_state(redis: Redis, names: Iterable[str]) -> dict[str, str]:
 
 
 async def words_of(redis: Redis, key: str) -> list[str]:
-    """Return the members of a set, at most 10,000 of them."""
+    """Return the members of a set, at most MOST_WORDS of them."""
     words: list[str] = []
     async for word in _members(redis, key):
         words.append(word)
-        if len(words) == 10_000:
+        if len(words) == MOST_WORDS:
             break
     return sorted(words)
 
@@ -217,5 +218,3 @@ async def wait_ready(redis: Redis, *, give_up_s: float = 60.0) -> None:
             await asyncio.sleep(0.1)
         else:
             return
-
-

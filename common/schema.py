@@ -5,11 +5,8 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-import polars as pl
-from clickhouse_connect.driver.client import Client
-
 from common.backoff import delays_s
-from common.clickhouse import Store, connect, statements
+from common.clickhouse import Client, Store, connect, statements
 from common.errors import SchemaMismatch, StoreRefused
 from common.lifecycle import wait
 from common.log import logger
@@ -119,7 +116,7 @@ async def offsets_stored(store: Store) -> dict[tuple[str, int], int]:
     ends: dict[tuple[str, int], int] = {}
     for table in TABLES:
         sql = f"SELECT shard, max(offset) + 1 AS stop FROM {table.name} GROUP BY shard"  # noqa: S608  from TABLES
-        frame: pl.DataFrame = await store.query(sql)
+        frame = await store.query(sql)
         ends |= {(table.source.topic, int(shard)): int(stop) for shard, stop in frame.iter_rows()}
     return ends
 

@@ -1,4 +1,4 @@
-"""Every setting on one page: environment over `.env` over the defaults here, checked whole, all problems named at once."""
+"""Every setting on one page: environment over `.env` over these defaults; all problems are named at once."""
 
 import os.path
 from collections.abc import Mapping

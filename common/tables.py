@@ -92,7 +92,9 @@ VENUE = Column("venue", "word", "venue", "venue, lower case")
 SYMBOL = Column("symbol", "word", "symbol", "the venue's own spelling")
 TOKEN = Column("symbol", "text", "symbol", "outcome token, empty where the event does not tell one")
 EVENT = Column("event_time", "time", "event_ns", "when the venue says it happened")
-MAYBE_EVENT = Column("event_time", "time", "event_ns", "when the venue says it happened, null if it does not", optional=True)
+MAYBE_EVENT = Column(
+    "event_time", "time", "event_ns", "when the venue says it happened, null if it does not", optional=True
+)
 RECEIVED = Column("received_time", "time", "received_ns", "when the bytes reached us")
 SEQUENCE = Column("sequence", "count", "sequence", "the venue's running number, null if it has none", optional=True)
 

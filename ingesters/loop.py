@@ -194,7 +194,7 @@ class Conversation:
         self._wires.resume()
 
     async def _watch(self, stop: asyncio.Event) -> None:
-        """Once a second: is a socket dead or mute, are we told to stop?"""
+        """Look once a second whether a socket is dead or mute, and whether we are told to stop."""
         while not await wait(stop, WATCH_EVERY_S):
             self._figures.gauges["last_frame_ns"] = self._heard_ns
             self._figures.gauges["buffered_bytes"] = self._work.sink.waiting_bytes

@@ -1,4 +1,4 @@
-"""Records to streams: packed as they come, appended in order, each packet exactly once; pressure goes back to the wire."""
+"""Records to streams: packed as they come, appended in order, each packet once; pressure goes back to the wire."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -88,12 +88,8 @@ class Sink:
     """All lanes of one ingester."""
 
     def __init__(self, redis: Redis, layout: Mapping[Stream, Sequence[Shard]], source: str, figures: Figures) -> None:
-        self._outboxes = {
-            stream: [Outbox(redis, shard, source) for shard in parts] for stream, parts in layout.items()
-        }
-        self._lanes = {
-            stream: [Lane(outbox, figures) for outbox in parts] for stream, parts in self._outboxes.items()
-        }
+        self._outboxes = {stream: [Outbox(redis, shard, source) for shard in parts] for stream, parts in layout.items()}
+        self._lanes = {stream: [Lane(outbox, figures) for outbox in parts] for stream, parts in self._outboxes.items()}
         self._every = [lane for parts in self._lanes.values() for lane in parts]
 
     async def claim(self) -> None:

@@ -1,7 +1,6 @@
 """Sockets and questions of one connection, heard as one stream of frames."""
 
 import asyncio
-from collections.abc import Callable
 
 from picows import WSCloseCode, WSError, WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
@@ -23,8 +22,11 @@ class Mailbox:
         self.arrived = asyncio.Event()
 
     def put(self, frame: Frame) -> None:
-        """Add a frame."""
-        self.frames.append(frame)
+        """Add a frame; an answer goes before the socket's frames, of which thousands may wait."""
+        if frame.reply_to is None:
+            self.frames.append(frame)
+        else:
+            self.frames.insert(0, frame)
         self.arrived.set()
 
     def lose(self, error: WireLost) -> None:
@@ -48,7 +50,7 @@ class Mailbox:
         return frames
 
 
-class Socket(WSListener):  # type: ignore[misc]  # a C extension's class
+class Socket(WSListener):
     """One WebSocket: frames to the mailbox, fragments put together, pings answered, and when it was last heard."""
 
     def __init__(self, venue: str, wire: str, mailbox: Mailbox) -> None:
@@ -128,12 +130,16 @@ class Wires:
 
     async def dial(self, step: Dial) -> None:
         """Open a WebSocket; raise WireLost when that fails."""
-        make: Callable[[], Socket] = lambda: Socket(self._venue, step.wire, self._mailbox)  # noqa: E731
+        socket = Socket(self._venue, step.wire, self._mailbox)
         host = step.url.partition("?")[0]
         try:
             async with asyncio.timeout(DIAL_TIMEOUT_S):
-                _, socket = await ws_connect(
-                    make, step.url, enable_auto_pong=False, max_frame_size=MAX_FRAME_BYTES, logger_name="tickfleet"
+                await ws_connect(
+                    lambda: socket,
+                    step.url,
+                    enable_auto_pong=False,
+                    max_frame_size=MAX_FRAME_BYTES,
+                    logger_name="tickfleet",
                 )
         except (OSError, WSError, TimeoutError) as error:
             reason = str(error) or type(error).__name__

@@ -34,7 +34,7 @@ def bring_servers(start: Start) -> list[Program]:
     """
     settings = start.settings
     if not settings.embedded_redis:
-        servers.check_own_redis(settings)
+        servers.check_own_redis(settings).check(servers.redis_address(settings))
     if not settings.embedded_clickhouse:
         servers.check_own_clickhouse(settings)
     note = _bundled_note() if settings.embedded_redis else ""

@@ -1,5 +1,6 @@
 """Supervisor itself: start it, ask it, tell it."""
 
+import json
 import os
 import subprocess
 import sys
@@ -44,8 +45,9 @@ class Process:
         return self.state in FALLING
 
     def last_words(self) -> str:
-        """Return the last line of its log, empty if there is none."""
-        return (self.tail().strip().splitlines() or [""])[-1]
+        """Return what the last line of its log says that says anything."""
+        lines = [line.strip(" |+-") for line in self.tail().splitlines()]  # without the frame of a traceback
+        return _plain(next((line for line in reversed(lines) if any(map(str.isalnum, line))), ""))
 
     def tail(self) -> str:
         """Return the end of its log."""
@@ -53,6 +55,15 @@ class Process:
             return self.log.read_bytes()[-TAIL_BYTES:].decode(errors="replace")
         except OSError:
             return ""
+
+
+def _plain(line: str) -> str:
+    """Return a structured line of a log as a person says it, any other as it is."""
+    try:
+        said = json.loads(line)
+        return f"{said['event']}: {said['reason']}" if "reason" in said else str(said["event"])
+    except (ValueError, TypeError, KeyError):
+        return line
 
 
 class Daemon:
@@ -114,6 +125,10 @@ class Daemon:
     def stop(self, group: str) -> None:
         """Tell all processes of a program to stop; does not wait."""
         self._api.stopProcessGroup(group, False)  # noqa: FBT003  the other side's signature
+
+    def forget(self, group: str) -> None:
+        """Take a program that has stopped off its list."""
+        self._api.removeProcessGroup(group)
 
     def shut_down(self) -> None:
         """Tell it to stop everything, and itself."""

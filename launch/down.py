@@ -3,7 +3,8 @@
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 
 from common.clock import monotonic_s
 from common.errors import BadSettings, StoreRefused
@@ -12,14 +13,14 @@ from common.settings import Settings
 from launch import leftovers, servers
 from launch.backlog import Backlog, read_backlog
 from launch.configuration import STOP_WAIT_S
-from launch.daemon import Daemon, Process
+from launch.daemon import Daemon
 from launch.place import Place, Started, read_facts
 from launch.report import CannotStart, complain, counts, say
 
 DRAIN_S = 30.0
 STALL_S = 4.0  # no record less for so long: whoever should drain is not doing it
 POLL_S = 0.05
-SERVERS = ("redis", "clickhouse")
+SERVERS = ("clickhouse", "redis")
 ENDING_S = len(SERVERS) * STOP_WAIT_S + 10.0  # Supervisor stops one program after the other
 
 
@@ -70,26 +71,27 @@ def _settings(place: Place, environ: Mapping[str, str]) -> Settings | None:
 
 
 def _stop_in_order(daemon: Daemon, settings: Settings | None) -> None:
-    feeding, rest = _by_role(daemon.processes())
+    groups = {process.group for process in daemon.processes()}
+    feeding = {group for group in groups if group.endswith("_ingester")}
     _stop(daemon, feeding)
     if settings is not None:
         _tell(_drained(settings), settings)
-    _stop(daemon, rest)
+    _stop(daemon, groups - feeding - set(SERVERS))
+    for server in SERVERS:
+        _stop(daemon, groups & {server})
 
 
-def _by_role(processes: Sequence[Process]) -> tuple[list[Process], list[Process]]:
-    """Return what feeds the streams, and what works behind them; servers are neither."""
-    feeding = [process for process in processes if process.group.endswith("_ingester")]
-    rest = [process for process in processes if process not in feeding and process.group not in SERVERS]
-    return feeding, rest
+def _stop(daemon: Daemon, groups: AbstractSet[str]) -> None:
+    """
+    Stop programs side by side, wait until Supervisor has seen their end, and have it forget them.
 
-
-def _stop(daemon: Daemon, processes: Sequence[Process]) -> None:
-    """Stop programs side by side and wait until Supervisor has seen their end."""
-    groups = {process.group for process in processes}
+    One that it still knew would cost a second of its shutdown each.
+    """
     for group in groups:
         daemon.stop(group)
-    _wait(lambda: all(one.is_gone for one in daemon.processes() if one.group in groups), STOP_WAIT_S + 5.0)
+    if _wait(lambda: all(one.is_gone for one in daemon.processes() if one.group in groups), STOP_WAIT_S + 5.0):
+        for group in groups:
+            daemon.forget(group)
 
 
 def _wait(is_so: Callable[[], bool], patience_s: float) -> bool:

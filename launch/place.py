@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -55,6 +56,19 @@ class Place:
         if wrong:
             raise CannotStart(f"Supervisor cannot read paths with {' '.join(wrong)}: move {self.root} elsewhere")
         self.run.mkdir(mode=0o700, exist_ok=True)
+        self._guide_supervisorctl()
+
+    def _guide_supervisorctl(self) -> None:
+        """Lead the environment's supervisorctl, which looks there first, to a socket outside the tree."""
+        venv = Path(sys.prefix)
+        if venv.resolve() != self.root / ".venv":
+            return
+        guide = venv / "etc" / "supervisord.conf"
+        if self.socket.parent == self.run:
+            guide.unlink(missing_ok=True)
+            return
+        guide.parent.mkdir(exist_ok=True)
+        guide.write_text(f"[supervisorctl]\nserverurl=unix://{self.socket}\n", encoding="utf-8")
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import time
 import urllib.error
 import urllib.request
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from common.clock import monotonic_s
@@ -39,7 +39,9 @@ class Readiness:
         return self.state == "failed"
 
 
-def wait_for(programs: Sequence[Program], daemon: Daemon, settings: Settings) -> list[Readiness]:
+def wait_for(
+    programs: Sequence[Program], daemon: Daemon, settings: Settings, *, meanwhile: Callable[[], object]
+) -> list[Readiness]:
     """Return how far every process has come, once all are settled or patience ends."""
     deadline_s = monotonic_s() + PATIENCE_S
     lives: dict[str, set[int]] = defaultdict(set)
@@ -54,6 +56,7 @@ def wait_for(programs: Sequence[Program], daemon: Daemon, settings: Settings) ->
         ]
         if all(one.is_settled for one in found) or monotonic_s() > deadline_s:
             return found
+        meanwhile()
         time.sleep(POLL_S)
 
 
@@ -69,8 +72,10 @@ def _look(programs: Sequence[Program], known: Mapping[str, Process], settings: S
 def _readiness(name: str, process: Process | None, told: Mapping[str, str], settings: Settings) -> Readiness:
     if process is None:
         return Readiness(name, "failed", "Supervisor does not know it")
-    if process.is_falling or process.is_gone:
+    if process.is_gone:
         return Readiness(name, "failed", process.last_words())
+    if process.is_falling:
+        return Readiness(name, "", f"fell over and is tried again: {process.last_words()}")
     if name == "dashboard":
         return Readiness(name, "running" if _is_served(settings) else "")
     is_this_one = told.get("pid") == str(process.pid)  # figures of an earlier run linger for some seconds

@@ -1,23 +1,21 @@
 """start.sh, from checked settings to a fleet that is ready."""
 
-import time
 from collections.abc import Mapping, Sequence
 
-from common.clock import monotonic_s, now_ns
-from common.errors import StoreRefused
+from common.clock import now_ns
 from common.redis_readings import MODE, PROGRAMS
 from common.redis_streams import Redis
 from common.settings import Settings
 from launch import feeds, leftovers, readiness, servers
 from launch.bring import bring_schema, bring_servers, bring_simulator
 from launch.daemon import uptime_s, wait_until
+from launch.first_rows import FirstRows
 from launch.place import Place, Started, read_facts, write_facts
 from launch.programs import Program, declared, fleet
 from launch.readiness import Readiness
-from launch.report import DEGRADED, CannotStart, counts, say, span
+from launch.report import DEGRADED, CannotStart, say, span
 from launch.start import Start
 
-FIRST_ROWS_S = 10.0
 STOPPING_S = 65.0
 KEPT = (  # where things are, so that stop.sh finds them without the environment of start.sh
     *("REDIS_HOST", "REDIS_PORT", "REDIS_DB", "CLICKHOUSE_HOST", "CLICKHOUSE_PORT", "CLICKHOUSE_USER"),
@@ -96,16 +94,19 @@ def _bring_fleet(start: Start, base: Sequence[Program], feed: Mapping[str, str],
     servers.ask_redis(start.settings, lambda redis: _declare(redis, start.options.feed, programs))
     start.write_configuration(programs)
     write_facts(start.place, _started(start))
-    since_s = monotonic_s()
+    rows = FirstRows(start.settings, before)
     start.daemon.update()
-    found = readiness.wait_for(wanted, start.daemon, start.settings)
+    found = readiness.wait_for(wanted, start.daemon, start.settings, meanwhile=rows.look)
     failed = [one for one in found if one.is_failed]
     disabled = [program for program in programs if program.why_not is not None]
     up_count = len(base) + len(found) - len(failed)
     start.steps.done(6, f"programs   {up_count} running, {len(disabled)} disabled, {len(failed)} failed")
     _tell_programs(start, found, disabled)
     _tell_addresses(start)
-    _tell_first_rows(start, found, before, since_s)
+    if any(one.process.endswith("_ingester") and one.state == "running" for one in found):
+        rows.tell()
+    if start.place.socket.parent != start.place.run:
+        say(f" This path is too long for a socket: supervisorctl -s unix://{start.place.socket} status")
     say(" Next:  ./fleet status   |   ./fleet tail stream:trades   |   ./stop.sh")
     return DEGRADED if failed else 0
 
@@ -149,18 +150,3 @@ def _tell_addresses(start: Start) -> None:
     say()
     say(f" Dashboard  {address}        API docs  {address}/docs")
     say(f" Data       {start.settings.data_dir}        Logs  {start.settings.log_dir}")
-
-
-def _tell_first_rows(start: Start, found: Sequence[Readiness], before: Mapping[str, int], since_s: float) -> None:
-    """Wait a little for the first rows, unless nothing can come."""
-    coming = any(one.process.endswith("_ingester") and one.state == "running" for one in found)
-    while coming and monotonic_s() - since_s < FIRST_ROWS_S:
-        try:
-            now = servers.rows_by_table(start.settings)
-        except StoreRefused:
-            return
-        new = {name: rows - before.get(name, 0) for name, rows in now.items()}
-        if servers.has_record(new):
-            say(f" First rows after {monotonic_s() - since_s:.1f} s: {counts(new)}")
-            return
-        time.sleep(0.2)

@@ -36,7 +36,8 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
     """Serve until told to stop."""
     with _listen(settings) as listener:
         redis = redis_streams.connect(settings)
-        watch = Watch(RedisReader(redis), StoreReader(lambda: Store(clickhouse.connect(settings))))
+        store = StoreReader(lambda: Store(clickhouse.connect(settings, database="")), settings.clickhouse_database)
+        watch = Watch(RedisReader(redis), store)
         config = uvicorn.Config(
             create_app(settings, watch),
             log_config=None,

@@ -1,7 +1,5 @@
 """The web application: pages, probes, metrics, documentation; all of them answer from the watch's last snapshot."""
 
-from pathlib import Path
-
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse, Response
 from fastapi.staticfiles import StaticFiles
@@ -10,6 +8,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from common.clock import now_ns
 from common.heartbeat import VERSION
+from common.schema import migrations
 from common.settings import Settings
 from monitoring.access import Access
 from monitoring.facts import Overview
@@ -32,7 +31,6 @@ PAGES = (
         more=lambda view: {"map": pipeline(view)},
     ),
 )
-MIGRATIONS = Path("migrations")
 
 
 def create_app(settings: Settings, watch: Watch) -> FastAPI:
@@ -40,7 +38,7 @@ def create_app(settings: Settings, watch: Watch) -> FastAPI:
     house = House(
         embedded_redis=settings.embedded_redis,
         embedded_clickhouse=settings.embedded_clickhouse,
-        schema=newest_migration(MIGRATIONS),
+        schema=len(migrations()),
     )
     app = FastAPI(title="Tickfleet", version=VERSION, docs_url=None, redoc_url=None, openapi_url="/openapi.json")
     app.state.watch = watch
@@ -54,12 +52,6 @@ def create_app(settings: Settings, watch: Watch) -> FastAPI:
     _mount_metrics(app, house)
     _mount_papers(app, painter)
     return app
-
-
-def newest_migration(folder: Path) -> int | None:
-    """Return the version of the newest migration that came with this code, None if there is none here."""
-    versions = [path.name.partition("_")[0] for path in folder.glob("[0-9]*.sql")]
-    return max((int(version) for version in versions if version.isdigit()), default=None)
 
 
 def _mount_metrics(app: FastAPI, house: House) -> None:

@@ -20,8 +20,16 @@ class Server:
 
 
 @dataclass(frozen=True)
+class Feed:
+    """A topic that a program appends to; without a rate it may, but has not yet."""
+
+    topic: str
+    records_per_s: float | None
+
+
+@dataclass(frozen=True)
 class Process:
-    """A process of the fleet; `feeds` are the topics it appends to."""
+    """A process of the fleet; `feeds` are its program's, `records_per_s` what it took (an ingester: what it gave)."""
 
     name: str
     program: str
@@ -37,7 +45,7 @@ class Process:
     records_per_s: float | None
     last_error: str
     last_error_age_s: float | None
-    feeds: tuple[str, ...]
+    feeds: tuple[Feed, ...]
     trend: Trend
 
 

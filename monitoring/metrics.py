@@ -29,7 +29,8 @@ NAMES: Mapping[str, str] = {
     "head_lag_s": "source_head_lag_seconds",
 }
 NOT_FIGURES = frozenset({"pid", "version", "program", "kind", "venue", "host", "state", "detail", "last_error"})
-LABELS: Mapping[str, str] = {"rows_total": "table", "records_total": "topic"}
+LABELS: Mapping[str, str] = {"rows_total": "table", "records_total": "topic", "feed_events_total": "kind"}
+FLEETWIDE = frozenset({"dead_letters_total", "wanted_tokens"})  # told of the fleet above; this is each process's own
 UNITS = (("_ns", "_timestamp_seconds", 1e-9), ("_ms", "_seconds", 1e-3), ("_s", "_seconds", 1.0))
 UNSAFE = re.compile(r"[^a-zA-Z0-9_]")
 
@@ -93,8 +94,8 @@ def _figures(processes: Iterable[ProcessReading]) -> Iterator[Metric]:
 
 def _named(figure: str) -> tuple[str, float]:
     """Return a metric's name in base units, and what to multiply the figure with."""
-    if figure == "dead_letters_total":  # the streams tell the fleet's; this is each process's own
-        return "process_dead_letters_total", 1.0
+    if figure in FLEETWIDE:
+        return f"process_{figure}", 1.0
     if figure in NAMES:
         return NAMES[figure], 1.0
     for ending, unit, factor in UNITS:

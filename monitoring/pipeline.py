@@ -1,13 +1,14 @@
 """The map: ingesters, streams, groups and tables in four columns, and the wires between them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import log10
 
 from monitoring.facts import Overview, Process
 from monitoring.verdicts import GRAVITY, Level, Verdict
+from monitoring.wires import Wire, by_neighbours, wire
 
-HEIGHT = 1000  # of a column of wires, in its own units; its nodes stand at equal distances
+WRITER = "clickhouse_writer"
+ASIDE = ("feed_events", "dead_letters")  # everybody feeds them, so that they say nothing about where a box belongs
 
 
 @dataclass(frozen=True)
@@ -20,17 +21,6 @@ class Node:
     figure: str
     rate: float | None
     unit: str = "/s"
-
-
-@dataclass(frozen=True)
-class Wire:
-    """A line between two columns: an SVG path in a box of 100 x 1000, as thick as it is busy."""
-
-    path: str
-    width: float
-    level: Level
-    words: str
-    is_derived: bool = False
 
 
 @dataclass(frozen=True)
@@ -47,86 +37,94 @@ class Map:
 
 
 def pipeline(view: Overview) -> Map:
-    """Return the map of an overview."""
-    ingesters, streams, groups, tables = _ingesters(view), _streams(view), _groups(view), _tables(view)
-    at = [{node.name: place for place, node in enumerate(column)} for column in (ingesters, streams, groups, tables)]
-    sizes = [len(column) for column in at]
-    sources = [process for process in view.processes if process.kind == "ingester"]
-    derived = [process for process in view.processes if process.kind == "processor"]
+    """Return the map of an overview; boxes stand beside what they feed, as far as they can."""
+    streams, tables = _streams(view), _tables(view)
+    places = {node.name: place for place, node in enumerate(streams)}
+    feeds = {process.program: [feed.topic for feed in process.feeds] for process in view.processes}
+    reads: dict[str, list[str]] = {}
+    for group in view.groups:
+        reads.setdefault(group.name, []).append(group.topic)
+    ingesters = by_neighbours(_ingesters(view), {name: _but(topics, ASIDE) for name, topics in feeds.items()}, places)
+    groups = by_neighbours(_groups(view), reads, places)
     return Map(
         ingesters=ingesters,
         streams=streams,
         groups=groups,
         tables=tables,
-        into_streams=tuple(
-            _wire(
-                (at[0][process.program], sizes[0]),
-                (at[1][topic], sizes[1]),
-                level=process.verdict.level,
-                rate=process.records_per_s,
-                words=f"{process.name} to {topic}",
-            )
-            for process in sources
-            for topic in process.feeds
-            if topic in at[1] and process.program in at[0]
-        ),
-        into_groups=(
-            *(
-                _wire(
-                    (at[1][group.topic], sizes[1]),
-                    (at[2][group.name], sizes[2]),
-                    level=group.verdict.level,
-                    rate=group.records_per_s,
-                    words=f"{group.topic} to {group.name}",
-                )
-                for group in view.groups
-                if group.topic in at[1]
-            ),
-            *_derived(derived, at[1], at[2]),
-        ),
-        into_tables=tuple(
-            _wire(
-                (at[2][group.name], sizes[2]),
-                (at[3][table.name], sizes[3]),
-                level=group.verdict.level,
-                rate=table.rows_per_min and table.rows_per_min / 60,
-                words=f"{group.name} to {table.name}",
-            )
-            for table in view.tables
-            for group in view.groups
-            if group.topic == table.topic and group.name == "clickhouse_writer" and table.name in at[3]
-        ),
+        into_streams=_into_streams(view, ingesters, streams),
+        into_groups=(*_into_groups(view, streams, groups), *_derived(view, streams, groups)),
+        into_tables=_into_tables(view, groups, tables),
     )
 
 
-def _derived(processes: Sequence[Process], streams: dict[str, int], groups: dict[str, int]) -> list[Wire]:
-    return [
-        _wire(
-            (streams[topic], len(streams)),
-            (groups[process.program], len(groups)),
+def _but(topics: Sequence[str], left_out: Sequence[str]) -> list[str]:
+    return [topic for topic in topics if topic not in left_out]
+
+
+def _at(column: Sequence[Node], name: str) -> tuple[int, int]:
+    return [node.name for node in column].index(name), len(column)
+
+
+def _has(column: Sequence[Node], name: str) -> bool:
+    return any(node.name == name for node in column)
+
+
+def _into_streams(view: Overview, ingesters: Sequence[Node], streams: Sequence[Node]) -> tuple[Wire, ...]:
+    return tuple(
+        wire(
+            _at(ingesters, process.program),
+            _at(streams, feed.topic),
             level=process.verdict.level,
-            rate=process.records_per_s,
-            words=f"{process.program} makes {topic}",
-            is_derived=True,
+            rate=feed.records_per_s,
         )
-        for process in processes
-        for topic in process.feeds
-        if topic in streams and process.program in groups
+        for process in view.processes
+        if process.kind == "ingester"
+        for feed in process.feeds
+        if _has(streams, feed.topic) and (feed.records_per_s is not None or feed.topic not in ASIDE)
+    )
+
+
+def _into_groups(view: Overview, streams: Sequence[Node], groups: Sequence[Node]) -> list[Wire]:
+    return [
+        wire(
+            _at(streams, group.topic),
+            _at(groups, group.name),
+            level=group.verdict.level,
+            rate=group.records_per_s,
+        )
+        for group in view.groups
     ]
 
 
-def _wire(
-    start: tuple[int, int],
-    end: tuple[int, int],
-    *,
-    level: Level,
-    rate: float | None,
-    words: str,
-    is_derived: bool = False,
-) -> Wire:
-    y1, y2 = (round(HEIGHT * (place + 0.5) / size, 1) for place, size in (start, end))
-    width = 1.0 + (log10(1 + rate) if rate else 0.0)
-    return Wire(f"M0 {y1}C45 {y1} 55 {y2} 100 {y2}", round(width, 2), level, words, is_derived)
+def _derived(view: Overview, streams: Sequence[Node], groups: Sequence[Node]) -> list[Wire]:
+    makers = [process for process in view.processes if process.kind == "processor" and _has(groups, process.program)]
+    return [
+        wire(
+            _at(streams, feed.topic),
+            _at(groups, process.program),
+            level=process.verdict.level,
+            rate=feed.records_per_s,
+            is_derived=True,
+        )
+        for process in makers
+        for feed in process.feeds
+        if _has(streams, feed.topic)
+    ]
+
+
+def _into_tables(view: Overview, groups: Sequence[Node], tables: Sequence[Node]) -> tuple[Wire, ...]:
+    levels: Mapping[str, Level] = {group.topic: group.verdict.level for group in view.groups if group.name == WRITER}
+    return tuple(
+        wire(
+            _at(groups, WRITER),
+            _at(tables, table.name),
+            level=levels[table.topic],
+            rate=None if table.rows_per_min is None else table.rows_per_min / 60,
+            is_labelled_behind=True,
+        )
+        for table in view.tables
+        if table.topic in levels and _has(tables, table.name)
+    )
 
 
 def _worst(verdicts: Sequence[Verdict]) -> Verdict:
@@ -140,7 +138,7 @@ def _ingesters(view: Overview) -> tuple[Node, ...]:
             name=program,
             level=_worst([p.verdict for p in running if p.program == program]).level,
             words=_worst([p.verdict for p in running if p.program == program]).words,
-            figure="",
+            figure=_frames([p for p in running if p.program == program]),
             rate=_sum([p.records_per_s for p in running if p.program == program]),
         )
         for program in dict.fromkeys(process.program for process in running)
@@ -196,3 +194,8 @@ def _tables(view: Overview) -> tuple[Node, ...]:
 def _sum(values: Sequence[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return sum(known) if known else None
+
+
+def _frames(processes: Sequence[Process]) -> str:
+    rate = _sum([process.frames_per_s for process in processes])
+    return "" if rate is None else f"{rate:,.0f} frames/s".replace(",", "\u202f")

@@ -19,16 +19,17 @@ FROM system.tables AS t
 LEFT JOIN (
     SELECT table, sumIf(bytes_on_disk, active) AS bytes, countIf(active) AS parts,
            toUnixTimestamp(maxIf(modification_time, level = 0)) AS inserted_s
-    FROM system.parts WHERE database = currentDatabase() GROUP BY table
+    FROM system.parts WHERE database = {database:String} GROUP BY table
 ) AS p ON p.table = t.name
-WHERE t.database = currentDatabase() AND NOT t.is_temporary
+WHERE t.database = {database:String} AND NOT t.is_temporary
 ORDER BY t.name
 SETTINGS max_execution_time = 3
 """
 # Views that show the newest version of each fact have no row count of their own.
 VIEWS = ("markets", "bars")
-COUNT = "SELECT count() AS n FROM {view} SETTINGS max_execution_time = 3"
-VERSION = "SELECT version() AS version, max(version) AS schema FROM schema_migrations SETTINGS max_execution_time = 3"
+COUNT = "SELECT count() AS n FROM {database:Identifier}.{view:Identifier} SETTINGS max_execution_time = 3"
+ENGINE = "SELECT version() AS engine"
+SCHEMA = "SELECT max(version) AS schema FROM {database:Identifier}.schema_migrations SETTINGS max_execution_time = 3"
 
 
 @dataclass(frozen=True)
@@ -56,13 +57,14 @@ class StoreReading:
 
 class StoreReader:
     """
-    Asks ClickHouse through one connection, made at the first question.
+    Asks ClickHouse through one connection, made at the first question; the database may not be there yet.
 
     A question that is not answered in time is not asked again beside itself: the next reading waits for its answer.
     """
 
-    def __init__(self, connect: Callable[[], Store]) -> None:
+    def __init__(self, connect: Callable[[], Store], database: str) -> None:
         self._connect = connect
+        self._database = {"database": database}
         self._store: Store | None = None
         self._asked: asyncio.Task[StoreReading] | None = None
         self._counts: dict[str, int] = {}
@@ -90,29 +92,25 @@ class StoreReader:
         start_s = monotonic_s()
         if self._store is None:
             self._store = await asyncio.to_thread(self._connect)
-        rows = (await self._store.query(TABLES)).to_dicts()
+        rows = (await self._store.query(TABLES, self._database)).to_dicts()
         names = {str(row["name"]) for row in rows}
-        version, schema = await self._version(self._store, applied="schema_migrations" in names)
+        engine = (await self._store.query(ENGINE))["engine"][0]
+        applied = "schema_migrations" in names
+        schema = (await self._store.query(SCHEMA, self._database))["schema"][0] if applied else None
         await self._count(self._store, [view for view in VIEWS if view in names])
         return StoreReading(
             read_ns=now_ns,
             took_ms=(monotonic_s() - start_s) * 1000,
-            version=version,
-            schema=schema,
+            version=str(engine),
+            schema=None if schema is None else int(schema),
             tables=tuple(self._table(row) for row in rows),
         )
-
-    async def _version(self, store: Store, *, applied: bool) -> tuple[str, int | None]:
-        if not applied:
-            return str((await store.query("SELECT version() AS version"))["version"][0]), None
-        answer = await store.query(VERSION)
-        return str(answer["version"][0]), int(answer["schema"][0])
 
     async def _count(self, store: Store, views: list[str]) -> None:
         if monotonic_s() - self._counted_s < COUNT_EVERY_S:
             return
         for view in views:
-            self._counts[view] = int((await store.query(COUNT.format(view=view)))["n"][0])
+            self._counts[view] = int((await store.query(COUNT, {**self._database, "view": view}))["n"][0])
         self._counted_s = monotonic_s()
 
     def _table(self, row: dict[str, object]) -> TableReading:

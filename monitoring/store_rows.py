@@ -7,6 +7,7 @@ from monitoring.facts import Cursor, Event, Table
 from monitoring.watch import Snapshot
 
 SHOWN_BY = {"market_versions": "markets", "bar_versions": "bars"}  # the view that a person means
+STRETCHES = ("gap", "resync", "disconnected", "stale", "backfilled")
 EARLIEST_TIME_S, LATEST_TIME_S = 1_000_000_000, 100_000_000_000
 
 
@@ -78,6 +79,6 @@ def _event_words(event: FeedEvent) -> str:
     words = [event.detail] if event.detail else []
     if event.expected or event.found:
         words.append(f"expected {event.expected or 'nothing'}, found {event.found or 'nothing'}")
-    if event.to_ns > event.from_ns:
+    if event.to_ns > event.from_ns and event.kind in STRETCHES:
         words.append(f"over {(event.to_ns - event.from_ns) / NS_PER_S:.3f} s")
     return "; ".join(words)

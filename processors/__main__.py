@@ -2,9 +2,9 @@
 
 import asyncio
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 
-from common.clickhouse import Store, connect
+from common.clickhouse import Store
 from common.heartbeat import Figures, beat
 from common.inbox import Inbox
 from common.lifecycle import REFUSED, run
@@ -20,10 +20,11 @@ from processors.loop import Consumer, consume
 from processors.market_links import keep_linked
 from processors.processor import Processor
 from processors.registry import PROGRAMS, TRADE_PROCESSOR, WRITER, groups_on, of_program
-from processors.targets import StreamTarget, TableTarget
+from processors.targets import StreamTarget, TableTarget, Target
 from processors.trimming import keep_trimmed
 
 Layout = dict[Stream, list[Shard]]
+PROCESSOR_LINGER_S = 0.02
 
 
 async def main(program: str, process: str, settings: Settings, stop: asyncio.Event) -> None:
@@ -38,7 +39,7 @@ async def main(program: str, process: str, settings: Settings, stop: asyncio.Eve
         layout: Layout = {stream: await shards(redis, stream, settings) for stream in STREAMS}
         figures.state, figures.detail = "running", ""
         async with asyncio.TaskGroup() as tasks:
-            for work in _tasks(program, redis, store, layout, figures, settings, stop):
+            for work in Program(redis, store, layout, figures, settings).tasks(stop):
                 tasks.create_task(work)
     finally:
         figures.state = "stopping"
@@ -47,42 +48,38 @@ async def main(program: str, process: str, settings: Settings, stop: asyncio.Eve
         await redis.aclose()
 
 
-def _tasks(  # noqa: PLR0913  the one place where everything meets
-    program: str,
-    redis: Redis,
-    store: Store,
-    layout: Layout,
-    figures: Figures,
-    settings: Settings,
-    stop: asyncio.Event,
-) -> list[Coroutine[None, None, None]]:
-    tasks: list[Coroutine[None, None, None]] = []
-    for processor in of_program(program):
-        knowledge = Knowledge(store, processor.lookup)
-        for shard in layout[processor.source]:
-            inbox = Inbox(redis, shard, program)
-            work = _consumer(processor, inbox, knowledge, store, layout, figures)
-            work.linger_s = settings.writer_linger_ms / 1000 if program == WRITER else 0.02
-            tasks.append(consume(work, stop))
-        if program == TRADE_PROCESSOR:
-            tasks.append(keep_linked(redis, store, knowledge, layout[TRADES], figures, stop))
-    if program == WRITER:
-        every = [shard for parts in layout.values() for shard in parts]
-        tasks.append(keep_trimmed(redis, every, groups_on, stop))
-    return tasks
+class Program:
+    """What a program's process works with, and the work it has."""
 
+    def __init__(self, redis: Redis, store: Store, layout: Layout, figures: Figures, settings: Settings) -> None:
+        self._redis = redis
+        self._store = store
+        self._layout = layout
+        self._figures = figures
+        self._linger_s = settings.writer_linger_ms / 1000 if figures.program == WRITER else PROCESSOR_LINGER_S
 
-def _consumer(  # noqa: PLR0913
-    processor: Processor, inbox: Inbox, knowledge: Knowledge, store: Store, layout: Layout, figures: Figures
-) -> Consumer:
-    dead_letters = layout[DEAD_LETTERS][0]
-    work = Consumer(processor, figures.process, inbox, StreamTarget([], dead_letters), knowledge, figures, 0.0)
-    if isinstance(processor.target, Table):
-        delivery = Delivery(store, processor.target, work.rename, figures.failed)
-        work.target = TableTarget(processor.target, delivery, dead_letters)
-    else:
-        work.target = StreamTarget(layout[processor.target], dead_letters)
-    return work
+    def tasks(self, stop: asyncio.Event) -> Iterator[Coroutine[None, None, None]]:
+        """Yield everything that has to run side by side until told to stop."""
+        program = self._figures.program
+        for processor in of_program(program):
+            knowledge = Knowledge(self._store, processor.lookup)
+            for shard in self._layout[processor.source]:
+                yield consume(self._consumer(processor, Inbox(self._redis, shard, program), knowledge), stop)
+            if program == TRADE_PROCESSOR:
+                yield keep_linked(self._redis, self._store, knowledge, self._layout[TRADES], self._figures, stop)
+        if program == WRITER:
+            every = [shard for parts in self._layout.values() for shard in parts]
+            yield keep_trimmed(self._redis, every, groups_on, stop)
+
+    def _consumer(self, processor: Processor, inbox: Inbox, knowledge: Knowledge) -> Consumer:
+        dead_letters = self._layout[DEAD_LETTERS][0]
+        target: Target
+        if isinstance(processor.target, Table):
+            delivery = Delivery(self._store, processor.target, inbox.begin, self._figures.failed)
+            target = TableTarget(processor.target, delivery, dead_letters)
+        else:
+            target = StreamTarget(self._layout[processor.target], dead_letters)
+        return Consumer(processor, self._figures.process, inbox, target, knowledge, self._figures, self._linger_s)
 
 
 def _start() -> int:

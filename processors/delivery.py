@@ -22,7 +22,7 @@ from processors.processor import REFUSED_SCHEMA
 
 log = logger("delivery")
 
-Rename = Callable[[Manifest], Awaitable[None]]
+Rename = Callable[[int, bytes], Awaitable[object]]
 
 
 class Shelf(Protocol):
@@ -78,7 +78,7 @@ class Delivery:
                 return refused
             manifest = manifest.next_round()
             log.warning("delivery.difference", table=self._table.name, rows=len(missing), token=manifest.token)
-            await self._rename(manifest)
+            await self._rename(manifest.start, manifest.encode())
             await self._repeat(missing, manifest.token)
 
     async def _repeat(self, frame: pl.DataFrame, token: str) -> pl.DataFrame:
@@ -119,4 +119,3 @@ class Delivery:
                 log.warning("delivery.waiting", table=self._table.name, pause_s=round(pause_s, 2), reason=str(error))
             await asyncio.sleep(pause_s)
         raise AssertionError  # the delays never end
-

@@ -53,6 +53,7 @@ def table_frame(frame: pl.DataFrame, table: Table) -> pl.DataFrame:
 
     Args:
         frame: the fields of the table's record, with `shard` and `offset`.
+        table: where the rows are to go.
 
     Raises:
         polars.exceptions.InvalidOperationError: a value does not fit; `unfit` tells which.
@@ -63,7 +64,8 @@ def table_frame(frame: pl.DataFrame, table: Table) -> pl.DataFrame:
 def unfit(frame: pl.DataFrame, table: Table) -> pl.DataFrame:
     """Return (offset, reason) of the rows that have a value that does not fit its column, or lack one."""
     faults = [
-        pl.when(_fault(column)).then(pl.lit(f"{column.name}: expected {column.sql_type}")) for column in table.all_columns
+        pl.when(_fault(column)).then(pl.lit(f"{column.name}: expected {column.sql_type}"))
+        for column in table.all_columns
     ]
     judged = frame.select("offset", faults=pl.concat_list(faults).list.drop_nulls())
     return judged.filter(pl.col("faults").list.len() > 0).select("offset", reason=pl.col("faults").list.join("; "))

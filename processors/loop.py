@@ -41,10 +41,6 @@ class Consumer:
     position: int = 0
     backlog: bool = True  # entries that were given to an earlier owner come first
 
-    async def rename(self, manifest: Manifest) -> None:
-        """Put the next name of the batch in flight into Redis."""
-        await self.inbox.begin(manifest.start, manifest.encode())
-
 
 async def consume(work: Consumer, stop: asyncio.Event) -> None:
     """

@@ -22,10 +22,7 @@ MARKET_OF_TOKEN = Lookup(
 
 PROCESSORS = (
     Processor(TRADE_PROCESSOR, ORDER_EVENTS, polymarket_trades, TRADES, MARKET_OF_TOKEN),
-    *(
-        Processor(WRITER, table.source, with_notional if table is TRADE_ROWS else identity, table)
-        for table in TABLES
-    ),
+    *(Processor(WRITER, table.source, with_notional if table is TRADE_ROWS else identity, table) for table in TABLES),
 )
 
 PROGRAMS = (TRADE_PROCESSOR, WRITER)

@@ -86,7 +86,9 @@ class StreamTarget:
             return [(self._shards[0], rows)]
         names = rows.select("venue", "symbol").unique()
         numbers = [shard_of(venue, symbol, len(self._shards)) for venue, symbol in names.iter_rows()]
-        placed = rows.join(names.with_columns(pl.Series("_shard", numbers)), on=("venue", "symbol"), maintain_order="left")
+        placed = rows.join(
+            names.with_columns(pl.Series("_shard", numbers)), on=("venue", "symbol"), maintain_order="left"
+        )
         parts = placed.partition_by("_shard", as_dict=True, include_key=False, maintain_order=True)
         return [(self._shards[int(number)], part) for (number,), part in parts.items()]
 
@@ -95,7 +97,9 @@ def _lines(rows: pl.DataFrame) -> list[bytes]:
     """Return rows as JSON lines; a missing value is left out, as the records' encoder does."""
     if any(rows[name].null_count() for name in rows.columns):
         return [
-            json.dumps({name: value for name, value in row.items() if value is not None}, separators=(",", ":")).encode()
+            json.dumps(
+                {name: value for name, value in row.items() if value is not None}, separators=(",", ":")
+            ).encode()
             for row in rows.iter_rows(named=True)
         ]
     return rows.write_ndjson().encode().splitlines()

@@ -57,6 +57,11 @@ class Wire:
         for message in messages:
             await self._send_under_fault(message)
 
+    async def reply(self, payload: bytes) -> None:
+        """Answer a command; nothing but silence keeps the venue from it."""
+        await self._obey_silence("")
+        await self._write_raw(encoded(payload))
+
     async def _write(self, messages: Sequence[Outgoing]) -> None:
         await self._write_raw(b"".join([encoded(message.payload, message.opcode) for message in messages]))
         for message in messages:
@@ -135,7 +140,7 @@ class Wire:
         """Carry out what strikes a connection even when there is nothing to send."""
         while True:
             await asyncio.sleep(0.02)
-            if not self._faults.orders:
+            if not self._faults.orders and not self._is_deaf:
                 continue
             self._obey_half_open()
             fault = self._faults.in_force(self.venue, "silence", "", self.number)

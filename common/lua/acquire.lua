@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Own a shard for a group: free, or its owner's heart has not beaten since the challenger looked, or it is our own name.
 -- KEYS: group hash   ARGV: owner, the owner and the beat that the challenger saw stand still ('' for none)
 local held = redis.call('HMGET', KEYS[1], 'owner', 'beat')

@@ -1,3 +1,4 @@
+#!lua
 -- Append entries to a shard, and with them the source's cursor, its marks and its state: all or nothing.
 -- KEYS: stream, shard hash, state keys ...
 -- ARGV: source, epoch, previous batch, new batch, number of entries, {n, data} ..., number of marks, {symbol, sequence} ...,

@@ -18,7 +18,10 @@ from embedded.clickhouse.users import User, authenticate
 _log = structlog.get_logger()
 
 _ALIVE: Final = b"Ok.\n"
-_NO_SUCH_PLACE: Final = "There is no handle {path}\n\nUse / or /ping for health checks.\nSend queries from your program with POST method or GET /?query=...\n"
+_NO_SUCH_PLACE: Final = (
+    "There is no handle {path}\n\nUse / or /ping for health checks.\n"
+    "Send queries from your program with POST method or GET /?query=...\n"
+)
 
 
 class Face:
@@ -66,10 +69,14 @@ class Face:
         reply.headers["X-ClickHouse-Query-Id"] = query_id
         reply.headers["X-ClickHouse-Timezone"] = self._desk.engine.timezone
         user = authenticate(self._users, request.headers, request.params)
-        body = Body(receive, decoder_for(request.headers.get("content-encoding", "").lower()))
+        decoder = decoder_for(request.headers.get("content-encoding", "").lower())
         running = self._desk.registry.begin(query_id, user.name)
+        running.text = request.params.get("query", "")
         try:
             query = Query(self._desk, running, reply, receive)
-            await query.answer(request._replace(user=user, query_id=query_id), body)
+            await query.answer(request._replace(user=user, query_id=query_id), Body(receive, decoder, running))
+        except ClickHouseError as error:
+            running.error = error
+            raise
         finally:
             self._desk.registry.end(running)

@@ -1,12 +1,19 @@
 """Where a request keeps its statement: in the address, in the body, in both, or in a form with files."""
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from embedded.clickhouse import forms
 from embedded.clickhouse.body import Body
+from embedded.clickhouse.errors import SYNTAX_ERROR, ClickHouseError
 from embedded.clickhouse.external import ExternalTable, external_tables, parameter_names
 from embedded.clickhouse.request import Request
 from embedded.clickhouse.statement import LONGEST_LEXED_BYTES, insert_with_data
+
+_LONGEST_FORM_BYTES: Final = 1 << 30
+_TOO_LONG: Final = (
+    "Syntax error: failed at position {} (end of query): "
+    "Max query size exceeded (can be increased with the `max_query_size` setting)"
+)
 
 
 class Asked(NamedTuple):
@@ -17,17 +24,22 @@ class Asked(NamedTuple):
     tables: list[ExternalTable]
 
 
-async def asked(request: Request, body: Body) -> Asked:
+async def asked(request: Request, body: Body, longest_bytes: int) -> Asked:
     """
     Return what is asked; the rest of an insert's data stays in the body.
 
+    Args:
+        request: with the parameters of its address.
+        body: not yet read.
+        longest_bytes: how long a statement may be, without an insert's data.
+
     Raises:
-        ClickHouseError: the form or the compressed body is broken.
+        ClickHouseError: the statement is too long, the form or the compressed body is broken.
         ClientGone: the connection closed before the statement was whole.
     """
     content_type = request.headers.get("content-type", "")
     if edge := forms.boundary(content_type):
-        return _from_form(request, forms.parts(await body.rest(), edge))
+        return _from_form(request, forms.parts((await body.first(_LONGEST_FORM_BYTES))[0], edge))
     begun, whole = await body.first(LONGEST_LEXED_BYTES)
     if whole and content_type.startswith("application/x-www-form-urlencoded"):
         fields = forms.urlencoded(begun)
@@ -35,8 +47,12 @@ async def asked(request: Request, body: Body) -> Asked:
         begun = b"" if fields else begun
     text = _query_param(request)
     text = text + b"\n" + begun if text else begun
-    if not whole and insert_with_data(text) is None:
-        text += await body.rest()
+    if insert_with_data(text) is None:
+        if not whole:
+            more, whole = await body.first(longest_bytes)
+            text += more
+        if not whole or len(text) > longest_bytes:
+            raise ClickHouseError(SYNTAX_ERROR, _TOO_LONG.format(longest_bytes))
     return Asked(request, text, [])
 
 

@@ -8,8 +8,8 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import Any, Final, Protocol
 
-import lz4.frame
-import pyarrow as pa
+import lz4.frame  # type: ignore[import-untyped]  # brings no types
+import pyarrow as pa  # type: ignore[import-untyped]  # nor does this
 
 from embedded.clickhouse.errors import CANNOT_DECOMPRESS, NOT_IMPLEMENTED, ClickHouseError
 

@@ -5,19 +5,22 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from typing import Final, ParamSpec, TypeVar
+from typing import Any, Final, ParamSpec, TypeVar
 
 from embedded.clickhouse.engine import Engine
 from embedded.clickhouse.handle import Handle
 from embedded.clickhouse.lexer import quoted
-from embedded.clickhouse.processes import Registry, Running, engine_id_query
+from embedded.clickhouse.registry import Registry, Running
 from embedded.clickhouse.request import Request
 from embedded.clickhouse.sessions import Sessions, timeout_s
+from embedded.clickhouse.system_tables import engine_id_query
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 _ENGINE_THREADS: Final = 64
+_KILL_AGAIN_S: Final = 0.5
+_LONGEST_QUERY_BYTES: Final = 262_144
 
 
 class Desk:
@@ -43,14 +46,19 @@ class Desk:
         try:
             return await asyncio.shield(future)
         except asyncio.CancelledError:
-            await self.stop(running)
-            await asyncio.wait({future})
+            await self.stop(running, future)
             raise
 
-    async def stop(self, running: Running) -> None:
+    async def kill(self, running: Running) -> None:
         """Ask the engine to give a query up."""
-        running.killed = True
-        await asyncio.get_running_loop().run_in_executor(self._stopping, self._stop, running.query_id)
+        running.kill()
+        await asyncio.get_running_loop().run_in_executor(self._stopping, self._kill, running.query_id)
+
+    async def stop(self, running: Running, call: asyncio.Future[Any]) -> None:
+        """Kill a query until its call returns: the engine may not have listed it yet when it is first asked."""
+        while not call.done():
+            await self.kill(running)
+            await asyncio.wait({call}, timeout=_KILL_AGAIN_S)
 
     @asynccontextmanager
     async def handle(self, request: Request) -> AsyncIterator[Handle]:
@@ -65,6 +73,12 @@ class Desk:
             yield handle
         finally:
             self.engine.give(handle, readonly=readonly)
+
+    def longest_query_bytes(self, request: Request) -> int:
+        """Return how long a statement may be: as the request, its session or the server's default says."""
+        session = self.sessions.find(request.user.name, request.session_id)
+        said = request.settings.get("max_query_size") or (session and session.handle.standing("max_query_size"))
+        return int(said) if said and said.isascii() and said.isdigit() else _LONGEST_QUERY_BYTES
 
     def close(self) -> None:
         """Close all handles and the engine; every request must be over."""
@@ -86,7 +100,7 @@ class Desk:
         finally:
             self.sessions.leave(session, 0.0 if request.flag("close_session") else alive_s)
 
-    def _stop(self, query_id: str) -> None:
+    def _kill(self, query_id: str) -> None:
         with self._control_guard:
             found = self._control.query(engine_id_query(query_id).encode(), "TabSeparated", {}).body.decode().split()
             for engine_id in found:

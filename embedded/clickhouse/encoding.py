@@ -5,8 +5,8 @@ import zlib
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
-import lz4.frame
-import pyarrow as pa
+import lz4.frame  # type: ignore[import-untyped]  # brings no types
+import pyarrow as pa  # type: ignore[import-untyped]  # nor does this
 
 if sys.version_info >= (3, 14):
     from compression import zstd

@@ -5,11 +5,12 @@ import os
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Final, cast
 from xml.sax.saxutils import escape
 
-from chdb.state.sqlitelike import Connection
+from chdb.state import sqlitelike
 
+from embedded.clickhouse.chdb_api import Connection
 from embedded.clickhouse.handle import Handle
 
 # Power cuts lose acknowledged batches under any weaker choice; it costs 5 ms an insert.
@@ -91,7 +92,7 @@ class Engine:
 
     def connect(self, defaults: Mapping[str, str] = _DEFAULTS) -> Handle:
         """Return a new handle with its own settings, current database and temporary tables."""
-        return Handle(Connection(self._address), defaults)
+        return Handle(cast("Connection", sqlitelike.Connection(self._address)), defaults)
 
     def take(self, *, readonly: bool) -> Handle:
         """Return a handle nobody uses; give it back with `give`."""

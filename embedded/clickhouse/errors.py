@@ -60,9 +60,9 @@ _STATUS: Final = {
     516: 403,
 }
 
-_CODE = re.compile(r"Code: (\d+)\. (?:DB::[A-Za-z]*Exception: )?")
-_NAME = re.compile(r"\(([A-Z][A-Z0-9_]+)\)\s*(?:\(version [^)]*\)+)?\s*$")
-_VERSION = re.compile(r"\s*\(version [^)]*(?:\([^)]*\))?\)\s*$")
+_HEAD: Final = re.compile(r"Code: (\d+)\. (?:DB::[A-Za-z]*Exception: )?")
+_TAIL: Final = re.compile(r"(?:\s*\(([A-Z][A-Z0-9_]+)\)\s*(?:\(version [^)]*(?:\([^)]*\))?\))?\.?)+\s*\Z")
+_VERSION: Final = re.compile(r"\s*\(version [^)]*(?:\([^)]*\))?\)\s*\Z")
 
 
 class ClickHouseError(Exception):
@@ -86,11 +86,12 @@ class ClickHouseError(Exception):
 def from_engine(error: Exception) -> ClickHouseError:
     """Return the engine's error with its code; a text without one is code 1001, as from a server."""
     text = str(error)
-    found = _CODE.search(text)
+    found = _HEAD.search(text)
     if found is None:
         return ClickHouseError(STD_EXCEPTION, text.strip() or type(error).__name__)
-    message = _VERSION.sub("", text[found.end() :]).rstrip()
-    named = _NAME.search(message)
-    if named:
-        message = message[: named.start()].rstrip()
-    return ClickHouseError(int(found[1]), message, named[1] if named else "")
+    message = text[found.end() :]
+    while again := _HEAD.match(message):  # the engine wraps some of its errors in themselves
+        message = message[again.end() :]
+    tail = _TAIL.search(message)
+    name = tail[1] if tail else ""
+    return ClickHouseError(int(found[1]), _VERSION.sub("", message[: tail.start()] if tail else message), name)

@@ -9,8 +9,8 @@ from embedded.clickhouse.external import ExternalTable
 from embedded.clickhouse.formats import BLOCKWISE
 from embedded.clickhouse.handle import Handle, Outcome
 from embedded.clickhouse.native import Column
-from embedded.clickhouse.processes import Running
 from embedded.clickhouse.reading import Stream
+from embedded.clickhouse.registry import Running
 from embedded.clickhouse.request import Request
 from embedded.clickhouse.revised import RevisedStream, revised_body
 from embedded.clickhouse.statement import LONGEST_LEXED_BYTES, Statement

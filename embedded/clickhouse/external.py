@@ -61,8 +61,8 @@ def _structure(name: str, params: Mapping[str, str]) -> str:
         return ", ".join(_columns(structure))
     types = params.get(f"{name}_types")
     if not types:
-        message = f"Neither structure nor types have not been provided for external table {name}. Use fields {name}_structure or {name}_types to do so."
-        raise ClickHouseError(BAD_ARGUMENTS, message)
+        message = f"Neither structure nor types have been provided for external table {name}"
+        raise ClickHouseError(BAD_ARGUMENTS, f"{message}. Use fields {name}_structure or {name}_types to do so.")
     return ", ".join(f"_{number} {kind}" for number, kind in enumerate(_columns(types), 1))
 
 

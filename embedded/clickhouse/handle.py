@@ -1,10 +1,12 @@
 """One connection to the engine: its settings, its current database, and the three ways to run a statement."""
 
 import re
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
+from embedded.clickhouse.chdb_api import Connection
 from embedded.clickhouse.errors import ClickHouseError, from_engine
 from embedded.clickhouse.lexer import backquoted, quoted
 from embedded.clickhouse.streams import BlockStream, InsertStream, PipeStream
@@ -28,8 +30,8 @@ class Outcome(NamedTuple):
 class Handle:
     """A connection used by one thread at a time; every call blocks until the engine is done."""
 
-    def __init__(self, connection: Any, defaults: Mapping[str, str]) -> None:
-        self._connection = connection  # chdb.Connection, which takes bytes although it says str
+    def __init__(self, connection: Connection, defaults: Mapping[str, str]) -> None:
+        self._connection = connection
         self._standing = dict(defaults)  # by SET, for as long as the session lives
         self._current: dict[str, str] = {}
         self._standing_database = self._database = "default"
@@ -62,10 +64,14 @@ class Handle:
         if database:
             self._database = self._standing_database = database
 
+    def standing(self, name: str) -> str:
+        """Return what the session has set, "" for nothing."""
+        return self._standing.get(name, "")
+
     def query(self, text: bytes, format_name: str, params: Mapping[str, str]) -> Outcome:
         """Return the whole result of a statement."""
         try:
-            result: Any = self._connection.query(text, format_name, params=dict(params))
+            result = self._connection.query(text, format_name, params=dict(params))
         except (RuntimeError, ValueError) as error:
             raise from_engine(error) from error
         return Outcome(
@@ -75,7 +81,6 @@ class Handle:
             written_rows=result.rows_written(),
             written_bytes=result.bytes_written(),
             result_rows=result.rows_read(),
-            elapsed_ns=int(result.elapsed() * 1e9),
         )
 
     def blocks(self, text: bytes, format_name: str, params: Mapping[str, str]) -> BlockStream:
@@ -97,7 +102,7 @@ class Handle:
         """Give the connection back to the engine, with its temporary tables."""
         self._connection.close()
 
-    def _restore(self, names: Set[str]) -> None:
+    def _restore(self, names: AbstractSet[str]) -> None:
         """Undo, name by name, an assignment that failed: the good names in it may stand already."""
         for name in names | self._current.keys():
             with suppress(ClickHouseError):
@@ -113,6 +118,6 @@ class Handle:
 
     def _run(self, text: str) -> None:
         try:
-            self._connection.query(text, "TabSeparated")
+            self._connection.query(text.encode("utf-8", "surrogateescape"), "TabSeparated")
         except RuntimeError as error:
             raise from_engine(error) from error

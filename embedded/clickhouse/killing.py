@@ -2,17 +2,17 @@
 
 import asyncio
 import json
-import time
+from contextlib import suppress
 from typing import Final
 
 from embedded.clickhouse.desk import Desk
 from embedded.clickhouse.errors import SYNTAX_ERROR, ClickHouseError
 from embedded.clickhouse.handle import Handle, Outcome
 from embedded.clickhouse.lexer import quoted, tokens
-from embedded.clickhouse.processes import Running
+from embedded.clickhouse.registry import Running
+from embedded.clickhouse.system_tables import with_system_tables
 
 _LONGEST_WAIT_S: Final = 30.0
-_LOOK_S: Final = 0.01
 
 
 class Killing:
@@ -34,9 +34,11 @@ class Killing:
             ClickHouseError: the condition cannot be understood.
         """
         condition, mode = _condition(text)
-        source = self._desk.registry.source()
-        question = f"SELECT query_id, user, query FROM {source} WHERE {condition} FORMAT JSONCompactEachRow"
-        answer = await self._desk.call(self._running, self._handle.query, question.encode("latin-1"), "Null", {})
+        question = f"SELECT query_id, user, query FROM system.processes WHERE {condition}"  # noqa: S608  (the statement's own)
+        question = with_system_tables(question, self._desk.registry)
+        answer = await self._desk.call(
+            self._running, self._handle.query, question.encode("latin-1"), "JSONCompactEachRow", {}
+        )
         found = [json.loads(line) for line in answer.body.splitlines()]
         found = [row for row in found if row[0] != self._running.query_id]
         rows = [(await self._stop(row[0], mode), *row) for row in found]
@@ -48,11 +50,11 @@ class Killing:
             return "finished"
         if mode == "TEST":
             return "waiting"
-        await self._desk.stop(running)
-        until_s = time.monotonic() + _LONGEST_WAIT_S
-        while mode == "SYNC" and self._desk.registry.find(query_id) is running and time.monotonic() < until_s:
-            await asyncio.sleep(_LOOK_S)
-        return "waiting" if self._desk.registry.find(query_id) is running else "finished"
+        await self._desk.kill(running)
+        if mode == "SYNC":
+            with suppress(TimeoutError):
+                await asyncio.wait_for(running.ended.wait(), _LONGEST_WAIT_S)
+        return "finished" if running.ended.is_set() else "waiting"
 
 
 def is_kill_query(text: str) -> bool:
@@ -78,4 +80,4 @@ def _table(rows: list[tuple[str, ...]]) -> bytes:
         return ("SELECT " + ", ".join(f"'' AS {name}" for name in columns) + " LIMIT 0").encode()
     values = ", ".join("(" + ", ".join(quoted(value) for value in row) + ")" for row in rows)
     structure = ", ".join(f"{name} String" for name in columns)
-    return f"SELECT * FROM values('{structure}', {values})".encode()
+    return f"SELECT * FROM values('{structure}', {values})".encode()  # noqa: S608  (quoted)

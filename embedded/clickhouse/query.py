@@ -12,11 +12,12 @@ from embedded.clickhouse.execution import Execution
 from embedded.clickhouse.formats import ANSWERING, media_type
 from embedded.clickhouse.handle import Handle, Outcome
 from embedded.clickhouse.killing import Killing, is_kill_query
-from embedded.clickhouse.processes import Running, with_processes
 from embedded.clickhouse.reading import Reading
+from embedded.clickhouse.registry import Running
 from embedded.clickhouse.reply import Reply
 from embedded.clickhouse.request import Request
 from embedded.clickhouse.statement import LONGEST_LEXED_BYTES, Statement, analyse
+from embedded.clickhouse.system_tables import with_system_tables
 from embedded.clickhouse.writing import Writing
 
 _HARMLESS: Final = frozenset({"SHOW", "DESCRIBE", "DESC", "EXISTS", "EXPLAIN", "USE"})
@@ -44,18 +45,18 @@ class Query:
             ClickHouseError: it was refused or failed.
             ClientGone: nobody is there to be answered.
         """
-        ask = await asked(request, body)
+        ask = await asked(request, body, self._desk.longest_query_bytes(request))
         if ask.request.revision and grafana.is_hello(ask.text):
             self._hello(ask.request.revision)
             return
-        self._running.text = ask.text[:_SHOWN_BYTES].decode("latin-1")
+        self._running.text = ask.text[:_SHOWN_BYTES].decode("utf-8", "replace")
         ask, statement = self._understood(ask)
         _refuse_writes(ask.request, statement)
         self._describe(ask.request, statement)
         async with self._desk.handle(ask.request) as handle:
             if statement.kind == "insert":
                 writing = Writing(self._desk, self._running, ask.request, handle)
-                self._reply.whole(b"", await writing.insert(statement, ask.text, body))
+                self._whole(await writing.insert(statement, ask.text, body))
             else:
                 await self._execute(handle, statement, ask)
 
@@ -63,7 +64,7 @@ class Query:
         statement = analyse(ask.text)
         if statement.kind == "insert" or statement.verb == "KILL" or len(ask.text) > LONGEST_LEXED_BYTES:
             return ask, statement
-        text = with_processes(ask.text.decode("latin-1"), self._desk.registry).encode("latin-1")
+        text = with_system_tables(ask.text.decode("latin-1"), self._desk.registry).encode("latin-1")
         return (ask, statement) if text == ask.text else (ask._replace(text=text), analyse(text))
 
     def _describe(self, request: Request, statement: Statement) -> None:
@@ -107,6 +108,10 @@ class Query:
             outcome = await killing.kill(text, statement.format or ask.request.format)
         else:
             outcome = await self._desk.call(self._running, execution.run, handle, statement, ask.text)
+        self._whole(outcome)
+
+    def _whole(self, outcome: Outcome) -> None:
+        self._running.outcome = outcome = outcome._replace(elapsed_ns=self._running.elapsed_ns)
         self._reply.whole(outcome.body, outcome)
 
 

@@ -8,9 +8,9 @@ from typing import IO, Any, Final, Protocol
 
 from embedded.clickhouse.body import ClientGone
 from embedded.clickhouse.desk import Desk
-from embedded.clickhouse.errors import QUERY_WAS_CANCELLED, ClickHouseError
+from embedded.clickhouse.errors import ClickHouseError
 from embedded.clickhouse.handle import Outcome
-from embedded.clickhouse.processes import Running
+from embedded.clickhouse.registry import Running
 from embedded.clickhouse.reply import Reply, summary
 
 # As on a server: an error within the first megabyte still gets its own status. A slow query is begun sooner, so that
@@ -24,9 +24,17 @@ _PIECE_BYTES: Final = 1 << 20
 class Stream(Protocol):
     """A result in pieces."""
 
-    result_rows: int
-    read_rows: int
-    read_bytes: int
+    @property
+    def result_rows(self) -> int:
+        """Return the rows given so far."""
+
+    @property
+    def read_rows(self) -> int:
+        """Return the rows the engine has read."""
+
+    @property
+    def read_bytes(self) -> int:
+        """Return the bytes the engine has read."""
 
     def next(self) -> bytes:
         """Return the next piece, b"" at the end."""
@@ -102,10 +110,8 @@ class Reading:
             await self._reply.piece(piece)
 
     async def _finish(self, stream: Stream, held: IO[bytes]) -> None:
-        if self._running.killed:
-            raise ClickHouseError(QUERY_WAS_CANCELLED, "Query was cancelled")
-        outcome = Outcome(
-            b"",
+        self._running.refuse_if_killed()
+        outcome = self._running.outcome = Outcome(
             read_rows=stream.read_rows,
             read_bytes=stream.read_bytes,
             result_rows=stream.result_rows,
@@ -121,9 +127,7 @@ class Reading:
         self._reply.end()
 
     async def _close(self, stream: Stream, pending: asyncio.Future[bytes]) -> None:
-        if not pending.done():
-            await self._desk.stop(self._running)
-            await asyncio.wait({pending})
+        await self._desk.stop(self._running, pending)
         pending.exception()  # it is told already, or told to nobody
         with suppress(ClickHouseError):
             await self._desk.start(stream.close)

@@ -52,6 +52,10 @@ class Sessions:
         self._sessions[user, name] = session
         return session
 
+    def find(self, user: str, name: str) -> Session | None:
+        """Return the session if it lives."""
+        return self._sessions.get((user, name))
+
     def leave(self, session: Session, timeout_s: float) -> None:
         """Unlock the session; it lives on for `timeout_s` without a request."""
         session.busy = False

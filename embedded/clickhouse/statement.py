@@ -44,6 +44,8 @@ def analyse(text: bytes) -> Statement:
     found = list(tokens(sql))
     end = _single(sql, found)
     found = [token for token in found if token.end <= end]
+    if found and found[0].kind == "sign" and found[0].text != "(":  # the engine would take it for nothing to do
+        raise ClickHouseError(SYNTAX_ERROR, f"Syntax error: failed at position 1 ({sql[:20]!r})")
     if not found:
         raise ClickHouseError(SYNTAX_ERROR, "Syntax error: failed at position 1 (end of query): . Empty query")
     return _plain(found, end)

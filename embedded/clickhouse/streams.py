@@ -4,8 +4,9 @@ import fcntl
 import os
 import threading
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
+from embedded.clickhouse.chdb_api import Connection
 from embedded.clickhouse.errors import ClickHouseError, from_engine
 
 _PIPE_BYTES: Final = 1 << 20
@@ -14,10 +15,10 @@ _PIPE_BYTES: Final = 1 << 20
 class BlockStream:
     """A read in a format whose blocks need nothing before, between or behind them."""
 
-    def __init__(self, connection: Any, text: bytes, format_name: str, params: Mapping[str, str]) -> None:
+    def __init__(self, connection: Connection, text: bytes, format_name: str, params: Mapping[str, str]) -> None:
         self.result_rows = self.read_rows = self.read_bytes = 0
         try:
-            self._stream: Any = connection.send_query(text, format_name, params=dict(params))
+            self._stream = connection.send_query(text, format_name, params=dict(params))
         except (RuntimeError, ValueError) as error:
             raise from_engine(error) from error
 
@@ -32,8 +33,7 @@ class BlockStream:
         self.result_rows += block.rows_read()
         self.read_rows += block.storage_rows_read()
         self.read_bytes += block.storage_bytes_read()
-        piece: bytes = block.bytes()
-        return piece or self.next()
+        return block.bytes() or self.next()
 
     def close(self) -> None:
         """Stop the read, wherever it is."""
@@ -50,7 +50,7 @@ class PipeStream:
     The engine runs in a thread of its own, because it blocks while nobody reads.
     """
 
-    def __init__(self, connection: Any, text: tuple[bytes, bytes], params: Mapping[str, str]) -> None:
+    def __init__(self, connection: Connection, text: tuple[bytes, bytes], params: Mapping[str, str]) -> None:
         self.result_rows = self.read_rows = self.read_bytes = 0
         self._error: ClickHouseError | None = None
         self._reader, self._writer = os.pipe()
@@ -75,9 +75,9 @@ class PipeStream:
         self._engine.join()
         os.close(self._reader)
 
-    def _run(self, connection: Any, text: bytes, params: dict[str, str]) -> None:
+    def _run(self, connection: Connection, text: bytes, params: dict[str, str]) -> None:
         try:
-            result: Any = connection.query(text, "TabSeparated", params=params)
+            result = connection.query(text, "TabSeparated", params=params)
             self.result_rows = result.rows_read()
             self.read_rows = result.storage_rows_read()
             self.read_bytes = result.storage_bytes_read()
@@ -90,7 +90,7 @@ class PipeStream:
 class InsertStream:
     """An insert in progress: nothing of it is promised before `finish` returns."""
 
-    def __init__(self, connection: Any, text: bytes, format_name: str) -> None:
+    def __init__(self, connection: Connection, text: bytes, format_name: str) -> None:
         try:
             self._insert = connection.send_insert(text, format_name)
         except RuntimeError as error:

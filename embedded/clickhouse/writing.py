@@ -5,9 +5,9 @@ from typing import Final
 
 from embedded.clickhouse.body import Body
 from embedded.clickhouse.desk import Desk
-from embedded.clickhouse.errors import QUERY_WAS_CANCELLED, ClickHouseError
+from embedded.clickhouse.errors import ClickHouseError
 from embedded.clickhouse.handle import Handle, Outcome
-from embedded.clickhouse.processes import Running
+from embedded.clickhouse.registry import Running
 from embedded.clickhouse.request import Request
 from embedded.clickhouse.statement import Statement
 from embedded.clickhouse.streams import InsertStream
@@ -45,24 +45,20 @@ class Writing:
         data = text[statement.data_at :] + more
         format_name = statement.format or "Values"
         if whole:
-            return self._unless_killed(await self._desk.call(self._running, self._at_once, head, format_name, data))
+            outcome = await self._desk.call(self._running, self._at_once, head, format_name, data)
+            self._running.refuse_if_killed()
+            return outcome
         insert = await self._desk.call(self._running, self._begin, head, format_name, data)
         try:
             while data := (await body.first(_PIECE_BYTES))[0]:
-                self._unless_killed(Outcome())
                 await self._desk.call(self._running, insert.append, data)
         except BaseException:
             with suppress(ClickHouseError):  # the first error is the one to tell
                 await self._desk.start(insert.cancel)
             raise
         rows, written_bytes = await self._desk.call(self._running, insert.finish)
-        return self._unless_killed(Outcome(written_rows=rows, written_bytes=written_bytes))
-
-    def _unless_killed(self, outcome: Outcome) -> Outcome:
-        # A killed insert finishes without an error, and without rows.
-        if self._running.killed:
-            raise ClickHouseError(QUERY_WAS_CANCELLED, "Query was cancelled")
-        return outcome._replace(elapsed_ns=self._running.elapsed_ns)
+        self._running.refuse_if_killed()
+        return Outcome(written_rows=rows, written_bytes=written_bytes)
 
     def _begin(self, head: bytes, format_name: str, data: bytes) -> InsertStream:
         self._handle.prepare(self._request.database, self._request.settings)

@@ -22,6 +22,8 @@ from ingesters.venues.binance_trades import TradeSequence
 
 STREAMS = ("trade", "bookTicker", "depth@100ms")
 SYMBOLS_A_WIRE = 50  # 150 streams; the venue allows 1024, but the address has to fit a request line
+LEAST_WAITING = 1_000  # deltas of a symbol that wait for its snapshot: 100 s of a busy one
+MOST_WAITING = 100_000  # of all symbols together: some 100 MB
 DEPTH_WEIGHTS = ((100, 5), (500, 25), (1000, 50), (5000, 250))
 # Half of the 6000 a minute may go into the first snapshots: a third of that at once, the rest evenly.
 BURST_WEIGHT = 1000
@@ -97,7 +99,14 @@ class BinanceFeed:
         book = self._books.get(symbol)
         if book is None:
             mark, last_quote = self._resume.marks.get(("books", symbol)), self._resume.marks.get(("quotes", symbol))
-            book = BookSequence(symbol, self._request(symbol), mark=mark, last_quote=last_quote, is_asked=is_asked)
+            book = BookSequence(
+                symbol,
+                self._request(symbol),
+                mark=mark,
+                last_quote=last_quote,
+                is_asked=is_asked,
+                most_waiting=max(LEAST_WAITING, MOST_WAITING // max(1, len(self._symbols))),
+            )
             self._books[symbol] = book
         return book
 

@@ -17,7 +17,6 @@ from common.records import BookUpdate, FeedEvent
 from ingesters.feed import Fetch, Step
 from ingesters.venues.binance_wire import RESET_MARGIN_NS, VENUE
 
-MAX_WAITING_DELTAS = 1000  # 100 s of a busy symbol
 LONGEST_PAUSE_S = 30.0
 CALM_NS = 60 * NS_PER_S
 
@@ -29,7 +28,7 @@ class BookSequence:
     """
     One symbol's book, from delta to delta.
 
-    Out of step, deltas wait for a snapshot. No more than MAX_WAITING_DELTAS do: beyond that the oldest goes, and the
+    Out of step, deltas wait for a snapshot. No more than `most_waiting` do: beyond that the oldest goes, and the
     snapshot that is on its way must be newer than it, or another is asked for. That loses nothing, for whatever a
     snapshot covers need not be told in deltas. Quotes carry the same update ids, so `last_quote` is kept here too and
     goes when the venue begins its numbering again (a quote has no time that could tell).
@@ -39,13 +38,20 @@ class BookSequence:
     """
 
     def __init__(
-        self, symbol: str, request: Fetch, *, mark: int | None, last_quote: int | None, is_asked: bool
+        self,
+        symbol: str,
+        request: Fetch,
+        *,
+        mark: int | None,
+        last_quote: int | None,
+        is_asked: bool,
+        most_waiting: int,
     ) -> None:
         self._event = partial(FeedEvent, venue=VENUE, symbol=symbol, channel="depth")
         self._request = request
         self._last = _NO_VERSION if mark is None else mark
         self._last_event_ns: int | None = None  # unknown for a mark
-        self._waiting: deque[BookUpdate] = deque(maxlen=MAX_WAITING_DELTAS)
+        self._waiting: deque[BookUpdate] = deque(maxlen=most_waiting)
         self.is_in_step = False  # whether what was yielded makes the venue's book as of the last delta heard
         self._is_asked = is_asked
         self._attempt = 1 if is_asked else 0

@@ -65,35 +65,34 @@ class Page(NamedTuple):
 
 def read_page(payload: bytes, cursor: str) -> Page:
     """
-    Return what an answer to a walk holds.
+    Return what an answer holds: an envelope with a cursor, or the bare array of the older endpoint.
 
     Only a missing cursor, or an empty page by offset, is the end: Gamma cuts pages to 100 without a word, so a page
     shorter than asked says nothing.
 
+    Args:
+        payload: the body of the answer.
+        cursor: what was asked for, "" for the first page.
+
     Raises:
         BadAnswer: the answer is no page, or leads nowhere new.
     """
-    if cursor.startswith(OFFSET):
-        objects = read_list(payload)
-        reached = int(cursor.removeprefix(OFFSET)) + len(objects)
-        return Page(objects, f"{OFFSET}{reached}" if objects else None)
     try:
+        if cursor.startswith(OFFSET):
+            objects = _bytes_of(_decode_list(payload))
+            reached = int(cursor.removeprefix(OFFSET)) + len(objects)
+            return Page(objects, f"{OFFSET}{reached}" if objects else None)
         envelope = _decode_envelope(payload)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise _no_answer(error, payload) from error
-    following = envelope.next_cursor or None
+        raise BadAnswer(VENUE, reason=f"{error}, found {payload[:200]!r} ({len(payload)} bytes)") from error
     # A parameter that Gamma does not know is ignored, and then every page is the first.
-    if following is not None and following == cursor:
+    if envelope.next_cursor and envelope.next_cursor == cursor:
         raise BadAnswer(VENUE, reason=f"cursor did not advance: {cursor!r}")
-    return Page([bytes(raw) for raw in envelope.markets], following)
+    return Page(_bytes_of(envelope.markets), envelope.next_cursor or None)
 
 
-def read_list(payload: bytes) -> list[bytes]:
-    """Return the undecoded objects of a bare array; raise BadAnswer when it is none."""
-    try:
-        return [bytes(raw) for raw in _decode_list(payload)]
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise _no_answer(error, payload) from error
+def _bytes_of(objects: list[msgspec.Raw]) -> list[bytes]:
+    return [bytes(raw) for raw in objects]
 
 
 def read_market(raw: bytes, received_ns: int) -> Market:
@@ -167,7 +166,3 @@ def _decimal(*candidates: msgspec.Raw) -> str | None:
             raise ValueError(f"expected a number, found {text}")
         return f"{exact:f}"
     return None
-
-
-def _no_answer(error: Exception, payload: bytes) -> BadAnswer:
-    return BadAnswer(VENUE, reason=f"{error}, found {payload[:200]!r} ({len(payload)} bytes)")

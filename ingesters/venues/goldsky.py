@@ -107,13 +107,15 @@ class GoldskyFeed:
         return self._recheck.begin(self._reached)
 
     def _compare(self, page: Page, received_ns: int) -> Iterator[Step]:
-        late = self._recheck.late(self._beyond(page, self._recheck.after))
+        rows = self._beyond(page, self._recheck.after)
+        late = self._recheck.late(rows)
         yield from (_event(row, received_ns) for row in late)
         if late:
             # The place stays: an event behind it is added in one transaction with the place where it was found.
             yield self._checkpoint()
             yield from _told("backfilled", "events came late", [row.cursor for row in late], received_ns)
-        if page.is_full and not self._recheck.is_past(self._recheck.after):
+        # A short page ends nothing here: what it left out would pass for vanished.
+        if rows and not self._recheck.is_past(self._recheck.after):
             yield self._fetch(RECHECK)
             return
         difference = self._recheck.end()

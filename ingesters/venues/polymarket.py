@@ -15,7 +15,7 @@ from common.errors import FeedRefused, WireError
 from common.records import EventKind, FeedEvent
 from common.settings import Settings
 from ingesters.feed import Checkpoint, Fetch, Frame, Recall, Resume, Step
-from ingesters.venues.gamma import OFFSET, VENUE, Page, read_list, read_page
+from ingesters.venues.gamma import OFFSET, VENUE, Page, read_page
 from ingesters.venues.polymarket_tokens import WantedTokens, tokens_url
 from ingesters.venues.polymarket_walks import Progress, Reading, Stage, Walk, closing_times_ns, page_url, read_objects
 
@@ -37,6 +37,7 @@ class PolymarketFeed:
 
     def __init__(self, settings: Settings, resume: Resume) -> None:
         self._base = settings.polymarket_gamma_url
+        self._searches_by_offset = False
         self._poll_s = settings.polymarket_poll_s
         self._progress = Progress.from_text(resume.state.get("polymarket_cursor", ""))
         self._seen = int(resume.state.get("polymarket_offset", "0")) if "polymarket_cursor" in resume.state else 0
@@ -142,7 +143,7 @@ class PolymarketFeed:
 
     def _refused(self, stage: Stage, frame: Frame) -> Iterator[Step]:
         cursor, status = self._walks[stage].cursor, frame.status
-        reason = f"{status} {frame.payload[:200].decode(errors='replace')}"
+        reason = _worded(frame)
         if status in NO_ENDPOINT and not cursor.startswith(OFFSET):
             detail = f"no /markets/keyset, markets are read by offset, as far as that goes: {reason}"
             yield from self._tell("schema_change", detail, frame.received_ns, once=("keyset", status))
@@ -166,17 +167,19 @@ class PolymarketFeed:
         for tokens in self._wanted.batches(frame.payload.decode().split(), frame.received_ns):
             for closed in ("false", "true"):
                 self._questions += 1
-                url = tokens_url(self._base, tokens, closed)
+                url = tokens_url(self._base, tokens, closed, by_offset=self._searches_by_offset)
                 yield Fetch(key=f"{TOKENS}{self._questions}", url=url, accept=ANSWERS)
         yield Recall(WANTED, after_s=WANTED_EVERY_S)
 
     def _found(self, frame: Frame) -> Iterator[Step]:
-        if frame.status != OK:
-            detail = f"no search by token: {frame.status} {frame.payload[:200].decode(errors='replace')}"
-            yield from self._tell("refused", detail, frame.received_ns, once=(TOKENS, frame.status))
+        if frame.status == OK:
+            page = read_page(frame.payload, f"{OFFSET}0" if self._searches_by_offset else "")
+            yield from chain(*read_objects(page.objects, frame.received_ns))
             return
-        reading = read_objects(read_list(frame.payload), frame.received_ns)
-        yield from chain(*reading)
+        if frame.status in NO_ENDPOINT:
+            self._searches_by_offset = True  # when the tokens are due again
+        detail = f"no search by token: {_worded(frame)}"
+        yield from self._tell("refused", detail, frame.received_ns, once=(TOKENS, frame.status))
 
     def _ask(self, stage: Stage, cursor: str, after_s: float = 0.0) -> Fetch:
         self._walks[stage].cursor = cursor
@@ -192,3 +195,7 @@ class PolymarketFeed:
         if once not in self._told:
             self._told.add(once)
             yield FeedEvent(VENUE, "", at_ns, channel="markets", kind=kind, from_ns=at_ns, to_ns=at_ns, detail=detail)
+
+
+def _worded(frame: Frame) -> str:
+    return f"{frame.status} {frame.payload[:200].decode(errors='replace')}"

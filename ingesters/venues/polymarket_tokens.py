@@ -31,7 +31,7 @@ class WantedTokens:
         return [tuple(due[start : start + BATCH]) for start in range(0, len(due), BATCH)]
 
 
-def tokens_url(base: str, tokens: tuple[str, ...], closed: str) -> str:
+def tokens_url(base: str, tokens: tuple[str, ...], closed: str, *, by_offset: bool) -> str:
     """Return the address that finds the open or closed markets of some tokens."""
     query = [("limit", str(2 * BATCH)), ("closed", closed), *(("clob_token_ids", token) for token in tokens)]
-    return f"{base}/markets?{urlencode(query)}"
+    return f"{base}/markets{'' if by_offset else '/keyset'}?{urlencode(query)}"

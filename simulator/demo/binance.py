@@ -26,6 +26,7 @@ TURNS_PER_DIFF, TURNS_PER_SECOND, TURNS_PER_KLINE = 5, 50, 100
 BURST_EVERY_S, BURST_S, BURST_FACTOR = 90.0, 0.7, 25.0
 MOST_UNSENT = 50_000
 MOST_LEVELS = 5000
+STALE_BY = 100
 STALE_SYMBOL, BOUNDARY_SYMBOL = "ETHUSDT", "SOLUSDT"
 PARTIAL_LEVELS = (5, 10, 20)
 
@@ -42,7 +43,7 @@ class Exchange:
         self.symbols = list(self._pairs)
         for pair in self._pairs.values():
             pair.remember(chance, self._now_ms())
-        self._stale = self._pairs[STALE_SYMBOL].snapshot(MOST_LEVELS)
+        self._stale = self._outdated(self._pairs[STALE_SYMBOL])
         self._asked: set[str] = set()
 
     async def play(self, listener: Listener) -> None:
@@ -77,6 +78,14 @@ class Exchange:
                 rate = pair.instrument.events_per_s * (BURST_FACTOR if is_burst else 1.0)
                 due_s[symbol] = self._act_until(pair, now_s, due_s[symbol], rate)
             self._tell(turn)
+
+    def _outdated(self, pair: Pair) -> bytes:
+        snapshot = pair.snapshot(MOST_LEVELS)
+        for _ in range(STALE_BY):
+            pair.act(self._now_ms())
+        for stream in pair.pending:
+            pair.flush(stream, self._now_ms())
+        return snapshot
 
     def _act_until(self, pair: Pair, now_s: float, due_s: float, rate: float) -> float:
         due_s = max(due_s, now_s - 1.0)

@@ -7,7 +7,6 @@ from urllib.parse import parse_qs, urlsplit
 from starlette.routing import BaseRoute
 from websockets.exceptions import ConnectionClosed
 
-from simulator.connection import Outgoing
 from simulator.ledger import Book, Fact, Facts
 from simulator.trades import TradeQuery, TradeRow
 from simulator.venue import Addresses, Shell
@@ -106,5 +105,5 @@ class Binance:
     async def _obey(self, listener: Listener) -> None:
         while len(listener.streams) <= self._shell.limits.streams_per_connection:
             text = await listener.wire.receive()
-            await listener.wire.send([Outgoing("", answer(listener, text))])
+            await listener.wire.reply(answer(listener, text))
         await listener.wire.close(TOO_MANY_STREAMS, "Too many streams")

@@ -1,0 +1,128 @@
+"""
+`system.processes` and `system.query_log`, under the names that clients gave their queries.
+
+The engine knows its queries by names of its own and keeps no log. Wherever a statement reads one of the two tables,
+a subquery is put in its place: the engine's own list with the clients' names read back from the marks, and the
+log as the registry remembers it.
+"""
+
+import json
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from embedded.clickhouse.lexer import Token, quoted, tokens
+from embedded.clickhouse.registry import Registry, Running, escaped
+
+_MARK: Final = r"/\\*request=([^&*]*)&user=([^&*]*)\\*/"
+_NAMED: Final = f"match(query, '{_MARK}')"
+_QUERY_ID: Final = r"decodeURLComponent(extract(query, '/\\*request=([^&*]*)&'))"
+_USER: Final = r"decodeURLComponent(extract(query, '&user=([^&*]*)\\*/'))"
+_SHOWN: Final = 1000
+_LOG_COLUMNS: Final = (
+    "type String, event_date Date, event_time DateTime, event_time_microseconds DateTime64(6), "
+    "query_start_time DateTime, query_start_time_microseconds DateTime64(6), query_duration_ms UInt64, "
+    "read_rows UInt64, read_bytes UInt64, written_rows UInt64, written_bytes UInt64, result_rows UInt64, "
+    "query String, query_kind String, exception_code Int32, exception String, is_initial_query UInt8, "
+    "user String, query_id String, initial_user String, initial_query_id String"
+)
+
+
+def with_system_tables(text: str, registry: Registry) -> str:
+    """Return the statement with our tables in it; text and result have one character a byte."""
+    for start, end, select, table in reversed(_places(text)):
+        source = _TABLES[table](registry).encode("utf-8", "surrogateescape").decode("latin-1")
+        text = text[:start] + select + source + text[end:]
+    return text
+
+
+def processes(registry: Registry) -> str:
+    """
+    Return the subquery for `system.processes`.
+
+    It has what the engine runs and, borrowing a row's other columns, what still waits in front of it: an insert
+    whose body is on its way is running, too.
+    """
+    running = registry.running()
+    texts = f"{_strings(each.query_id for each in running)}, {_strings(each.text[:_SHOWN] for each in running)}"
+    engine = (
+        f"SELECT * REPLACE (if({_NAMED}, {_QUERY_ID}, query_id) AS query_id, "  # noqa: S608  (quoted)
+        f"if({_NAMED}, {_QUERY_ID}, initial_query_id) AS initial_query_id, if({_NAMED}, {_USER}, user) AS user, "
+        f"transform({_QUERY_ID}, {texts}, query) AS query) FROM system.processes"
+    )
+    waiting = ", ".join(f"({_fields(each)}, {each.elapsed_ns / 1e9})" for each in running)
+    return (
+        f"(SELECT * FROM ({engine}) UNION ALL "  # noqa: S608  (quoted)
+        "SELECT * EXCEPT (ours) REPLACE (ours.1 AS query_id, ours.1 AS initial_query_id, ours.2 AS user, "
+        "ours.3 AS query, ours.4 AS elapsed) FROM (SELECT * FROM system.processes LIMIT 1) "
+        f"ARRAY JOIN [{waiting}] AS ours WHERE ours.1 NOT IN (SELECT query_id FROM ({engine})))"
+    )
+
+
+def query_log(registry: Registry) -> str:
+    """Return the subquery for `system.query_log`: the last thousand queries, in memory only."""
+    lines = "\n".join(json.dumps(_log_row(each)) for each in registry.ended())
+    return f"(SELECT * FROM format('JSONEachRow', '{_LOG_COLUMNS}', {quoted(lines)}))"  # noqa: S608  (quoted)
+
+
+def engine_id_query(query_id: str) -> str:
+    """Return the question for the engine's own name of a client's query; its text does not find itself."""
+    named = quoted(escaped(query_id) + "&")
+    return f"SELECT query_id FROM system.processes WHERE position(query, concat('/*request=', {named})) > 0"  # noqa: S608  (quoted)
+
+
+_TABLES: Final[dict[str, Callable[[Registry], str]]] = {"processes": processes, "query_log": query_log}
+
+
+def _places(text: str) -> list[tuple[int, int, str, str]]:
+    """Return where a statement reads one of the tables, and what SHOW PROCESSLIST needs before it."""
+    if "process" not in text.lower() and "query_log" not in text:
+        return []
+    found = list(tokens(text))
+    if len(found) > 1 and found[0].says("SHOW") and found[1].says("PROCESSLIST"):
+        return [(found[0].start, found[1].end, "SELECT * FROM ", "processes")]
+    return [
+        (first.start, last.end, "", _name(last))
+        for first, dot, last in zip(found, found[1:], found[2:], strict=False)
+        if dot.text == "." and _name(first) == "system" and _name(last) in _TABLES
+    ]
+
+
+def _name(token: Token) -> str:
+    return token.text.strip('`"')
+
+
+def _strings(values: Iterable[str]) -> str:
+    return "[" + ", ".join(quoted(value) for value in values) + "]"
+
+
+def _fields(running: Running) -> str:
+    return f"{quoted(running.query_id)}, {quoted(running.user)}, {quoted(running.text[:_SHOWN])}"
+
+
+def _log_row(ended: Running) -> dict[str, str | int]:
+    outcome, error = ended.outcome, ended.error
+    begun_us = ended.begun_ns // 1000
+    event_us = begun_us + outcome.elapsed_ns // 1000
+    return {
+        "type": "QueryFinish" if error is None else "ExceptionWhileProcessing",
+        "event_date": event_us // 86_400_000_000,
+        "event_time": event_us // 1_000_000,
+        "event_time_microseconds": f"{event_us / 1e6:.6f}",
+        "query_start_time": begun_us // 1_000_000,
+        "query_start_time_microseconds": f"{begun_us / 1e6:.6f}",
+        "query_duration_ms": outcome.elapsed_ns // 1_000_000,
+        "read_rows": outcome.read_rows,
+        "read_bytes": outcome.read_bytes,
+        "written_rows": outcome.written_rows,
+        "written_bytes": outcome.written_bytes,
+        "result_rows": outcome.result_rows,
+        "query": ended.text[:_SHOWN],
+        "query_kind": (ended.text.split(maxsplit=1) or [""])[0].capitalize()[:20],
+        "exception_code": error.code if error else 0,
+        "exception": str(error) if error else "",
+        "is_initial_query": 1,
+        "user": ended.user,
+        "query_id": ended.query_id,
+        "initial_user": ended.user,
+        "initial_query_id": ended.query_id,
+    }

@@ -1,0 +1,68 @@
+"""All commands, and how they end."""
+
+import logging
+import os
+import sys
+from collections.abc import Mapping, Sequence
+
+import click
+import structlog
+import typer
+
+from common.errors import TickfleetError
+from monitoring.cli import bench, config, dead_letters, doctor, groups, schema, sql, status, streams, tail, venues
+from monitoring.cli.asking import Call
+from monitoring.cli.exits import FAILED, INTERRUPTED, code_of, words_of
+from monitoring.cli.printing import tell
+
+HELP = """
+Look at a running fleet, and ask its data.
+
+Exit codes: 0 ok, 1 failed, 2 usage, 3 degraded, 4 not running, 78 bad configuration. Data goes to standard output,
+messages to standard error; NO_COLOR is respected, and nothing ever asks a question.
+"""
+
+
+def app() -> typer.Typer:
+    """Return the command line; what exists stands here."""
+    made = typer.Typer(help=HELP, no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False)
+    made.command("status", epilog=status.EXAMPLES)(status.status)
+    made.command("streams", epilog=streams.EXAMPLES)(streams.streams)
+    made.command("groups", epilog=groups.EXAMPLES)(groups.groups)
+    made.command("tail", epilog=tail.EXAMPLES)(tail.tail)
+    made.command("sql", epilog=sql.EXAMPLES)(sql.sql)
+    made.command("schema", epilog=schema.EXAMPLES)(schema.schema)
+    made.command("config", epilog=config.EXAMPLES)(config.config)
+    made.command("venues", epilog=venues.EXAMPLES)(venues.venues)
+    made.command("doctor", epilog=doctor.EXAMPLES)(doctor.doctor)
+    made.command("bench", epilog=bench.EXAMPLES)(bench.bench)
+    letters = typer.Typer(help="Look at what could not be read or stored.", no_args_is_help=True)
+    letters.command("ls", epilog=dead_letters.EXAMPLES)(dead_letters.ls)
+    letters.command("show", epilog=dead_letters.EXAMPLES)(dead_letters.show)
+    made.add_typer(letters, name="dlq")
+    return made
+
+
+def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
+    """Run one command; return its exit code."""
+    _silence_logs()
+    try:
+        ended = app()(list(arguments), prog_name="fleet", standalone_mode=False, obj=Call(environ))
+    except TickfleetError as error:
+        tell(*words_of(error))
+        return code_of(error)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader has seen enough: `./fleet tail trades -f | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    return ended if isinstance(ended, int) else 0
+
+
+def _silence_logs() -> None:
+    """Keep the libraries' and our own log lines out of the answers: what matters is told by the commands."""
+    structlog.configure(logger_factory=structlog.stdlib.LoggerFactory(), wrapper_class=structlog.stdlib.BoundLogger)
+    logging.disable(logging.CRITICAL)

@@ -1,0 +1,101 @@
+"""What every command starts with: the settings of this call, and the servers that they name."""
+
+import asyncio
+import json
+import os
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from common import clickhouse, redis_streams
+from common.clickhouse import Store
+from common.errors import Unreachable
+from common.redis_readings import RedisReader
+from common.redis_streams import Redis, RedisError
+from common.schema import migrations
+from common.settings import Settings
+from monitoring.overview import House
+from monitoring.store_readings import StoreReader
+from monitoring.watch import Snapshot, Watch
+
+T = TypeVar("T")
+PATIENCE_S = 12.0
+ENV_FILE = Path(".env")
+STARTED = Path("run/fleet.json")
+SUPERVISOR = Path("run/supervisord.pid")
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of the command line: the environment that it was made in."""
+
+    environ: Mapping[str, str]
+
+    @property
+    def started(self) -> Mapping[str, str]:
+        """Return where the running fleet has its servers, if start.sh was given other addresses than we were."""
+        try:
+            os.kill(int(SUPERVISOR.read_text(encoding="ascii")), 0)
+            facts = json.loads(STARTED.read_text(encoding="utf-8"))
+            return {**facts["settings"], "DATA_DIR": facts["data_dir"], "LOG_DIR": facts["log_dir"]}
+        except (OSError, ValueError, KeyError, TypeError):
+            return {}
+
+    @property
+    def settings(self) -> Settings:
+        """Return the settings; raise BadSettings naming every problem."""
+        return Settings.from_env({**self.started, **self.environ}, ENV_FILE)
+
+
+def house_of(settings: Settings) -> House:
+    """Return what a verdict needs to know beside the readings."""
+    return House(
+        embedded_redis=settings.embedded_redis,
+        embedded_clickhouse=settings.embedded_clickhouse,
+        schema=migrations()[-1].version,
+    )
+
+
+def ask_redis(settings: Settings, question: Callable[[Redis], Awaitable[T]]) -> T:
+    """Return the answer to a question over one connection; raise Unreachable when there is none."""
+
+    async def ask() -> T:
+        try:
+            async with redis_streams.connect(settings) as redis:
+                return await question(redis)
+        except (RedisError, OSError) as error:
+            raise Unreachable("redis", reason=str(error) or type(error).__name__) from error
+
+    return asyncio.run(ask())
+
+
+def look(settings: Settings, *, samples: int = 2) -> Snapshot:
+    """
+    Return what stands where; rates need two samples, a second apart.
+
+    Raises:
+        Unreachable: Redis does not answer. That ClickHouse does not is in the snapshot.
+    """
+
+    async def ask(redis: Redis) -> Snapshot:
+        watch = Watch(RedisReader(redis), StoreReader(lambda: Store(clickhouse.connect(settings))))
+        stop = asyncio.Event()
+        running = asyncio.create_task(watch.run(stop))
+        shot: Snapshot | None = watch.snapshot
+        async with asyncio.timeout(PATIENCE_S):
+            while shot is not None and not _is_whole(shot, samples):
+                shot = await watch.newer_than(shot.number)
+        stop.set()
+        await running
+        if watch.snapshot.redis_problem is not None:
+            raise Unreachable("redis", reason=watch.snapshot.redis_problem.partition(": ")[2])
+        return watch.snapshot
+
+    return ask_redis(settings, ask)
+
+
+def _is_whole(shot: Snapshot, samples: int) -> bool:
+    if shot.redis_problem is not None:
+        return True
+    return shot.number >= samples and (shot.store is not None or shot.store_problem is not None)

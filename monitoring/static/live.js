@@ -1,0 +1,94 @@
+// Keeps the page's fragments as the server paints them. The server sends only those that changed.
+const QUIET_MS = 4000;
+
+const link = document.getElementById("link");
+const pause = document.getElementById("pause");
+const title = document.title;
+let source = null;
+let heard = Date.now();
+let paused = false;
+
+// Changes what differs and nothing else, so that focus, selection and open details survive.
+function morph(old, fresh) {
+  if (old.nodeType !== fresh.nodeType || old.nodeName !== fresh.nodeName) {
+    old.replaceWith(fresh);
+    return;
+  }
+  if (old.nodeType !== Node.ELEMENT_NODE) {
+    if (old.nodeValue !== fresh.nodeValue) old.nodeValue = fresh.nodeValue;
+    return;
+  }
+  for (const { name, value } of [...fresh.attributes]) {
+    if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+  }
+  for (const { name } of [...old.attributes]) {
+    if (!fresh.hasAttribute(name) && name !== "open") old.removeAttribute(name);
+  }
+  if (old.childNodes.length !== fresh.childNodes.length) {
+    old.replaceChildren(...fresh.childNodes);
+    return;
+  }
+  const pairs = [...old.childNodes].map((child, place) => [child, fresh.childNodes[place]]);
+  for (const [before, after] of pairs) morph(before, after);
+}
+
+function swap(event) {
+  heard = Date.now();
+  if (paused) return;
+  for (const [id, html] of Object.entries(JSON.parse(event.data))) {
+    const old = document.getElementById(id);
+    const made = document.createElement("template");
+    made.innerHTML = html;
+    const fresh = made.content.firstElementChild;
+    if (old && fresh) morph(old, fresh);
+  }
+  const { sign, level } = document.getElementById("status").dataset;
+  document.title = level === "well" ? title : `${sign} ${title}`;
+  tell();
+}
+
+function tell() {
+  const silent = Date.now() - heard;
+  const lost = !paused && silent > QUIET_MS;
+  document.body.classList.toggle("stale", lost);
+  link.textContent = paused ? "paused" : lost ? `no word for ${Math.round(silent / 1000)} s, reconnecting` : "live";
+  link.className = paused ? "paused" : lost ? "lost" : "live";
+}
+
+function connect() {
+  if (source || paused || document.hidden) return;
+  source = new EventSource(document.body.dataset.live);
+  source.addEventListener("fragments", swap);
+  source.addEventListener("error", () => {
+    if (source?.readyState !== EventSource.CLOSED) return; // the browser tries again by itself
+    disconnect();
+    setTimeout(connect, 2000);
+  });
+}
+
+function disconnect() {
+  source?.close();
+  source = null;
+}
+
+function toggle() {
+  paused = !paused;
+  pause.textContent = paused ? "Resume" : "Pause";
+  pause.setAttribute("aria-pressed", paused);
+  if (paused) disconnect();
+  else { heard = Date.now(); connect(); }
+  tell();
+}
+
+// A browser keeps six connections to one server: hidden tabs must not hold theirs.
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) disconnect();
+  else { heard = Date.now(); connect(); }
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key === "p" && !event.ctrlKey && !event.metaKey && !event.target.closest("input, textarea, select")) toggle();
+});
+pause.hidden = false;
+pause.addEventListener("click", toggle);
+setInterval(tell, 1000);
+connect();

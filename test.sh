@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# Everything that can be checked: lint, types, import contracts, tests. Sets itself up; `--fast` starts no server, no browser.
+set -euo pipefail
+cd -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")"
+usage="usage: ./test.sh [--fast]"
+marks=""
+case "${1-}" in
+    "") ;;
+    --fast) marks="not redis and not clickhouse and not fleet and not browser" ;;
+    -h | --help) echo "$usage" && exit 0 ;;
+    *) echo "$usage" >&2 && exit 2 ;;
+esac
+
+# shellcheck source=.ci/set-up.sh
+. .ci/set-up.sh
+python=$(find_python)
+make_venv
+install_packages requirements.txt requirements-dev.txt
+[ -n "$marks" ] || bring_machine_packages
+
+failed=()
+check() { # what, command
+    local since=$SECONDS
+    printf '== %s\n' "$1"
+    if "${@:2}"; then
+        printf '== %s: ok, %d s\n\n' "$1" $((SECONDS - since))
+    else
+        failed+=("$1")
+        printf '== %s: FAILED\n\n' "$1"
+    fi
+}
+
+venv=.venv/bin
+check "lint" "$venv/ruff" check .
+check "format" "$venv/ruff" format --check .
+check "types" "$venv/mypy"
+check "import contracts" "$venv/lint-imports"
+# What starts servers runs one at a time: two fleets on two cores would only measure each other.
+check "tests without servers" "$venv/python" -m pytest -q -n 2 \
+    -m "not redis and not clickhouse and not fleet and not browser"
+[ -n "$marks" ] || check "tests with servers" "$venv/python" -m pytest -q -m "redis or clickhouse or fleet or browser"
+
+if [ "${#failed[@]}" -gt 0 ]; then
+    printf 'FAILED: %s\n' "${failed[@]}" >&2
+    exit 1
+fi
+echo "all is well, ${SECONDS} s"

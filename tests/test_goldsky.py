@@ -1,0 +1,284 @@
+"""The walk over the subgraph: nothing lost in a busy second, nothing doubled by a kill, no error taken for silence."""
+
+import gzip
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import settings as effort
+from hypothesis import strategies as st
+
+from common.errors import BadAnswer, WireError
+from common.records import FeedEvent, OrderEvent
+from common.settings import Settings
+from ingesters.feed import Checkpoint, Fetch, Frame, Resume, hear
+from ingesters.venues.goldsky import EXCHANGES, GoldskyFeed
+from tests.goldsky_kit import EXCHANGE, SECOND_NS, START_S, Loop, Subgraph, row
+
+RECORDING = Path(__file__).parents[2] / "shared" / "captures" / "goldsky-orderfilled-derived-1.jsonl.gz"
+NOW_NS = START_S * SECOND_NS
+
+
+def page(*rows: dict[str, str], **answer: object) -> bytes:
+    return msgspec.json.encode({"data": {"orderFilledEvents": rows}} | answer)
+
+
+def heard(feed: GoldskyFeed, body: bytes, key: str = "page") -> list:
+    return hear(feed, Frame(NOW_NS, body, reply_to=key))
+
+
+def fresh(**state: str) -> GoldskyFeed:
+    return GoldskyFeed(Settings(), Resume({f"goldsky_{name}": value for name, value in state.items()}))
+
+
+def only_event(**told: str) -> OrderEvent:
+    return next(step for step in heard(fresh(), page(row(1, START_S, **told))) if isinstance(step, OrderEvent))
+
+
+def question(steps: list, key: str = "page") -> dict:
+    return msgspec.json.decode(next(step.body for step in steps if isinstance(step, Fetch) and step.key == key))
+
+
+def test_the_first_question_begins_where_the_settings_say():
+    feed = GoldskyFeed(Settings(goldsky_start_timestamp=77), Resume())
+
+    assert {"ts": "77", "id": "", "n": 1000} == question(list(feed.opening()))["variables"]
+
+
+def test_a_restart_goes_on_behind_the_last_event_that_was_kept():
+    steps = list(fresh(last_timestamp="90", last_id="0xb").opening())
+
+    assert {"ts": "90", "id": "0xb", "n": 1000} == question(steps)["variables"]
+
+
+def test_a_page_is_events_then_their_place_then_the_next_question():
+    steps = heard(fresh(), page(row("a", 5), row("b", 5)))
+
+    assert ["OrderEvent", "OrderEvent", "Checkpoint"] == [type(step).__name__ for step in steps[1:4]]
+    assert {"goldsky_last_timestamp": "5", "goldsky_last_id": "b"} == dict(steps[3].state)
+
+
+def test_after_a_full_page_the_next_one_is_asked_for_at_once():
+    steps = heard(fresh(), page(*(row(f"{number:04}", 5) for number in range(1000))))
+
+    assert 0.0 == steps[-1].after_s
+    assert {"ts": "5", "id": "0999", "n": 1000} == question(steps)["variables"]
+
+
+def test_after_a_short_page_the_feed_waits():
+    assert Settings().goldsky_poll_s == heard(fresh(), page(row(1, 5)))[-1].after_s
+
+
+def test_an_empty_page_moves_nothing():
+    steps = heard(fresh(last_timestamp="90", last_id="b"), page())
+
+    assert not [step for step in steps if isinstance(step, Checkpoint)]
+    assert {"ts": "90", "id": "b", "n": 1000} == question(steps)["variables"]
+
+
+def test_a_row_at_or_before_the_place_is_a_repeat():
+    steps = heard(fresh(last_timestamp="90", last_id="b"), page(row("z", 89), row("a", 90), row("b", 90), row("c", 90)))
+
+    assert ["c"] == [step.event_id for step in steps if isinstance(step, OrderEvent)]
+
+
+def test_a_row_sent_twice_in_a_page_is_one_event():
+    steps = heard(fresh(), page(row("a", 5), row("a", 5), row("b", 5)))
+
+    assert ["a", "b"] == [step.event_id for step in steps if isinstance(step, OrderEvent)]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<html>502 Bad Gateway</html>",
+        page(row("a", 5))[:-20],
+        b"{}",
+        b"[]",
+        b'{"data":null}',
+        b'{"data":{}}',
+        b'{"data":{"orderFilledEvents":null}}',
+        b'{"errors":[{"message":"Store error: database unavailable"}]}',
+        b'{"errors":[{}]}',
+        page(row("a", 5), errors=[{"message": "partial"}]),
+        page(row("a", 5), row("b", 4)),
+        page(row("b", 5), row("a", 5)),
+        page(row("a", 5), row("a", 5, fee="1")),
+        page(row("a", 5) | {"timestamp": 5}),
+        page(row("a", 5) | {"timestamp": "soon"}),
+        page(row("a", 5) | {"maker": {"id": "0x1"}}),
+        page({key: value for key, value in row("a", 5).items() if key != "orderHash"}),
+        page(row("", 5)),
+    ],
+)
+def test_an_answer_that_is_none_is_asked_for_again_and_changes_nothing(body):
+    feed = fresh(last_timestamp="1", last_id="x")
+    with pytest.raises(BadAnswer):
+        heard(feed, body)
+
+    after = heard(feed, page(row("a", 5)))
+    assert ["a"] == [step.event_id for step in after if isinstance(step, OrderEvent)]
+
+
+def test_a_full_page_that_leads_nowhere_is_no_answer():
+    old = page(*(row(f"{number:04}", 5) for number in range(1000)))
+
+    with pytest.raises(BadAnswer, match="a full page of older ones"):
+        heard(fresh(last_timestamp="90", last_id=""), old)
+
+
+def test_bytes_that_nobody_asked_for_are_kept_as_an_error():
+    with pytest.raises(WireError):
+        hear(fresh(), Frame(NOW_NS, page(row(1, 5))))
+
+
+@pytest.mark.parametrize("exchange", sorted(EXCHANGES))
+def test_an_exchange_as_taker_marks_the_takers_own_event_in_any_spelling(exchange):
+    assert ("taker_order", exchange) == (only_event(taker="0x" + exchange[2:].upper()).role, exchange)
+
+
+def test_anybody_else_as_taker_marks_a_makers_fill():
+    assert "maker_fill" == only_event().role
+
+
+@pytest.mark.parametrize(
+    ("maker", "taker", "symbol"), [("0", "71", "71"), ("71", "0", "71"), ("0", "0", ""), ("71", "72", "")]
+)
+def test_the_symbol_is_the_one_token_beside_collateral(maker, taker, symbol):
+    assert symbol == only_event(makerAssetId=maker, takerAssetId=taker).symbol
+
+
+def test_an_event_keeps_its_identity_its_amounts_and_its_fee():
+    event = only_event(maker="0xAB", taker=EXCHANGE, fee="1770000", orderHash="0xcad")
+
+    assert (
+        OrderEvent(
+            venue="polymarket",
+            symbol="71",
+            received_ns=NOW_NS,
+            event_id="1",
+            event_ns=START_S * SECOND_NS,
+            transaction_hash="0x1",
+            order_hash="0xcad",
+            maker="0xab",
+            taker=EXCHANGE,
+            maker_asset_id="0",
+            taker_asset_id="71",
+            maker_amount="400000",
+            taker_amount="1000000",
+            fee="1770000",
+            role="taker_order",
+            source="subgraph",
+        )
+        == event
+    )
+
+
+def test_a_second_with_more_events_than_a_page_is_read_whole():
+    subgraph = Subgraph()
+    subgraph.add(*(row(f"{number:05}", START_S) for number in range(2500)), row("later", START_S + 1))
+    loop = Loop(subgraph)
+    loop.run_for(1)
+
+    assert sorted(subgraph.rows) == loop.ids()
+    assert 3 == len(subgraph.asked)
+
+
+@effort(max_examples=60, deadline=None)
+@given(
+    seconds=st.lists(st.integers(0, 12), min_size=1, max_size=60),
+    cap=st.integers(1, 40),
+    faults=st.lists(st.sampled_from(["", "", "", "kill", "spoil", "grow"]), max_size=80),
+)
+def test_every_event_is_recorded_once_in_order_whatever_is_killed_or_spoilt(seconds, cap, faults):
+    rows = [row(f"{number:03}", START_S + second // 4) for number, second in enumerate(sorted(seconds))]
+    subgraph = Subgraph(most_rows=cap)
+    subgraph.add(*rows[: len(rows) // 2])
+    loop = Loop(subgraph)
+    for fault in faults:
+        if fault == "grow":
+            subgraph.add(*rows)
+        loop.turn(spoil=b'{"errors":[{"message":"timeout"}]}' if fault == "spoil" else None, is_killed=fault == "kill")
+    subgraph.add(*rows)
+    loop.run_for(5 * len(rows) + 600)
+
+    assert [row["id"] for row in rows] == loop.ids()
+
+
+def test_a_subgraph_without_a_head_is_read_all_the_same_and_told_once():
+    subgraph = Subgraph(has_meta=False)
+    subgraph.add(row(1, START_S))
+    loop = Loop(subgraph)
+    loop.run_for(60)
+    kinds = [kind for kind, _ in loop.told()]
+
+    assert ["1"] == loop.ids()
+    assert ["schema_change"] == kinds
+
+
+def test_a_head_that_stands_still_is_told_once_and_its_return_once():
+    subgraph = Subgraph(block_timestamp=START_S)
+    loop = Loop(subgraph, goldsky_lag_s=100)
+    loop.run_for(500)
+    subgraph.block_timestamp = None
+    subgraph.block += 1
+    loop.run_for(500)
+
+    assert ["stale", "resync"] == [kind for kind, _ in loop.told()]
+
+
+def test_a_stale_head_names_the_stretch_that_may_be_missing():
+    subgraph = Subgraph(block_timestamp=START_S)
+    loop = Loop(subgraph, goldsky_lag_s=100)
+    loop.run_for(500)
+    event = next(record for record in loop.records if isinstance(record, FeedEvent))
+
+    assert ("subgraph", START_S * SECOND_NS) == (event.channel, event.from_ns)
+    assert 100 * SECOND_NS < event.to_ns - event.from_ns <= 105 * SECOND_NS
+    assert "it stood still for 105 s" in event.detail
+
+
+def test_indexing_errors_are_told_when_they_come_and_when_they_go():
+    subgraph = Subgraph(has_indexing_errors=True)
+    loop = Loop(subgraph)
+    loop.run_for(60)
+    subgraph.has_indexing_errors = False
+    loop.run_for(60)
+
+    assert ["stale", "resync"] == [kind for kind, _ in loop.told()]
+
+
+def test_indexing_errors_told_beside_an_error_are_passed_on_and_no_row_is_taken():
+    feed = fresh()
+    meta = {"block": {"number": 1}, "hasIndexingErrors": True}
+    body = page(row(1, 5), errors=[{"message": "indexing_error"}]).replace(
+        b'"data":{', b'"data":{"_meta":%s,' % msgspec.json.encode(meta)
+    )
+    first = heard(feed, body)
+
+    assert ["FeedEvent", "Fetch"] == [type(step).__name__ for step in first]
+    with pytest.raises(BadAnswer, match="indexing_error"):
+        heard(feed, body)
+
+
+@pytest.mark.skipif(not RECORDING.exists(), reason=f"no recording: {RECORDING} is not there")
+def test_the_recording_gives_the_known_events():
+    feed, events = fresh(), []
+    for line in gzip.decompress(RECORDING.read_bytes()).splitlines()[1:]:
+        told = msgspec.json.decode(line)
+        if told["direction"] == "in":
+            events += [step for step in heard(feed, told["payload"].encode()) if isinstance(step, OrderEvent)]
+    usd = {
+        role: Decimal(sum(_usd(event) for event in events if event.role == role)) / 10**6
+        for role in ("taker_order", "maker_fill")
+    }
+
+    assert 11202 == len({event.event_id for event in events}) == len(events)
+    assert {"taker_order": Decimal("41869.747331"), "maker_fill": Decimal("42444.668836")} == usd
+
+
+def _usd(event: OrderEvent) -> int:
+    return int(event.maker_amount if event.maker_asset_id == "0" else event.taker_amount)

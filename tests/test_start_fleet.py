@@ -1,0 +1,171 @@
+"""start.sh and stop.sh with a whole fleet: it records, it stops without a trace, it comes back, it survives a kill."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from tests.start_kit import Tree, is_open, stamped, wait_for
+
+pytestmark = [pytest.mark.fleet, pytest.mark.timeout(240)]
+
+RECORDING = "binance-ten-symbols-20210405.jsonl.gz"
+COUNTS = """
+import json
+from common.clickhouse import connect
+from common.settings import Settings
+client = connect(Settings(clickhouse_port={port}))
+tables = ("trades", "quotes", "book_updates")
+print(json.dumps({{name: client.query(f"SELECT count() FROM {{name}}").result_rows[0][0] for name in tables}}))
+"""
+
+
+@pytest.fixture
+def tree(tmp_path):
+    stamped()
+    made = Tree(tmp_path / "a place with spaces")
+    yield made
+    made.stop()
+
+
+def counted(tree):
+    """Return the rows by table, once the recording is in."""
+    return json.loads(tree.python(COUNTS.format(port=tree.clickhouse_port)))
+
+
+def expected(captures):
+    figures = json.loads((captures / "ground_truth.json").read_text())["files"][RECORDING]["trades"]
+    return sum(symbol["distinct"] for symbol in figures.values())
+
+
+def wait_recorded(tree, trades):
+    wait_for(lambda: counted(tree)["trades"] >= trades, "the recording is not in", give_up_s=60)
+
+
+def test_a_recording_is_recorded_and_stopping_leaves_nothing(tree, captures, tmp_path):
+    shortcut = tmp_path / "go"
+    shortcut.symlink_to(tree.root / "start.sh")
+
+    said = tree.run(shortcut, "--replay", RECORDING, "--speed", "max", cwd=captures)
+    assert 0 == said.returncode, said.stdout
+    wait_recorded(tree, expected(captures))
+    status = tree.supervisorctl("status").stdout
+    again = tree.start()
+    same = tree.run(shortcut, "--replay", RECORDING, "--speed", "max", cwd=captures)
+    other = tree.start("--demo")
+    stopped = tree.stop()
+    stopped_again = tree.stop()
+
+    assert f"http://127.0.0.1:{tree.dashboard_port}" in said.stdout
+    assert "disabled  goldsky_ingester" in said.stdout
+    running = {line.split()[0] for line in status.splitlines() if "RUNNING" in line}
+    assert {"redis", "clickhouse", "simulator", "binance_ingester", "clickhouse_writer", "trade_processor"} <= running
+    assert (0, True) == (again.returncode, "already running (pid " in again.stdout)
+    assert (0, True) == (same.returncode, "already running (pid " in same.stdout)
+    assert (1, True) == (other.returncode, "./stop.sh first" in other.stdout)
+    assert 0 == stopped.returncode
+    assert "drained" in stopped.stdout
+    assert f"trades {expected(captures):,}" in stopped.stdout
+    assert ([], []) == (tree.pids(), tree.open_ports())
+    assert (0, " not running\n") == (stopped_again.returncode, stopped_again.stdout)
+    assert (tree.root / "data" / "replay" / "clickhouse").is_dir()
+
+
+def test_a_killed_supervisor_takes_its_programs_along_and_the_next_start_is_clean(tree, captures):
+    assert 0 == tree.start("--replay", captures / RECORDING, "--speed", "max").returncode
+    wait_recorded(tree, expected(captures))
+    supervisor = int((tree.root / "run" / "supervisord.pid").read_text())
+    stray = _stray(tree)
+    try:
+        os.kill(supervisor, signal.SIGKILL)
+        wait_for(lambda: [stray.pid] == tree.pids(), "programs outlive their Supervisor")
+        said = tree.start("--replay", captures / RECORDING, "--speed", "max")
+    finally:
+        stray.kill()
+        stray.wait()
+
+    assert 0 == said.returncode, said.stdout
+    assert f"left over from a Supervisor that was killed: book_processor (pid {stray.pid})" in said.stdout
+    assert expected(captures) == counted(tree)["trades"]
+
+
+def test_supervisorctl_shutdown_alone_loses_nothing(tree, captures):
+    data_dir = {"DATA_DIR": str(tree.root / "kept")}
+    tree.environment |= data_dir
+    assert 0 == tree.start("--replay", captures / RECORDING, "--speed", "max").returncode
+    wait_recorded(tree, expected(captures))
+    before = counted(tree)
+
+    tree.supervisorctl("shutdown")
+    wait_for(lambda: tree.pids() == [], "programs are left", give_up_s=60)
+    refused = tree.start(BINANCE_ENABLED="false", POLYMARKET_ENABLED="false", GOLDSKY_ENABLED="false")
+    said = tree.start("--replay", captures / RECORDING, "--speed", "max")
+
+    assert (1, True) == (refused.returncode, "would be mixed with live data" in refused.stdout)
+    assert 0 == said.returncode, said.stdout
+    assert before == counted(tree)
+
+
+def test_a_path_too_long_for_a_socket_works(tmp_path, captures):
+    stamped()
+    tree = Tree(tmp_path / ("long" * 30))
+    try:
+        said = tree.start("--replay", captures / RECORDING)
+        socket_url = said.stdout.partition("supervisorctl -s ")[2].split()[0]
+        status = tree.supervisorctl("-s", socket_url, "status")
+        stopped = tree.stop()
+    finally:
+        tree.stop()
+
+    assert 0 == said.returncode, said.stdout
+    assert "binance_ingester" in status.stdout
+    assert ([], []) == (tree.pids(), tree.open_ports())
+    assert "nothing is left running" in stopped.stdout
+
+
+def test_servers_of_the_operators_own_are_used_and_left_running(tree, captures, tmp_path):
+    ours = [subprocess.Popen(command, cwd=tree.root, env=_env(tree, tmp_path)) for command in _servers(tree, tmp_path)]
+    try:
+        wait_for(lambda: is_open(tree.redis_port) and is_open(tree.clickhouse_port), "own servers")
+        own = {"REDIS_HOST": "127.0.0.1", "CLICKHOUSE_HOST": "127.0.0.1"}
+        said = tree.start("--replay", captures / RECORDING, "--speed", "max", **own)
+        wait_recorded(tree, expected(captures))
+        programs = tree.supervisorctl("status").stdout
+        stopped = tree.stop()
+        left = tree.open_ports()
+    finally:
+        tree.stop()
+        for server in reversed(ours):
+            server.terminate()
+            server.wait()
+
+    assert 0 == said.returncode, said.stdout
+    assert "redis      own" in said.stdout
+    assert not any(line.startswith(("redis ", "clickhouse ")) for line in programs.splitlines())
+    assert "drained" in stopped.stdout
+    assert [tree.redis_port, tree.clickhouse_port] == left
+
+
+def _env(tree, folder):
+    return {**tree.environment, "DATA_DIR": str(folder / "own")}
+
+
+def _servers(tree, folder):
+    path = str(folder / "own" / "clickhouse")
+    return (
+        [sys.executable, "-m", "embedded.redis"],
+        [sys.executable, "-m", "embedded.clickhouse", "--port", str(tree.clickhouse_port), "--path", path],
+    )
+
+
+def _stray(tree):
+    """A program of an earlier Supervisor that did not notice its end."""
+    marked = {
+        **tree.environment,
+        "TICKFLEET_RUN": str(tree.root / "run"),
+        "SUPERVISOR_PROCESS_NAME": "book_processor",
+    }
+    return subprocess.Popen(["sleep", "300"], env=marked)
