@@ -12,6 +12,7 @@ from launch.programs import Program
 from launch.report import CannotStart
 
 STOP_WAIT_S = 30  # above the longest flush
+NEVER = '";#\n'  # no way to write them; % neither in a log's path, which is expanded twice
 OPEN_FILES = 65_536  # wanted; what the machine allows at most is taken
 MARK = "TICKFLEET_RUN"  # in the environment of every child: how start.sh knows its own after a crash
 
@@ -49,7 +50,6 @@ file={socket}
 [supervisord]
 logfile={log}
 minfds={open_files}
-environment={environment}
 {user}"""
 
 
@@ -59,13 +59,13 @@ def configuration(place: Place, programs: Sequence[Program], shared: Mapping[str
         socket=_literal(place.socket),
         log=_literal(log_dir / "supervisord.log"),
         open_files=min(OPEN_FILES, _hard_limit()),
-        environment=_environment({**shared, MARK: str(place.run)}),
         user="user=root\n" if os.geteuid() == 0 else "",  # otherwise it warns that nobody chose to run as root
     )
-    return head + "".join(_section(place, program, log_dir) for program in programs if program.why_not is None)
+    marked = {**shared, MARK: str(place.run)}  # in each program's section: a common one would be expanded twice
+    return head + "".join(_section(place, program, marked, log_dir) for program in programs if program.why_not is None)
 
 
-def _section(place: Place, program: Program, log_dir: Path) -> str:
+def _section(place: Place, program: Program, shared: Mapping[str, str], log_dir: Path) -> str:
     several = program.processes > 1
     process_name = "%(program_name)s_%(process_num)02d" if several else "%(program_name)s"
     words = [shlex.quote(_literal(word)) for word in (sys.executable, *program.arguments)]
@@ -77,13 +77,11 @@ def _section(place: Place, program: Program, log_dir: Path) -> str:
         process_name=process_name,
         processes=program.processes,
         root=_literal(place.root),
-        environment=_environment(program.environment),
+        environment=_environment({**shared, **program.environment}),
         priority=program.priority,
         retries=RETRIES[program.is_server],
         stop_wait_s=STOP_WAIT_S,
-        log=_literal(log_dir / (f"{program.name}_%(process_num)02d.log" if several else f"{program.name}.log")).replace(
-            "%%(process_num)", "%(process_num)"
-        ),
+        log=f"{_spoken(log_dir, NEVER + '%')}/{program.name}{'_%(process_num)02d' if several else ''}.log",
     )
 
 
@@ -99,7 +97,11 @@ def _environment(values: Mapping[str, str]) -> str:
 
 def _literal(value: str | Path) -> str:
     """Return text that Supervisor reads back as it is; it knows no escape for a quote or a comment sign."""
+    return _spoken(value, NEVER).replace("%", "%%")
+
+
+def _spoken(value: str | Path, never: str) -> str:
     text = str(value)
-    if wrong := sorted(set(text) & set('";#\n')):
-        raise CannotStart(f"Supervisor cannot be told {text!r}: choose one without {' '.join(map(repr, wrong))}")
-    return text.replace("%", "%%")
+    if wrong := sorted(set(text) & set(never)):
+        raise CannotStart(f"Supervisor cannot be told {text!r}: choose one without {' '.join(wrong)}")
+    return text

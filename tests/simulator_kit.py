@@ -87,7 +87,9 @@ async def post(url, body):
 
 @asynccontextmanager
 async def dialled(simulator, path, **more):
-    async with connect(simulator.environment["BINANCE_WS_URL"] + path, max_size=None, compression=None, **more) as socket:
+    # A bounded queue would stop this client from reading, and it would not see the answer to its close.
+    more = {"max_size": None, "max_queue": None, "compression": None} | more
+    async with connect(simulator.environment["BINANCE_WS_URL"] + path, **more) as socket:
         yield socket
 
 

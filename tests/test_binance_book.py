@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from common.records import BookUpdate, FeedEvent
 from common.settings import Settings
 from ingesters.feed import Dial, Fetch, Frame, Resume, Step, hear
-from ingesters.venues.binance import BinanceFeed
-from ingesters.venues.binance import MOST_WAITING
+from ingesters.venues.binance import LEAST_WAITING, MOST_WAITING, BinanceFeed
 
 SYMBOL = "BTCUSDT"
 ONE_SYMBOL = Settings(binance_symbols=(SYMBOL,))
@@ -134,7 +133,7 @@ def listened(turns: list[tuple]) -> Listener:
     return listener
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(TURNS)
 def test_the_rebuilt_book_is_the_venues_whenever_the_feed_says_so(turns):
     listener = listened(turns)
@@ -147,7 +146,7 @@ def test_the_rebuilt_book_is_the_venues_whenever_the_feed_says_so(turns):
     assert listener.venue.history[-1] == listener.book
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(TURNS)
 def test_records_go_on_from_each_other_or_a_gap_says_where_they_do_not(turns):
     before: BookUpdate | None = None
@@ -166,7 +165,7 @@ def test_records_go_on_from_each_other_or_a_gap_says_where_they_do_not(turns):
         before, gaps = record, []
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(TURNS)
 def test_a_lost_delta_is_inside_a_gap(turns):
     listener = listened(turns)
@@ -232,13 +231,24 @@ def test_a_gap_after_a_calm_minute_is_closed_at_once():
 
 
 def test_deltas_that_wait_too_long_make_room_and_a_newer_snapshot_is_needed():
-    feed = opened()
-    for number in range(1, MOST_WAITING + 501):
+    others = tuple(f"COIN{number}USDT" for number in range(MOST_WAITING // LEAST_WAITING))
+    feed = BinanceFeed(Settings(binance_symbols=(SYMBOL, *others)), Resume())
+    list(feed.opening())
+    for number in range(1, LEAST_WAITING + 501):
         heard(feed, delta(number, number, START_NS), START_NS)
 
     assert 1.0 == asked_again_s(feed, 400, START_NS)
     steps = heard(feed, snapshot(500), START_NS, f"snapshot:{SYMBOL}")
-    assert [500, *range(501, MOST_WAITING + 501)] == [step.last_sequence for step in steps]
+    assert [500, *range(501, LEAST_WAITING + 501)] == [step.last_sequence for step in steps]
+
+
+def test_a_symbol_that_the_venue_refused_keeps_nothing_waiting():
+    feed = opened()
+    refusal = Frame(START_NS, b'{"code":-1121,"msg":"Invalid symbol."}', "ws0", f"snapshot:{SYMBOL}", 400)
+    hear(feed, refusal)
+    heard(feed, delta(1, 5, START_NS), START_NS)
+
+    assert feed._books[SYMBOL]._waiting.first is None
 
 
 def test_deltas_that_a_slow_socket_brings_after_the_snapshot_are_stale_and_no_new_numbering():

@@ -49,7 +49,7 @@ def listened(fates: list[str]) -> tuple[list[int], list[Trade | FeedEvent]]:
     return delivered, records
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(FATES)
 def test_every_trade_that_is_delivered_is_told_once(fates):
     delivered, records = listened(fates)
@@ -57,7 +57,7 @@ def test_every_trade_that_is_delivered_is_told_once(fates):
     assert sorted(set(delivered)) == sorted(int(record.trade_id) for record in records if isinstance(record, Trade))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(FATES)
 def test_every_trade_that_is_missing_is_inside_a_gap(fates):
     delivered, records = listened(fates)

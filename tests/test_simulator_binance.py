@@ -269,7 +269,6 @@ async def test_streamed_trades_can_be_refilled_by_id(session):
     assert {"id": 2, "price": "10.50000000", "qty": "2.00000000", "quoteQty": "21.00000000"}.items() <= after[0].items()
 
 
-
 def test_limits_are_those_of_the_documentation():
     limits = Limits()
 

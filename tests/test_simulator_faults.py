@@ -211,7 +211,9 @@ async def test_garbage_and_slow_answers(gamma):
 
 async def test_orders_can_be_listed_and_cleared(gamma):
     url = gamma.environment["SIMULATOR_URL"] + "/_control"
-    numbers = (await post(url, [{"kind": "hang", "venue": "polymarket"}, {"kind": "gap", "venue": "polymarket"}])).json()
+    numbers = (
+        await post(url, [{"kind": "hang", "venue": "polymarket"}, {"kind": "gap", "venue": "polymarket"}])
+    ).json()
     listed = [fault["kind"] for fault in (await get(url)).json()]
     await asyncio.to_thread(requests.delete, url, params={"number": 1}, timeout=5)
     left = [fault["kind"] for fault in (await get(url)).json()]

@@ -3,8 +3,7 @@
 from collections.abc import Mapping, MutableMapping
 from typing import Any, Final
 
-import structlog
-
+from common import log
 from embedded.clickhouse.body import Body, ClientGone, Receive
 from embedded.clickhouse.decoding import decoder_for
 from embedded.clickhouse.desk import Desk
@@ -15,13 +14,14 @@ from embedded.clickhouse.reply import Reply, Send
 from embedded.clickhouse.request import Request, address_params, new_query_id
 from embedded.clickhouse.users import User, authenticate
 
-_log = structlog.get_logger()
+_log = log.logger("clickhouse")
 
 _ALIVE: Final = b"Ok.\n"
 _NO_SUCH_PLACE: Final = (
     "There is no handle {path}\n\nUse / or /ping for health checks.\n"
     "Send queries from your program with POST method or GET /?query=...\n"
 )
+_NOT_FROM_HERE: Final = b"Pages of other sites may not send queries.\n"
 
 
 class Face:
@@ -47,6 +47,8 @@ class Face:
             path == "/" and method in ("GET", "HEAD") and "query" not in params
         ):
             reply.text(200, _ALIVE)
+        elif _is_foreign(headers):
+            reply.text(403, _NOT_FROM_HERE)
         elif path.rstrip("/") in ("", "/query"):
             await self._query(Request(method, headers, params, User("", ""), ""), receive, reply)
         else:
@@ -80,3 +82,9 @@ class Face:
             raise
         finally:
             self._desk.registry.end(running)
+
+
+def _is_foreign(headers: Mapping[str, str]) -> bool:
+    """Return whether a browser sends this for another site's page: on a loopback without passwords, any page could."""
+    origin = headers.get("origin")
+    return origin is not None and origin.partition("://")[2] != headers.get("host", "")

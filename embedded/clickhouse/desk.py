@@ -60,6 +60,11 @@ class Desk:
             await self.kill(running)
             await asyncio.wait({call}, timeout=_KILL_AGAIN_S)
 
+    async def kill_all(self, after_s: float) -> None:
+        """Wait, then kill everything that still runs."""
+        await asyncio.sleep(after_s)
+        await asyncio.gather(*(self.kill(running) for running in self.registry.running()))
+
     @asynccontextmanager
     async def handle(self, request: Request) -> AsyncIterator[Handle]:
         """Lend a handle that stands as the request wants it: its session's, or any."""

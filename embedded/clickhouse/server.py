@@ -1,5 +1,6 @@
 """The program's life: take the port and the directory, serve, and on SIGTERM finish what was begun."""
 
+import asyncio
 import logging
 import signal
 import socket
@@ -10,12 +11,14 @@ from typing import Final
 
 import uvicorn
 
+from common import log
 from embedded.clickhouse.app import Face
 from embedded.clickhouse.desk import Desk
 from embedded.clickhouse.engine import Engine
 from embedded.clickhouse.users import User
 
 _LAST_REQUESTS_S: Final = 20
+_LAST_WORDS_S: Final = 3
 _KEEP_ALIVE_S: Final = 30
 
 
@@ -34,6 +37,16 @@ class PortTaken(Exception):
 
 class _Server(uvicorn.Server):
     """A server that ends with code 0 when it is told to stop; uvicorn's own raises the signal once more."""
+
+    def __init__(self, config: uvicorn.Config, desk: Desk) -> None:
+        super().__init__(config)
+        self._desk = desk
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let the requests end that run; those that do not in time are killed, and told so."""
+        impatient = asyncio.create_task(self._desk.kill_all(after_s=_LAST_REQUESTS_S))
+        await super().shutdown(sockets)
+        impatient.cancel()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -58,12 +71,13 @@ def serve(host: str, port: int, path: Path, users: Mapping[str, User]) -> None:
     with listener:
         desk = Desk(Engine(path))
         try:
-            _run(listener, Face(desk, users), path)
+            _run(listener, desk, Face(desk, users))
         finally:
             desk.close()
 
 
-def _run(listener: socket.socket, face: Face, path: Path) -> None:
+def _run(listener: socket.socket, desk: Desk, face: Face) -> None:
+    log.configure("clickhouse")
     # It would report each client that leaves, and each reply that we cut short on purpose.
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     config = uvicorn.Config(
@@ -76,11 +90,11 @@ def _run(listener: socket.socket, face: Face, path: Path) -> None:
         access_log=False,
         server_header=False,
         timeout_keep_alive=_KEEP_ALIVE_S,
-        timeout_graceful_shutdown=_LAST_REQUESTS_S,
+        timeout_graceful_shutdown=_LAST_REQUESTS_S + _LAST_WORDS_S,
     )
     host, port = listener.getsockname()[:2]
-    print(f"clickhouse: ready on http://{host}:{port}, data in {path.resolve()}", flush=True)
-    _Server(config).run(sockets=[listener])
+    print(f"clickhouse: ready on http://{host}:{port}, data in {desk.engine.path}", flush=True)
+    _Server(config, desk).run(sockets=[listener])
 
 
 def _listener(host: str, port: int) -> socket.socket:

@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Final, NamedTuple
 
-from embedded.clickhouse.errors import INTO_OUTFILE_NOT_ALLOWED, SYNTAX_ERROR, ClickHouseError
+from embedded.clickhouse.errors import INTO_OUTFILE_NOT_ALLOWED, NOT_IMPLEMENTED, SYNTAX_ERROR, ClickHouseError
 from embedded.clickhouse.lexer import Token, literal, tokens, unquoted
 
 # Longer texts are refused by the engine's max_query_size unless it is raised; we only look at their tail.
 LONGEST_LEXED_BYTES: Final = 262_144
 
+_NO_INPUT: Final = "INSERT SELECT FROM input() is not supported: insert into a Null table with a materialized view"
 _READS: Final = ("SELECT", "WITH", "FROM")
 _TAIL_FORMAT: Final = re.compile(r"\bFORMAT\s+(\w+)\s*(?:SETTINGS[^;']*)?;?\s*\Z", re.IGNORECASE)
 
@@ -54,6 +55,8 @@ def analyse(text: bytes) -> Statement:
 def _plain(found: list[Token], end: int) -> Statement:
     verb = found[0].text.upper()
     top = [token for token in found if token.depth == 0]
+    if verb == "INSERT" and any(word.says("INPUT") and sign.text == "(" for word, sign in pairwise(found)):
+        raise ClickHouseError(NOT_IMPLEMENTED, _NO_INPUT)  # the engine would insert nothing, and say so to nobody
     _refuse_outfile(top)
     named = _format_clause(top)
     reads = found[0].says(*_READS) or (verb == "(" and len(found) > 1 and found[1].says(*_READS, "("))

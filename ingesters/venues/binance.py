@@ -12,18 +12,19 @@ from urllib.parse import quote
 import msgspec
 
 from common.errors import BadAnswer
-from common.records import BookUpdate, Quote, Trade
+from common.records import Quote, Trade
 from common.settings import Settings
 from ingesters.feed import Dial, Fetch, Frame, Resume, Step
 from ingesters.venues import binance_wire as wire
 from ingesters.venues.binance_book import BookSequence
+from ingesters.venues.binance_depth import delta_of, snapshot_of
 from ingesters.venues.binance_rare import Rare, Read, refused
 from ingesters.venues.binance_trades import TradeSequence
 
 STREAMS = ("trade", "bookTicker", "depth@100ms")
 SYMBOLS_A_WIRE = 50  # 150 streams; the venue allows 1024, but the address has to fit a request line
 LEAST_WAITING = 1_000  # deltas of a symbol that wait for its snapshot: 100 s of a busy one
-MOST_WAITING = 100_000  # of all symbols together: some 100 MB
+MOST_WAITING = 100_000  # of all symbols together: at most 170 MB
 DEPTH_WEIGHTS = ((100, 5), (500, 25), (1000, 50), (5000, 250))
 # Half of the 6000 a minute may go into the first snapshots: a third of that at once, the rest evenly.
 BURST_WEIGHT = 1000
@@ -160,45 +161,17 @@ class BinanceFeed:
         )
 
     def _depth(self, payload: bytes, received_ns: int) -> Iterable[Step]:
-        message = wire.DEPTH.decode(payload).data
-        bid_prices, bid_sizes = wire.columns(message.bids)
-        ask_prices, ask_sizes = wire.columns(message.asks)
-        delta = BookUpdate(
-            venue=VENUE,
-            symbol=message.symbol,
-            received_ns=received_ns,
-            event_ns=wire.venue_ns(message.time),
-            kind="delta",
-            first_sequence=message.first_id,
-            last_sequence=message.last_id,
-            bid_prices=bid_prices,
-            bid_sizes=bid_sizes,
-            ask_prices=ask_prices,
-            ask_sizes=ask_sizes,
-        )
-        return self._book(message.symbol).hear(delta)
+        delta = delta_of(payload, received_ns)
+        return self._book(delta.symbol).hear(delta)
 
     def _answer(self, frame: Frame, symbol: str) -> Iterator[Step]:
         """Say what the answer to a question for a book means; a refused symbol leaves the others alone."""
         try:
             if frame.status == BAD_REQUEST:
                 refusal = wire.REFUSAL.decode(frame.payload)
+                self._book(symbol).give_up()
                 return iter((refused(frame, refusal, channel="depth", symbol=symbol),))
-            depth = wire.DEPTH_ANSWER.decode(frame.payload)
+            snapshot = snapshot_of(frame.payload, symbol, frame.received_ns)
         except msgspec.MsgspecError as error:
             raise BadAnswer(wire.VENUE, reason=f"depth of {symbol}: {error}") from error
-        bid_prices, bid_sizes = wire.columns(depth.bids)
-        ask_prices, ask_sizes = wire.columns(depth.asks)
-        snapshot = BookUpdate(
-            venue=VENUE,
-            symbol=symbol,
-            received_ns=frame.received_ns,
-            kind="snapshot",
-            first_sequence=depth.last_update_id,
-            last_sequence=depth.last_update_id,
-            bid_prices=bid_prices,
-            bid_sizes=bid_sizes,
-            ask_prices=ask_prices,
-            ask_sizes=ask_sizes,
-        )
         return self._book(symbol).answer(snapshot)

@@ -8,13 +8,13 @@ is right in its numbered steps except the fifth: in most real books the first de
 behind it, so the test is `U <= lastUpdateId + 1 <= u`.
 """
 
-from collections import deque
 from collections.abc import Iterator
 from functools import partial
 
 from common.clock import NS_PER_S
 from common.records import BookUpdate, FeedEvent
 from ingesters.feed import Fetch, Step
+from ingesters.venues.binance_depth import WaitingRoom, happened_ns
 from ingesters.venues.binance_wire import RESET_MARGIN_NS, VENUE
 
 LONGEST_PAUSE_S = 30.0
@@ -51,7 +51,7 @@ class BookSequence:
         self._request = request
         self._last = _NO_VERSION if mark is None else mark
         self._last_event_ns: int | None = None  # unknown for a mark
-        self._waiting: deque[BookUpdate] = deque(maxlen=most_waiting)
+        self._waiting = WaitingRoom(most_waiting)
         self.is_in_step = False  # whether what was yielded makes the venue's book as of the last delta heard
         self._is_asked = is_asked
         self._attempt = 1 if is_asked else 0
@@ -66,7 +66,7 @@ class BookSequence:
                 yield from self._begin_again(delta)
         elif delta.first_sequence > self._last + 1:
             if self.is_in_step:
-                yield self._hole(delta)
+                yield self._hole(delta.received_ns, happened_ns(delta), delta.first_sequence)
             yield from self._wait(delta)
         else:
             yield from self._go_on(delta)
@@ -78,8 +78,8 @@ class BookSequence:
         if self.is_in_step:  # a late delta has closed the gap, or the stored book went on
             return
         version = snapshot.last_sequence
-        valid_ns = self._drop_covered(version) or snapshot.received_ns
-        if self._waiting and self._waiting[0].first_sequence > version + 1:
+        valid_ns = self._waiting.drop_covered(version) or snapshot.received_ns
+        if (first := self._waiting.first) is not None and first.first_sequence > version + 1:
             yield self._ask(snapshot.received_ns)
         elif version <= self._last:  # the stored book is newer; the next delta will tell whether it goes on
             self.is_in_step = True
@@ -92,6 +92,10 @@ class BookSequence:
             yield snapshot
             yield from self._recovered(snapshot.received_ns, valid_ns)
             yield from self._catch_up(snapshot.received_ns)
+
+    def give_up(self) -> None:
+        """Hear that there will be no snapshot: keep no delta for it."""
+        self._waiting.close()
 
     def _go_on(self, delta: BookUpdate) -> Iterator[Step]:
         self._last = delta.last_sequence
@@ -113,34 +117,27 @@ class BookSequence:
         return happened_ns(delta) - self._last_event_ns > RESET_MARGIN_NS
 
     def _begin_again(self, delta: BookUpdate) -> Iterator[Step]:
-        yield self._hole(delta, detail="the venue began its update ids again")
+        detail = "the venue began its update ids again"
+        yield self._hole(delta.received_ns, happened_ns(delta), delta.first_sequence, detail=detail)
         self._last = _NO_VERSION
         self.last_quote = _NO_VERSION
         self._waiting.clear()
         yield from self._wait(delta)
 
     def _wait(self, delta: BookUpdate) -> Iterator[Step]:
-        self._waiting.append(delta)
+        self._waiting.enter(delta)
         if not self._is_asked:
             yield self._ask(delta.received_ns)
 
-    def _drop_covered(self, version: int) -> int | None:
-        """Forget the deltas that a snapshot contains; return since when, by the venue's clock, it is the book."""
-        valid_ns = None
-        while self._waiting and self._waiting[0].last_sequence <= version:
-            valid_ns = self._waiting.popleft().event_ns
-        return self._waiting[0].event_ns if self._waiting else valid_ns
-
     def _catch_up(self, received_ns: int) -> Iterator[Step]:
         """Yield the deltas that waited, up to the first hole between them."""
-        while self._waiting:
-            delta = self._waiting[0]
-            if delta.first_sequence > self._last + 1:
-                yield self._hole(delta)
+        while (first := self._waiting.first) is not None:
+            if first.first_sequence > self._last + 1:
+                yield self._hole(received_ns, first.event_ns, first.first_sequence)
                 if not self._is_asked:
                     yield self._ask(received_ns)
                 return
-            self._waiting.popleft()
+            delta = self._waiting.take()
             if delta.last_sequence > self._last:
                 self._last = delta.last_sequence
                 self._last_event_ns = delta.event_ns
@@ -156,18 +153,16 @@ class BookSequence:
         self._is_asked = True
         return self._request._replace(after_s=pause_s)
 
-    def _hole(self, delta: BookUpdate, *, detail: str = "") -> FeedEvent:
+    def _hole(self, received_ns: int, to_ns: int, found: int, *, detail: str = "") -> FeedEvent:
         self.is_in_step = False
-        to_ns = happened_ns(delta)
-        from_ns = to_ns if self._last_event_ns is None else min(self._last_event_ns, to_ns)
-        self._gap_from_ns = from_ns
+        self._gap_from_ns = to_ns if self._last_event_ns is None else min(self._last_event_ns, to_ns)
         return self._event(
-            received_ns=delta.received_ns,
+            received_ns=received_ns,
             kind="gap",
-            from_ns=from_ns,
+            from_ns=self._gap_from_ns,
             to_ns=to_ns,
             expected=str(self._last + 1),
-            found=str(delta.first_sequence),
+            found=str(found),
             detail=detail,
         )
 
@@ -192,8 +187,3 @@ class BookSequence:
                 to_ns=valid_ns,
             )
             self._gap_from_ns = None
-
-
-def happened_ns(update: BookUpdate) -> int:
-    """Return the venue's time of a delta; a snapshot has none, so there it is ours."""
-    return update.received_ns if update.event_ns is None else update.event_ns

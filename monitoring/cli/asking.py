@@ -6,7 +6,9 @@ import os
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
+
+import polars as pl
 
 from common import clickhouse, redis_streams
 from common.clickhouse import Store
@@ -68,6 +70,11 @@ def ask_redis(settings: Settings, question: Callable[[Redis], Awaitable[T]]) -> 
             raise Unreachable("redis", reason=str(error) or type(error).__name__) from error
 
     return asyncio.run(ask())
+
+
+def ask_clickhouse(settings: Settings, sql: str, parameters: Mapping[str, Any] | None = None) -> pl.DataFrame:
+    """Return the answer to one question; raise StoreRefused when there is none."""
+    return asyncio.run(Store(clickhouse.connect(settings)).query(sql, parameters))
 
 
 def look(settings: Settings, *, samples: int = 2) -> Snapshot:

@@ -1,0 +1,128 @@
+"""`fleet dlq`: what could not be read or stored, from the table and from what has not reached it yet."""
+
+import base64
+import sys
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from common.clock import utc_text
+from common.codec import decode_lines
+from common.errors import TickfleetError, UnreadableRecord
+from common.records import DeadLetter
+from common.redis_streams import Redis
+from common.settings import Settings
+from common.streams import DEAD_LETTERS
+from monitoring.cli import exits
+from monitoring.cli.asking import Call, ask_clickhouse, ask_redis
+from monitoring.cli.exits import words_of
+from monitoring.cli.printing import console, number, show_json, table, tell
+
+EXAMPLES = """
+Examples:  fleet dlq ls  |  fleet dlq ls --program binance_ingester  |  fleet dlq show 3f2a --payload > frame.bin
+"""
+SHORT = 12  # characters of an id or of a payload that a table shows
+PAYLOAD_SHOWN = 80
+COLUMNS = (
+    "id, venue, symbol, toUnixTimestamp64Nano(received_time) AS received_ns, stream, program, reason, "
+    "attempts, payload, encoding"
+)
+NEWEST_FIRST = "ORDER BY received_time DESC, offset DESC LIMIT"
+
+Letter = dict[str, Any]
+
+
+def ls(
+    ctx: typer.Context,
+    limit: Annotated[int, typer.Option("-n", "--limit", min=1, help="How many of the newest.")] = 20,
+    program: Annotated[str, typer.Option(help="Only those of this program.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array.")] = False,  # noqa: FBT002
+) -> None:
+    """List the newest dead letters, newest first."""
+    call: Call = ctx.obj
+    sql = f"SELECT {COLUMNS} FROM dead_letters WHERE id LIKE {{id:String}} AND program LIKE {{program:String}} {NEWEST_FIRST} {{limit:UInt32}}"
+    found = _letters(call.settings, sql, {"id": "%", "program": program or "%", "limit": limit})
+    letters = [letter for letter in found if program in ("", letter["program"])][:limit]
+    if as_json:
+        show_json(letters)
+        return
+    columns = ("id", "received", "program", "where", "tries>", "reason", "payload")
+    cells = [
+        (
+            letter["id"][:SHORT],
+            utc_text(letter["received_ns"])[:19],
+            letter["program"],
+            letter["stream"] or f"{letter['venue']} {letter['symbol']}".strip(),
+            number(letter["attempts"]),
+            letter["reason"],
+            repr(letter["payload"][:PAYLOAD_SHOWN])[1:-1],
+        )
+        for letter in letters
+    ]
+    console().print(table("", columns, cells))
+
+
+def show(
+    ctx: typer.Context,
+    id: Annotated[str, typer.Argument(help="The letter's id, or its beginning.")],  # noqa: A002  the column's name
+    payload: Annotated[bool, typer.Option("--payload", help="Write the bytes as they were, nothing else.")] = False,  # noqa: FBT002
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,  # noqa: FBT002
+) -> None:
+    """Show one dead letter, whole."""
+    call: Call = ctx.obj
+    sql = f"SELECT {COLUMNS} FROM dead_letters WHERE startsWith(id, {{id:String}}) {NEWEST_FIRST} 10"
+    found = [letter for letter in _letters(call.settings, sql, {"id": id}) if letter["id"].startswith(id)]
+    if len(found) != 1:
+        known = "no dead letter" if not found else f"{len(found)} dead letters ({', '.join(one['id'] for one in found)})"
+        tell(f"{known} with an id that begins with {id}")
+        raise typer.Exit(exits.FAILED)
+    letter = found[0]
+    if payload:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(_bytes(letter))
+    elif as_json:
+        show_json(letter)
+    else:
+        facts = {**letter, "received": utc_text(letter["received_ns"])}
+        lines = [f"{name:<12} {facts[name]}" for name in facts if name not in ("payload", "received_ns")]
+        sys.stdout.write("\n".join(lines) + "\n\n" + _bytes(letter).decode(errors="backslashreplace") + "\n")
+
+
+def _bytes(letter: Letter) -> bytes:
+    text = str(letter["payload"])
+    return base64.b64decode(text) if letter["encoding"] == "base64" else text.encode()
+
+
+def _letters(settings: Settings, sql: str, parameters: dict[str, Any]) -> list[Letter]:
+    """Return what the stream holds and what the table holds, each letter once; one of the two may be away."""
+    faults: list[TickfleetError] = []
+    found: dict[str, Letter] = {}
+    for source in (lambda: ask_redis(settings, _in_stream), lambda: _in_table(settings, sql, parameters)):
+        try:
+            found |= {letter["id"]: letter for letter in source()}
+        except TickfleetError as error:
+            faults.append(error)
+    if len(faults) > 1:
+        raise faults[0]
+    for fault in faults:
+        tell(*words_of(fault))
+    return sorted(found.values(), key=lambda letter: letter["received_ns"], reverse=True)
+
+
+async def _in_stream(redis: Redis) -> list[Letter]:
+    letters: list[Letter] = []
+    for _, fields in await redis.xrevrange(DEAD_LETTERS.key(0, 1), count=200):
+        try:
+            records = decode_lines(fields.get(b"data", b""), DeadLetter)
+        except UnreadableRecord as error:
+            tell(f"{DEAD_LETTERS.key(0, 1)} holds an entry that is no dead letter: {error.reason}")
+            continue
+        letters += [msgspec.structs.asdict(record) for record in records]
+    for letter in letters:
+        del letter["sequence"]
+    return letters
+
+
+def _in_table(settings: Settings, sql: str, parameters: dict[str, Any]) -> list[Letter]:
+    return ask_clickhouse(settings, sql, parameters).to_dicts()

@@ -1,0 +1,69 @@
+"""`fleet sql`: ask ClickHouse; it can read and nothing else, unless told so."""
+
+import csv
+import io
+import sys
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+import typer
+
+from common import clickhouse
+from monitoring.cli.asking import Call
+from monitoring.cli.printing import console, table, tell
+
+EXAMPLES = """
+Examples:  fleet sql "SELECT venue, count() FROM trades GROUP BY venue"  |
+fleet sql "SELECT * FROM quotes" --format parquet > quotes.parquet
+"""
+FORMATS = {"table": "TSVRawWithNamesAndTypes", "json": "JSONEachRow", "csv": "CSVWithNames", "parquet": "Parquet"}
+ROWS_SHOWN = 1_000
+NUMBERS = ("Int", "UInt", "Float", "Decimal", "Nullable(Int", "Nullable(UInt", "Nullable(Float", "Nullable(Decimal")
+
+
+def sql(
+    ctx: typer.Context,
+    query: Annotated[str, typer.Argument(help="One statement, or - to read it from standard input.")],
+    how: Annotated[Literal["table", "json", "csv", "parquet"], typer.Option("--format", help="How to print.")] = "table",
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,  # noqa: FBT002
+    write: Annotated[bool, typer.Option("--write", help="Allow statements that change something.")] = False,  # noqa: FBT002
+) -> None:
+    """Run one statement in the fleet's database; rows go to standard output."""
+    call: Call = ctx.obj
+    text = (sys.stdin.read() if query == "-" else query).strip().rstrip(";")
+    store = clickhouse.Store(clickhouse.connect(call.settings))
+    if write:
+        tell(store.change(text) or "done")
+        return
+    how = "json" if as_json else how
+    chunks = store.stream(text, FORMATS[how])
+    if how == "table":
+        _show(b"".join(chunks).decode(errors="replace"))
+    elif how == "json":
+        _show_array(chunks)
+    else:
+        _copy(chunks)
+
+
+def _copy(chunks: Iterator[bytes]) -> None:
+    sys.stdout.flush()
+    for chunk in chunks:
+        sys.stdout.buffer.write(chunk)
+    sys.stdout.buffer.flush()
+
+
+def _show_array(chunks: Iterator[bytes]) -> None:
+    """Write rows that come one a line as the elements of one array."""
+    lines = [line for line in b"".join(chunks).decode().split("\n") if line]
+    sys.stdout.write("[\n" + ",\n".join(lines) + "\n]\n")
+
+
+def _show(text: str) -> None:
+    rows = list(csv.reader(io.StringIO(text), delimiter="\t", quoting=csv.QUOTE_NONE))
+    if not rows:
+        return
+    names, types, *values = rows
+    columns = [f"{name}>" if kind.startswith(NUMBERS) else name for name, kind in zip(names, types, strict=True)]
+    console().print(table("", columns, values[:ROWS_SHOWN]))
+    if len(values) > ROWS_SHOWN:
+        tell(f"{len(values) - ROWS_SHOWN:,} more rows are not shown: use --format csv, json or parquet")
