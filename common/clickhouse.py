@@ -11,9 +11,9 @@ import urllib3
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from common.columns import Table
 from common.errors import StoreRefused
 from common.settings import Settings
-from common.tables import Table
 
 __all__ = ["Client", "Store", "connect", "is_about_content", "statements"]
 

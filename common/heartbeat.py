@@ -11,7 +11,8 @@ from pathlib import Path
 from common.clock import now_ns
 from common.lifecycle import wait
 from common.log import logger
-from common.redis_streams import Redis, RedisError, write_heartbeat
+from common.redis_facts import write_heartbeat
+from common.redis_streams import Redis, RedisError
 
 VERSION = "0.1.0"
 EVERY_S = 1.0

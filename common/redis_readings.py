@@ -8,7 +8,8 @@ from typing import Any, Final, cast
 from common.clock import NS_PER_S, NS_PER_US, monotonic_s
 from common.errors import Unreachable
 from common.readings import EntryReading, GroupReading, ProcessReading, ProgramReading, RedisReading, ShardReading
-from common.redis_streams import WANTED_TOKENS, Redis, RedisError, Shard, all_shards
+from common.redis_facts import WANTED_TOKENS
+from common.redis_streams import Redis, RedisError, Shard, all_shards
 from common.streams import STREAMS
 
 PROGRAMS = "fleet:programs"

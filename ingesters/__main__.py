@@ -7,7 +7,8 @@ from common.heartbeat import Figures, beat
 from common.lifecycle import REFUSED, run
 from common.redis_streams import connect, shards, wait_ready
 from common.settings import Settings
-from ingesters.loop import Ingester, ingest
+from ingesters.conversation import Ingester
+from ingesters.loop import ingest
 from ingesters.registry import VENUES, of_program
 from ingesters.sink import Sink
 from ingesters.venue import Venue

@@ -14,7 +14,8 @@ from common.clock import monotonic_s, now_ns
 from common.errors import FeedRefused
 from common.heartbeat import Figures
 from common.log import logger
-from common.redis_streams import Redis, RedisError, spend, words_of
+from common.redis_facts import spend, words_of
+from common.redis_streams import Redis, RedisError
 from ingesters.feed import Fetch, Frame, Recall
 from ingesters.venue import Budget
 from ingesters.wires import Mailbox

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Coroutine, Iterator
 
 from common.clickhouse import Store
+from common.columns import Table
 from common.heartbeat import Figures, beat
 from common.inbox import Inbox
 from common.lifecycle import REFUSED, run
@@ -13,7 +14,6 @@ from common.redis_streams import connect as connect_redis
 from common.schema import wait_current
 from common.settings import Settings
 from common.streams import DEAD_LETTERS, STREAMS, TRADES, Stream
-from common.tables import Table
 from processors.delivery import Delivery
 from processors.knowledge import Knowledge
 from processors.loop import Consumer, consume

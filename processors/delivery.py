@@ -14,9 +14,9 @@ import polars as pl
 
 from common.backoff import delays_s
 from common.clickhouse import is_about_content
+from common.columns import Table
 from common.errors import StoreRefused
 from common.log import logger
-from common.tables import Table
 from processors.batch import Manifest
 from processors.processor import REFUSED_SCHEMA
 

@@ -6,8 +6,8 @@ from functools import cache
 import msgspec
 import polars as pl
 
+from common.columns import Column, Kind, Table
 from common.records import Record
-from common.tables import Column, Kind, Table
 
 PRICE = pl.Decimal(38, 18)
 POLARS_TYPE: dict[Kind, pl.DataType] = {

@@ -10,7 +10,8 @@ from common.errors import StoreRefused
 from common.heartbeat import Figures
 from common.lifecycle import wait
 from common.log import logger
-from common.redis_streams import WANTED_TOKENS, Redis, RedisError, Shard, progress, remove_words, words_of
+from common.redis_facts import WANTED_TOKENS, remove_words, words_of
+from common.redis_streams import Redis, RedisError, Shard, progress
 from processors.knowledge import Knowledge
 
 log = logger("market_links")

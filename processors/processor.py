@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from common.columns import Table
 from common.streams import Stream
-from common.tables import Table
 
 REFUSED_SCHEMA = {"offset": pl.UInt64, "reason": pl.String}
 

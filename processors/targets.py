@@ -8,11 +8,11 @@ from typing import Protocol
 import polars as pl
 
 from common.codec import encode
+from common.columns import Table
 from common.outbox import Entry, pack
 from common.records import DeadLetter
 from common.redis_streams import Shard
 from common.streams import shard_of
-from common.tables import Table
 from processors.batch import Batch, Content, Manifest, refused_letters
 from processors.delivery import Delivery
 from processors.frames import table_frame, unfit

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlencode
 
+import pytest
+
 _ROOT = Path(__file__).resolve().parent.parent
 _READY = re.compile(r"ready on http://127\.0\.0\.1:(\d+)")
 
@@ -91,3 +93,11 @@ class EmbeddedClickHouse:
 def answer_of(response: HTTPResponse) -> Answer:
     headers = {name.lower(): value for name, value in response.getheaders()}
     return Answer(response.status, response.read(), headers)
+
+
+@pytest.fixture(scope="module")
+def clickhouse(tmp_path_factory):
+    """An engine for all tests of a module."""
+    server = EmbeddedClickHouse(tmp_path_factory.mktemp("clickhouse") / "data")
+    yield server
+    server.stop()

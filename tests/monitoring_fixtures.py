@@ -247,14 +247,13 @@ def busy_stage(folder: Path) -> Iterator[tuple[Stage, int]]:
 @contextmanager
 def dashboard(folder: Path, redis_port: int, **environment: str) -> Iterator[str]:
     """Run the dashboard as Supervisor would; yield its address once it has read Redis or failed to."""
-    port = free_port()
-    settings = {"REDIS_PORT": str(redis_port), "CLICKHOUSE_PORT": "1", "DASHBOARD_PORT": str(port), **environment}
+    settings = {"REDIS_PORT": str(redis_port), "CLICKHOUSE_PORT": "1", "DASHBOARD_PORT": str(free_port()), **environment}
     environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **settings}
     log = (folder / "dashboard.log").open("wb")
     program = subprocess.Popen(
         [sys.executable, "-m", "monitoring"], cwd=folder, env=environ, stdout=log, stderr=subprocess.STDOUT
     )
-    url = f"http://127.0.0.1:{port}"
+    url = f"http://127.0.0.1:{settings['DASHBOARD_PORT']}"
     try:
         until(lambda: _answers(url, program), "the dashboard answers")
         if "DASHBOARD_PASSWORD" not in environment:

@@ -168,21 +168,20 @@ def test_the_documentation_works_without_the_internet(visit, url):
 
 
 def test_redis_going_and_coming_back_is_told(visit, tmp_path):
-    with busy_stage(tmp_path) as (stage, port):
-        with dashboard(tmp_path, port) as url:
-            page = visit(url)
-            expect(page.locator("#row-stream-quotes")).to_be_visible()
-            stage.halt()
-            stage.call(stage.redis.shutdown(nosave=True))
+    with busy_stage(tmp_path) as (stage, port), dashboard(tmp_path, port) as url:
+        page = visit(url)
+        expect(page.locator("#row-stream-quotes")).to_be_visible()
+        stage.halt()
+        stage.call(stage.redis.shutdown(nosave=True))
 
-            alarm = page.locator(".alarm.down", has_text="redis")
-            expect(alarm).to_contain_text("does not answer", timeout=10_000)
-            expect(alarm).to_contain_text("supervisorctl restart redis")
-            expect(page.locator("#streams.stale")).to_be_visible()  # the last figures stay, faded, with their age
-            expect(page.locator("#streams .asof")).to_have_text(re.compile(r"as of \d.* ago"))
+        alarm = page.locator(".alarm.down", has_text="redis")
+        expect(alarm).to_contain_text("does not answer", timeout=10_000)
+        expect(alarm).to_contain_text("supervisorctl restart redis")
+        expect(page.locator("#streams.stale")).to_be_visible()  # the last figures stay, faded, with their age
+        expect(page.locator("#streams .asof")).to_have_text(re.compile(r"as of \d.* ago"))
 
-            with redis_server(tmp_path, port):
-                expect(alarm).to_have_count(0, timeout=10_000)
+        with redis_server(tmp_path, port):
+            expect(alarm).to_have_count(0, timeout=10_000)
 
 
 def test_a_dashboard_that_went_away_is_told_and_found_again(visit, stage, tmp_path):

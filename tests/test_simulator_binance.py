@@ -4,12 +4,12 @@ import asyncio
 import json
 
 import pytest
-from tests.simulator_kit import asked, capture, depth_answer, dialled, get, take, trade, trade_ids
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.frames import Frame, Opcode
 
 from simulator.limits import Limits
 from simulator.run import replay
+from tests.simulator_kit import asked, capture, depth_answer, dialled, get, take, trade, trade_ids
 
 TICKER = json.dumps({"stream": "!ticker@arr", "data": [{"e": "24hrTicker", "s": "AAA"}]})
 PARTIAL = json.dumps({"stream": "aaa@depth5", "data": {"lastUpdateId": 1, "bids": [], "asks": []}})

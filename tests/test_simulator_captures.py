@@ -6,11 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.simulator_kit import CAPTURES, capture, needs_captures, trade
 
 from simulator.capture import CaptureRefused, read_capture
 from simulator.sessions import read_sessions
 from simulator.timeline import Timeline
+from tests.simulator_kit import CAPTURES, capture, needs_captures, trade
 
 
 def refusal(*paths):

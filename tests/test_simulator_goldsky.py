@@ -3,11 +3,11 @@
 import json
 
 import pytest
-from tests.simulator_kit import capture, fill, fills_page, post
 
 from simulator.faults import Fault
 from simulator.limits import Limits
 from simulator.run import replay
+from tests.simulator_kit import capture, fill, fills_page, post
 
 FIELDS = "id timestamp fee makerAmountFilled"
 

@@ -3,11 +3,11 @@
 import json
 
 import pytest
-from tests.simulator_kit import capture, get, markets_page
 
 from simulator.limits import Limits
 from simulator.markets import moment_s
 from simulator.run import replay
+from tests.simulator_kit import capture, get, markets_page
 
 
 def market(number, **more):

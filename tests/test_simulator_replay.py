@@ -4,9 +4,9 @@ import json
 from decimal import Decimal
 
 import pytest
-from tests.simulator_kit import CAPTURES, dialled, get, ground_truth, needs_captures, post, take
 
 from simulator.run import replay
+from tests.simulator_kit import CAPTURES, dialled, get, ground_truth, needs_captures, post, take
 
 pytestmark = needs_captures
 BTCUSDT = "binance-btcusdt-20240808.jsonl.gz"

@@ -5,7 +5,8 @@ import pytest
 from common.errors import Fenced, StreamRefused
 from common.inbox import Carried, Held, Inbox, Ownership
 from common.outbox import MAX_BYTES, MAX_RECORDS, Outbox, Packet, pack
-from common.redis_streams import Shard, connect, progress, read_state
+from common.redis_facts import read_state
+from common.redis_streams import Shard, connect, progress
 from common.settings import Settings
 from common.streams import BOOKS, ORDER_EVENTS, TRADES, shard_of
 

@@ -68,4 +68,5 @@ class HeadWatch:
     def _worded(self, head_ns: int, received_ns: int) -> str:
         behind_s = (received_ns - head_ns) // NS_PER_S
         still_s = (received_ns - self._moved_ns) // NS_PER_S
-        return f"block {self._number} of {utc_text(head_ns)} is {behind_s} s behind; it stood still for {still_s} s"
+        worded = f"block {self._number} of {utc_text(head_ns)} is {behind_s} s behind"
+        return f"{worded} and has not moved for {still_s} s" if still_s else worded

@@ -1,0 +1,100 @@
+"""What a column and a table are: their place in the record, and how ClickHouse stores them."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from common.streams import Stream
+
+Kind = Literal["text", "word", "time", "number", "whole", "flag", "texts", "numbers", "count", "small"]
+
+# What a kind is in ClickHouse. Codecs were chosen by size and speed on recorded sessions (docs/schema.md).
+SQL_TYPE: dict[Kind, str] = {
+    "text": "String",
+    "word": "LowCardinality(String)",
+    "time": "DateTime64(9, 'UTC')",
+    "number": "Decimal(38, 18)",
+    "whole": "Decimal(38, 0)",
+    "flag": "Bool",
+    "texts": "Array(String)",
+    "numbers": "Array(Decimal(38, 18))",
+    "count": "UInt64",
+    "small": "UInt16",
+}
+CODEC: dict[Kind, str] = {
+    "text": "ZSTD(1)",
+    "word": "ZSTD(1)",
+    "time": "DoubleDelta, ZSTD(1)",
+    "number": "ZSTD(1)",
+    "whole": "ZSTD(1)",
+    "flag": "ZSTD(1)",
+    "texts": "ZSTD(1)",
+    "numbers": "ZSTD(1)",
+    "count": "DoubleDelta, ZSTD(1)",
+    "small": "ZSTD(1)",
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column; `field` is where it comes from in the record, `optional` whether it may be missing there."""
+
+    name: str
+    kind: Kind
+    field: str
+    comment: str
+    optional: bool = False
+
+    @property
+    def sql_type(self) -> str:
+        """Return the column's type in ClickHouse."""
+        plain = SQL_TYPE[self.kind]
+        return f"Nullable({plain})" if self.optional else plain
+
+
+@dataclass(frozen=True)
+class Table:
+    """
+    A table and the stream that fills it.
+
+    Every row also has `shard` and `offset`, the place of its record, so that completeness can be proven by SQL.
+    """
+
+    name: str
+    source: Stream
+    columns: tuple[Column, ...]
+    order_by: str
+    partition_by: str
+    comment: str
+    engine: str = "MergeTree"
+
+    @property
+    def all_columns(self) -> tuple[Column, ...]:
+        """Return the columns with the record's place behind them."""
+        return (*self.columns, *PLACE)
+
+
+PLACE = (
+    Column("shard", "small", "shard", "shard of the stream that held the record"),
+    Column("offset", "count", "offset", "running number of the record in its shard: dense, so a hole is visible"),
+)
+
+
+def create_sql(table: Table) -> str:
+    """Return the statement that creates a table; deduplication and fsync as measured in docs/schema.md."""
+    columns = ",\n".join(
+        f"    {column.name} {column.sql_type} CODEC({CODEC[column.kind]}) COMMENT '{_quoted(column.comment)}'"
+        for column in table.all_columns
+    )
+    return (
+        f"CREATE TABLE IF NOT EXISTS {table.name}\n(\n{columns},\n"
+        "    INDEX place offset TYPE minmax GRANULARITY 1\n)\n"
+        f"ENGINE = {table.engine}\nPARTITION BY {table.partition_by}\nORDER BY {table.order_by}\n"
+        "SETTINGS non_replicated_deduplication_window = 10000,\n"
+        "         fsync_after_insert = 1, fsync_part_directory = 1,\n"
+        "         min_rows_to_fsync_after_merge = 1, min_compressed_bytes_to_fsync_after_merge = 1\n"
+        f"COMMENT '{_quoted(table.comment)}'"
+    )
+
+
+def _quoted(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("'", "\\'")
