@@ -1,4 +1,4 @@
-"""Bring up what the programs stand on: servers, schema, and the simulator if it is to feed them."""
+"""Bring up what the programs stand on: servers and schema, and beside them the simulator if it is to feed us."""
 
 import subprocess
 import sys
@@ -27,7 +27,9 @@ POLL_S = 0.05
 
 def bring_servers(start: Start) -> list[Program]:
     """
-    Bring up the embedded servers, and see that the operator's own answer; return the programs that are ours.
+    Bring up what is ours, and see that the operator's own servers answer; return the programs that are ours.
+
+    The simulator starts with the servers, so that it is there when they are.
 
     Raises:
         CannotStart: one of them cannot be used.
@@ -39,6 +41,9 @@ def bring_servers(start: Start) -> list[Program]:
         servers.check_own_clickhouse(settings)
     note = _bundled_note() if settings.embedded_redis else ""
     base = [servers.with_users(program, settings) for program in embedded_servers(settings)]
+    if start.options.feed != "live":
+        start.addresses.unlink(missing_ok=True)
+        base.append(feeds.simulator(start.options, start.addresses))
     start.write_configuration(base)
     start.daemon.start()
     _tell_redis(start, note)
@@ -130,24 +135,16 @@ async def _mode(redis: Redis) -> str:
     return str(await redis.get(MODE) or b"", "utf-8")
 
 
-def bring_simulator(start: Start) -> tuple[list[Program], Mapping[str, str]]:
-    """Start the simulator unless the venues themselves feed us; return it, and the settings that lead to it."""
+def wait_for_feed(start: Start) -> Mapping[str, str]:
+    """Return the settings that lead to the simulator once it listens; none when the venues themselves feed us."""
     if start.options.feed == "live":
-        return [], {}
-    start.addresses.unlink(missing_ok=True)
-    program = feeds.simulator(start.options, start.addresses)
-    start.write_configuration([*_running(start), program])
-    start.daemon.update()
+        return {}
     deadline_s = monotonic_s() + PATIENCE_S
     while (addresses := feeds.read_addresses(start.addresses)) is None:
         for process in start.daemon.processes():
-            if process.name == program.name and (process.is_falling or process.is_gone):
+            if process.name == "simulator" and (process.is_falling or process.is_gone):
                 raise CannotStart(_why(process))
         if monotonic_s() > deadline_s:
             raise CannotStart(f"the simulator does not listen after {PATIENCE_S:.0f} s; see its log")
         time.sleep(POLL_S)
-    return [program], addresses
-
-
-def _running(start: Start) -> list[Program]:
-    return [servers.with_users(program, start.settings) for program in embedded_servers(start.settings)]
+    return addresses

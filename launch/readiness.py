@@ -15,7 +15,7 @@ from launch.programs import Program
 from launch.servers import ask_redis
 
 PATIENCE_S = 45.0
-POLL_S = 0.2
+POLL_S = 0.3
 READY = ("running", "waiting")
 LIVES = 3  # started so often within one wait: it falls over, only too slowly for Supervisor to say so
 

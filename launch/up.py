@@ -7,7 +7,7 @@ from common.redis_readings import MODE, PROGRAMS
 from common.redis_streams import Redis
 from common.settings import Settings
 from launch import feeds, leftovers, readiness, servers
-from launch.bring import bring_schema, bring_servers, bring_simulator
+from launch.bring import bring_schema, bring_servers, wait_for_feed
 from launch.daemon import uptime_s, wait_until
 from launch.first_rows import FirstRows
 from launch.place import Place, Started, read_facts, write_facts
@@ -42,11 +42,11 @@ def up(start: Start) -> int:
     try:
         base = bring_servers(start)
         before = bring_schema(start)
-        simulator, addresses = bring_simulator(start)
+        feed = wait_for_feed(start)
     except BaseException:  # also Ctrl-C: half a fleet helps nobody, whatever the reason
         _clear(start)
         raise
-    return _bring_fleet(start, [*base, *simulator], addresses, before)
+    return _bring_fleet(start, base, feed, before)
 
 
 def _running(start: Start) -> int | None:

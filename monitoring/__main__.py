@@ -8,8 +8,7 @@ from collections.abc import Iterator
 
 import uvicorn
 
-from common import clickhouse, redis_streams
-from common.clickhouse import Store
+from common import redis_streams
 from common.errors import BadSettings
 from common.heartbeat import Figures, beat
 from common.lifecycle import run
@@ -36,8 +35,7 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
     """Serve until told to stop."""
     with _listen(settings) as listener:
         redis = redis_streams.connect(settings)
-        store = StoreReader(lambda: Store(clickhouse.connect(settings, database="")), settings.clickhouse_database)
-        watch = Watch(RedisReader(redis), store)
+        watch = Watch(RedisReader(redis), StoreReader.of(settings))
         config = uvicorn.Config(
             create_app(settings, watch),
             log_config=None,

@@ -1,15 +1,19 @@
 """What the dashboard asks ClickHouse: bounded questions, one at a time, none that reads the data itself."""
 
 import asyncio
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Self
 
-from common.clickhouse import Store
+from common.clickhouse import Store, connect
 from common.clock import NS_PER_S, monotonic_s
 from common.errors import StoreRefused, Unreachable
+from common.settings import Settings
 
 ANSWER_S = 4.0
 COUNT_EVERY_S = 15.0
+LONGEST_REASON = 160
 
 # Parts of level 0 are inserts, the others merges; the engine keeps a merged part's row here for some minutes.
 TABLES = """
@@ -70,6 +74,11 @@ class StoreReader:
         self._counts: dict[str, int] = {}
         self._counted_s = -COUNT_EVERY_S
 
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Return a reader of the server and database of some settings."""
+        return cls(lambda: Store(connect(settings, database="")), settings.clickhouse_database)
+
     async def read(self, now_ns: int) -> StoreReading:
         """Return a reading; raise Unreachable when ClickHouse did not give a whole one in time."""
         if self._asked is None or self._asked.done():
@@ -80,7 +89,7 @@ class StoreReader:
         except TimeoutError as error:
             raise Unreachable("clickhouse", reason=f"no answer within {ANSWER_S:.0f} s") from error
         except StoreRefused as error:
-            raise Unreachable("clickhouse", reason=error.reason) from error
+            raise Unreachable("clickhouse", reason=plain(error.reason)) from error
 
     async def close(self) -> None:
         """Forget the question that is still open."""
@@ -124,6 +133,15 @@ class StoreReader:
             parts=None if is_view else _whole(row["parts"]),
             inserted_ns=inserted_s * NS_PER_S if inserted_s else None,
         )
+
+
+def plain(reason: str) -> str:
+    """Return what a driver's long story comes to: the system's own word for it, or its beginning."""
+    refused = re.search(r"\[Errno -?\d+\] ([^'\")\]]+)", reason)
+    told = re.search(r"DB::Exception: (.+?)(?: \(version|$)", reason)
+    if refused:
+        return refused[1].strip().lower()
+    return (told[1] if told else reason)[:LONGEST_REASON]
 
 
 def _whole(value: object) -> int | None:

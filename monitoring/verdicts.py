@@ -114,7 +114,7 @@ def of_server(name: str, *, problem: str | None, read_age_s: float | None, embed
     """Judge Redis or ClickHouse by the last attempt to ask it."""
     if problem is not None:
         seen = "it has not answered yet" if read_age_s is None else f"figures are {age_words(read_age_s)} old"
-        return Verdict(Level.DOWN, f"{problem}; {seen}", _start(name, embedded=embedded))
+        return Verdict(Level.DOWN, f"does not answer: {problem.rstrip('.')}; {seen}", _start(name, embedded=embedded))
     if read_age_s is None:
         return Verdict(Level.UNKNOWN, "not asked yet")
     if read_age_s > READING_OLD_S * 2:

@@ -81,7 +81,7 @@ class Watch:
                 events = await self._new_events(reading)
             except Unreachable as error:
                 _tell(self.snapshot.redis_problem, error)
-                await self._publish(replace(self.snapshot, redis_problem=str(error)))
+                await self._publish(replace(self.snapshot, redis_problem=error.reason))
             else:
                 self._remember(reading)
                 shot = replace(self.snapshot, redis=reading, redis_problem=None)
@@ -94,7 +94,7 @@ class Watch:
                 reading = await self._store.read(now_ns())
             except Unreachable as error:
                 _tell(self.snapshot.store_problem, error)
-                self.snapshot = replace(self.snapshot, store_problem=str(error))
+                self.snapshot = replace(self.snapshot, store_problem=error.reason)
             else:
                 self.snapshot = replace(self.snapshot, store=reading, store_problem=None)
             await wait(stop, STORE_EVERY_S)

@@ -20,7 +20,8 @@ class Manifest(msgspec.Struct, frozen=True):
     The name of a batch, in Redis before ClickHouse sees a row of it.
 
     Entries `first_id`..`last_id` of one shard hold the records `start`..`stop` (exclusive). `round` grows when rows
-    are missing although the token is known, and a new token is needed.
+    are missing although the token is known, and a new token is needed: then `parts` are the (start, stop) that it
+    stands for, so that whoever comes later can repeat exactly that insert.
     """
 
     key: str
@@ -30,15 +31,26 @@ class Manifest(msgspec.Struct, frozen=True):
     start: int
     stop: int
     round: int = 1
+    parts: tuple[tuple[int, int], ...] = ()
 
     @property
     def token(self) -> str:
         """Return the deduplication token; ids are times, so a token never comes again with other rows."""
         return f"{self.group}/{self.key}/{self.first_id}/{self.start}-{self.stop}/{self.round}"
 
-    def next_round(self) -> "Manifest":
-        """Return the same batch under the next token."""
-        return msgspec.structs.replace(self, round=self.round + 1)
+    def next_round(self, offsets: pl.Series) -> "Manifest":
+        """Return the same batch under the next token, which stands for these of its records only."""
+        numbers = offsets.to_numpy()
+        edges = np.flatnonzero(np.diff(numbers) != 1) + 1
+        parts = tuple((int(part[0]), int(part[-1]) + 1) for part in np.split(numbers, edges))
+        return msgspec.structs.replace(self, round=self.round + 1, parts=parts)
+
+    def named_rows(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Return the rows of the batch that the token stands for."""
+        if not self.parts:
+            return frame
+        offset = pl.col("offset")
+        return frame.filter(pl.any_horizontal((offset >= start) & (offset < stop) for start, stop in self.parts))
 
     def encode(self) -> bytes:
         """Return the text that is kept in Redis; equal manifests give equal texts."""

@@ -22,6 +22,8 @@ from processors.processor import REFUSED_SCHEMA
 
 log = logger("delivery")
 
+Failed = Callable[[str], None]
+Sleep = Callable[[float], Awaitable[None]]
 Rename = Callable[[int, bytes], Awaitable[object]]
 
 
@@ -41,11 +43,14 @@ class Shelf(Protocol):
 class Delivery:
     """Brings batches into one table."""
 
-    def __init__(self, store: Shelf, table: Table, rename: Rename, failed: Callable[[str], None]) -> None:
+    def __init__(
+        self, store: Shelf, table: Table, rename: Rename, failed: Failed, sleep: Sleep = asyncio.sleep
+    ) -> None:
         self._store = store
         self._table = table
         self._rename = rename  # the next token must be in Redis before it is used
         self._failed = failed
+        self._sleep = sleep
 
     async def store(self, frame: pl.DataFrame, manifest: Manifest, *, in_doubt: bool) -> pl.DataFrame:
         """
@@ -70,16 +75,16 @@ class Delivery:
         return await self._settle(frame, manifest)
 
     async def _settle(self, frame: pl.DataFrame, manifest: Manifest) -> pl.DataFrame:
-        refused = await self._repeat(frame, manifest.token)
-        whole = frame.join(refused, on="offset", how="anti", maintain_order="left")
+        refused = await self._repeat(manifest.named_rows(frame), manifest.token)
         while True:
+            whole = frame.join(refused, on="offset", how="anti", maintain_order="left")
             missing = await self._missing(whole, manifest)
             if missing.is_empty():
                 return refused
-            manifest = manifest.next_round()
+            manifest = manifest.next_round(missing["offset"])
             log.warning("delivery.difference", table=self._table.name, rows=len(missing), token=manifest.token)
             await self._rename(manifest.start, manifest.encode())
-            await self._repeat(missing, manifest.token)
+            refused = pl.concat([refused, await self._repeat(missing, manifest.token)])
 
     async def _repeat(self, frame: pl.DataFrame, token: str) -> pl.DataFrame:
         """Insert until the engine says yes, or that rows are at fault; then find those by halving."""
@@ -91,7 +96,7 @@ class Delivery:
                 if is_about_content(error):
                     return await self._halve(frame, token, reason=str(error))
                 log.warning("delivery.waiting", table=self._table.name, pause_s=round(pause_s, 2), reason=str(error))
-                await asyncio.sleep(pause_s)
+                await self._sleep(pause_s)
             else:
                 break
         return pl.DataFrame(schema=REFUSED_SCHEMA)
@@ -117,5 +122,5 @@ class Delivery:
             except StoreRefused as error:
                 self._failed(str(error))
                 log.warning("delivery.waiting", table=self._table.name, pause_s=round(pause_s, 2), reason=str(error))
-            await asyncio.sleep(pause_s)
+            await self._sleep(pause_s)
         raise AssertionError  # the delays never end

@@ -134,3 +134,5 @@ class WebServer:
         for task in list(self._state.tasks):
             task.cancel()
         await asyncio.gather(*self._state.tasks, return_exceptions=True)
+        # An aborted transport is only closed when the loop comes round.
+        await asyncio.sleep(0)

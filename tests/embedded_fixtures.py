@@ -51,7 +51,9 @@ class EmbeddedClickHouse:
     def connect(self) -> HTTPConnection:
         return HTTPConnection("127.0.0.1", self.port, timeout=60)
 
-    def ask(self, body: bytes | str = b"", headers: dict[str, str] | None = None, method: str = "POST", **params) -> Answer:
+    def ask(
+        self, body: bytes | str = b"", headers: dict[str, str] | None = None, method: str = "POST", **params
+    ) -> Answer:
         connection = self.connect()
         try:
             data = body.encode() if isinstance(body, str) else body

@@ -32,7 +32,7 @@ def wait_for(ask, *, expected=True, give_up_s=60.0, what=""):
     while True:
         try:
             found = ask()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  whatever it is, it is in the failure
             found = error
         if found == expected:
             return found
@@ -81,7 +81,7 @@ class Fleet:
         binary = shutil.which("redis-server")
         options = ("--port", str(self.redis_port), "--dir", str(folder), "--appendonly", "yes", "--save", "")
         self.start("redis", binary, "--bind", "127.0.0.1", *options)
-        wait_for(lambda: self.redis.ping(), what="redis")
+        wait_for(self.redis.ping, what="redis")
 
     def start_clickhouse(self):
         path = str(self.folder / "clickhouse")

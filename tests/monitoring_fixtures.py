@@ -247,7 +247,12 @@ def busy_stage(folder: Path) -> Iterator[tuple[Stage, int]]:
 @contextmanager
 def dashboard(folder: Path, redis_port: int, **environment: str) -> Iterator[str]:
     """Run the dashboard as Supervisor would; yield its address once it has read Redis or failed to."""
-    settings = {"REDIS_PORT": str(redis_port), "CLICKHOUSE_PORT": "1", "DASHBOARD_PORT": str(free_port()), **environment}
+    settings = {
+        "REDIS_PORT": str(redis_port),
+        "CLICKHOUSE_PORT": "1",
+        "DASHBOARD_PORT": str(free_port()),
+        **environment,
+    }
     environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **settings}
     log = (folder / "dashboard.log").open("wb")
     program = subprocess.Popen(

@@ -8,7 +8,12 @@ import pytest
 
 from tests.fleet_harness import CAPTURES, wait_for
 
-pytestmark = [pytest.mark.redis, pytest.mark.clickhouse, pytest.mark.timeout(240)]
+pytestmark = [
+    pytest.mark.redis,
+    pytest.mark.clickhouse,
+    pytest.mark.timeout(240),
+    pytest.mark.usefixtures("captures"),
+]
 
 BTCUSDT = "binance-btcusdt-20240808.jsonl.gz"
 TEN_SYMBOLS = "binance-ten-symbols-20210405.jsonl.gz"
@@ -46,7 +51,8 @@ def final_book(fleet, symbol):
         f"WHERE venue = 'binance' AND symbol = '{symbol}' ORDER BY offset"
     )
     bids, asks, last = {}, {}, 0
-    for kind, bid_prices, bid_sizes, ask_prices, ask_sizes, last in rows:
+    for kind, bid_prices, bid_sizes, ask_prices, ask_sizes, version in rows:
+        last = version
         if kind == "snapshot":
             bids, asks = {}, {}
         for side, prices, sizes in ((bids, bid_prices, bid_sizes), (asks, ask_prices, ask_sizes)):
@@ -100,7 +106,7 @@ def wait_for_rows(fleet, expected, give_up_s=90):
 
 
 @pytest.mark.parametrize("name", [BTCUSDT, TEN_SYMBOLS, SINGLES])
-def test_a_binance_recording_stands_in_the_tables_as_it_was(fleet, captures, name):
+def test_a_binance_recording_stands_in_the_tables_as_it_was(fleet, name):
     fleet.replay(name)
     fleet.start_fleet()
 
@@ -109,7 +115,7 @@ def test_a_binance_recording_stands_in_the_tables_as_it_was(fleet, captures, nam
     assert_binance(fleet, name)
 
 
-def test_the_same_recording_again_adds_nothing(fleet, captures):
+def test_the_same_recording_again_adds_nothing(fleet):
     fleet.replay(TEN_SYMBOLS)
     fleet.start_fleet()
     wait_for_rows(fleet, expected_rows(TEN_SYMBOLS))
@@ -127,7 +133,7 @@ def test_the_same_recording_again_adds_nothing(fleet, captures):
 
 
 @pytest.mark.parametrize("victim", ["binance_ingester", "clickhouse_writer", "redis", "clickhouse"])
-def test_a_binance_recording_is_whole_after_a_kill_in_the_middle(fleet, captures, victim):
+def test_a_binance_recording_is_whole_after_a_kill_in_the_middle(fleet, victim):
     fleet.replay(BTCUSDT)
     fleet.start_fleet()
     for rows in (5_000, 30_000):
@@ -156,7 +162,7 @@ def expected_order_figures():
 
 
 @pytest.mark.parametrize("victim", [None, "goldsky_ingester", "trade_processor", "clickhouse_writer"])
-def test_order_events_become_trades_once_whoever_is_killed(fleet, captures, victim):
+def test_order_events_become_trades_once_whoever_is_killed(fleet, victim):
     fleet.replay(ORDER_EVENTS)
     fleet.start_fleet()
     if victim:
@@ -174,7 +180,7 @@ def test_order_events_become_trades_once_whoever_is_killed(fleet, captures, vict
     )
 
 
-def test_markets_stand_once_however_often_they_are_read(fleet, captures):
+def test_markets_stand_once_however_often_they_are_read(fleet):
     expected = truth(MARKETS)["gamma"]
     fleet.environment["POLYMARKET_POLL_S"] = "0.5"
     fleet.replay(MARKETS)
@@ -184,7 +190,9 @@ def test_markets_stand_once_however_often_they_are_read(fleet, captures):
         lambda: fleet.sql(
             "SELECT count(), uniqExact(slug), countIf(neg_risk), countIf(closed), countIf(volume IS NULL) FROM markets"
         )[0],
-        expected=tuple(expected[key] for key in ("distinct_markets", "distinct_slugs", "neg_risk", "closed", "without_volume")),
+        expected=tuple(
+            expected[key] for key in ("distinct_markets", "distinct_slugs", "neg_risk", "closed", "without_volume")
+        ),
         what="markets",
     )
 
@@ -192,7 +200,7 @@ def test_markets_stand_once_however_often_they_are_read(fleet, captures):
     assert [(expected["distinct_tokens"],)] == fleet.sql("SELECT uniqExact(arrayJoin(token_ids)) FROM markets")
 
 
-def test_nothing_can_be_missing_without_a_hole_in_the_running_numbers(fleet, captures):
+def test_nothing_can_be_missing_without_a_hole_in_the_running_numbers(fleet):
     fleet.replay(TEN_SYMBOLS)
     fleet.start_fleet()
     wait_for_rows(fleet, expected_rows(TEN_SYMBOLS))

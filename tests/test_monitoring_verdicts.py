@@ -4,6 +4,7 @@ import pytest
 
 from monitoring.filters import age, count, rate, size, spark
 from monitoring.history import History, Sample
+from monitoring.store_readings import plain
 from monitoring.verdicts import (
     Level,
     Pulse,
@@ -92,10 +93,28 @@ def test_a_lag_that_is_not_known_is_not_called_zero():
 
 
 def test_a_server_that_does_not_answer_is_down_and_says_how_old_its_figures_are():
-    verdict = of_server("redis", problem="redis does not answer: refused", read_age_s=72, embedded=True)
+    verdict = of_server("redis", problem="connection refused.", read_age_s=72, embedded=True)
 
-    assert (Level.DOWN, "redis does not answer: refused; figures are 1 m 12 s old") == _level_and_words(verdict)
+    assert (Level.DOWN, "does not answer: connection refused; figures are 1 m 12 s old") == _level_and_words(verdict)
     assert "supervisorctl restart redis" in verdict.remedy
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        (
+            'Pool(...): Failed to connect: [Errno 111] Connection refused")) executing HTTP request',
+            "connection refused",
+        ),
+        (
+            "code: 81: Code: 81. DB::Exception: Database x does not exist. (X) (version 26.9)",
+            "Database x does not exist. (X)",
+        ),
+        ("something else", "something else"),
+    ],
+)
+def test_a_drivers_long_story_is_told_in_short(reason, words):
+    assert words == plain(reason)
 
 
 def test_the_remedy_for_a_server_of_ones_own_is_its_address():

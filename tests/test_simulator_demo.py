@@ -60,9 +60,9 @@ class Follower:
 async def test_books_follow_the_sequence_and_agree_with_the_quotes():
     streams = "/".join(f"{symbol}@{kind}" for symbol in SYMBOLS for kind in ("depth@100ms", "bookTicker"))
     async with demo() as simulator, dialled(simulator, f"/stream?streams={streams}") as socket:
-        await take(socket, 300)
+        await take(socket, 100)
         snapshots = {symbol: await depth(simulator, symbol) for symbol in SYMBOLS if symbol != "ethusdt"}
-        messages = await take(socket, 1500)
+        messages = await take(socket, 700)
 
     followers = {symbol: Follower(snapshot) for symbol, snapshot in snapshots.items()}
     quotes, compared = {}, 0
@@ -81,8 +81,8 @@ async def test_books_follow_the_sequence_and_agree_with_the_quotes():
             assert (quote["b"], quote["B"], quote["a"], quote["A"]) == followers[symbol].best()
         bid, _, ask, _ = followers[symbol].best()
         assert float(bid) < float(ask)
-    assert compared > 5
-    assert sum(follower.unknown_deletes for follower in followers.values()) > 10
+    assert compared > 2
+    assert sum(follower.unknown_deletes for follower in followers.values()) > 3
 
 
 async def test_a_snapshot_can_lag_lie_at_a_boundary_or_be_straddled():

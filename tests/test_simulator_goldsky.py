@@ -41,8 +41,8 @@ async def numbers(simulator, arguments, **variables):
         ("orderBy: timestamp, where: {timestamp_gt: 90}", [2, 3, 4, 1]),
         ('orderBy: timestamp, where: {timestamp_gte: "100", timestamp_lt: "101"}', [2, 3, 4]),
         (f'where: {{id_in: ["{fill(3, 0)["id"]}", "{fill(9, 0)["id"]}", "0xno"]}}', [3, 9]),
-        ('where: {and: [{timestamp: "100"}, {id_gt: "%s"}]}' % fill(2, 0)["id"], [3, 4]),
-        ('where: {maker_not: "0x%s"}' % ("a" * 40), []),
+        (f'where: {{and: [{{timestamp: "100"}}, {{id_gt: "{fill(2, 0)["id"]}"}}]}}', [3, 4]),
+        (f'where: {{maker_not: "0x{"a" * 40}"}}', []),
         ('where: {taker_starts_with: "0xbb", fee_gt: "0"}', []),
     ],
 )

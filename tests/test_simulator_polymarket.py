@@ -1,9 +1,13 @@
 """Gamma as the simulator keeps it: page caps, the end of offsets, the keyset, filters, exact bytes."""
 
+import asyncio
 import json
+import random
 
 import pytest
+import requests
 
+from simulator.demo.market_text import market_text, new_market
 from simulator.limits import Limits
 from simulator.markets import moment_s
 from simulator.run import replay
@@ -141,10 +145,6 @@ async def test_too_many_requests_wait_in_a_queue(session):
 
 
 async def _get_within(url, timeout_s):
-    import asyncio
-
-    import requests
-
     await asyncio.to_thread(requests.get, url, timeout=timeout_s)
 
 
@@ -164,10 +164,6 @@ async def test_only_gamma_is_switched_on_when_only_gamma_was_recorded(session):
 
 
 def test_an_invented_market_has_the_traps_of_the_real_ones():
-    import random
-
-    from simulator.demo.market_text import market_text, new_market
-
     chance = random.Random(5)
     texts = [json.loads(market_text(new_market(n, 1_770_000_000_123_450_000, chance), 1)) for n in range(400)]
 

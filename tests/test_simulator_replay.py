@@ -1,5 +1,6 @@
 """The published recordings through the venues' own protocols: every figure of the ground truth is reached."""
 
+import gzip
 import json
 from decimal import Decimal
 
@@ -23,8 +24,6 @@ OR_KEYSET = """query P($ts: BigInt!, $id: ID!, $n: Int!) {
 
 
 def recorded_texts(name):
-    import gzip
-
     with gzip.open(CAPTURES / name, "rt") as lines:
         events = [json.loads(line) for line in lines][1:]
     return [event["payload"] for event in events if event["connection"] == "ws1"]

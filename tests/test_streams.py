@@ -84,7 +84,7 @@ async def test_a_full_server_refuses_records_and_cursor_together(redis):
     await redis.config_set("maxmemory", "1")
     await redis.config_set("maxmemory-policy", "noeviction")
     try:
-        with pytest.raises(StreamRefused, match="OOM|maxmemory"):
+        with pytest.raises(StreamRefused, match=r"OOM|maxmemory"):
             await source.append(packet(1, b"a", state={"place": "1"}))
     finally:
         await redis.config_set("maxmemory", "0")

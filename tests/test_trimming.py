@@ -41,7 +41,7 @@ class Reader:
             self.saw.append(entry.data)
 
 
-async def append(redis, source, numbers):
+async def append(source, numbers):
     for number in numbers:
         await source.append(Packet(source.batch + 1, pack([b"%d" % number])))
 
@@ -50,7 +50,7 @@ async def test_an_unread_backlog_survives_any_number_of_trims(redis):
     source, reader = Outbox(redis, SHARD, "tester"), Reader(redis, "writer")
     await source.claim()
     await reader.start()
-    await append(redis, source, range(1000))
+    await append(source, range(1000))
     await reader.read(10)
     for _ in range(3):
         await trim(redis, SHARD, ["writer"], NOW)
@@ -64,7 +64,7 @@ async def test_a_group_that_has_not_begun_yet_holds_everything(redis):
     source, reader = Outbox(redis, SHARD, "tester"), Reader(redis, "writer")
     await source.claim()
     await reader.start()
-    await append(redis, source, range(5))
+    await append(source, range(5))
     await reader.read(5)
 
     assert 0 == await trim(redis, SHARD, ["writer", "not_started_yet"], NOW)
@@ -74,7 +74,7 @@ async def test_a_group_that_has_not_begun_yet_holds_everything(redis):
 async def test_a_strangers_group_holds_what_it_has_not_acknowledged(redis):
     source = Outbox(redis, SHARD, "tester")
     await source.claim()
-    await append(redis, source, range(5))
+    await append(source, range(5))
     await redis.xgroup_create(SHARD.key, "stranger", id="0")
     (_, entries), *_ = await redis.xreadgroup("stranger", "me", {SHARD.key: ">"}, count=3)
     await redis.xack(SHARD.key, "stranger", entries[0][0])
@@ -88,7 +88,7 @@ async def test_what_is_young_is_kept_although_everybody_has_read_it(redis):
     source, reader = Outbox(redis, SHARD, "tester"), Reader(redis, "writer")
     await source.claim()
     await reader.start()
-    await append(redis, source, range(5))
+    await append(source, range(5))
     await reader.read(5)
 
     assert 0 == await trim(redis, SHARD, ["writer"], "1-0")
@@ -108,7 +108,7 @@ async def test_every_group_sees_every_entry_once_whatever_the_order(redis, steps
     made = 0
     for step, count in zip(steps, counts, strict=False):
         if step == "append":
-            await append(redis, source, range(made, made + count))
+            await append(source, range(made, made + count))
             made += count
         elif step == "trim":
             await trim(redis, SHARD, ["a", "b"], NOW)

@@ -86,7 +86,7 @@ def look(settings: Settings, *, samples: int = 2) -> Snapshot:
     """
 
     async def ask(redis: Redis) -> Snapshot:
-        watch = Watch(RedisReader(redis), StoreReader(lambda: Store(clickhouse.connect(settings))))
+        watch = Watch(RedisReader(redis), StoreReader.of(settings))
         stop = asyncio.Event()
         running = asyncio.create_task(watch.run(stop))
         shot: Snapshot | None = watch.snapshot
@@ -96,7 +96,7 @@ def look(settings: Settings, *, samples: int = 2) -> Snapshot:
         stop.set()
         await running
         if watch.snapshot.redis_problem is not None:
-            raise Unreachable("redis", reason=watch.snapshot.redis_problem.partition(": ")[2])
+            raise Unreachable("redis", reason=watch.snapshot.redis_problem)
         return watch.snapshot
 
     return ask_redis(settings, ask)

@@ -16,7 +16,9 @@ EXAMPLES = """
 Examples:  fleet config  |  fleet config --json | jq '.[] | select(.origin != "default")'
 """
 SECRET = re.compile("password|secret|token|api_key")
-CREDENTIALS = re.compile(r"(?<=//)[^/@]*@|(?<=\?).*$")  # of an address: the user's part, and what may be a key behind it
+CREDENTIALS = re.compile(
+    r"(?<=//)[^/@]*@|(?<=\?).*$"
+)  # of an address: the user's part, and what may be a key behind it
 HIDDEN = "***"
 
 

@@ -74,7 +74,9 @@ def show(
     sql = f"SELECT {COLUMNS} FROM dead_letters WHERE startsWith(id, {{id:String}}) {NEWEST_FIRST} 10"
     found = [letter for letter in _letters(call.settings, sql, {"id": id}) if letter["id"].startswith(id)]
     if len(found) != 1:
-        known = "no dead letter" if not found else f"{len(found)} dead letters ({', '.join(one['id'] for one in found)})"
+        known = (
+            "no dead letter" if not found else f"{len(found)} dead letters ({', '.join(one['id'] for one in found)})"
+        )
         tell(f"{known} with an id that begins with {id}")
         raise typer.Exit(exits.FAILED)
     letter = found[0]

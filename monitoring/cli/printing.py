@@ -42,7 +42,9 @@ def as_dict(fact: Any) -> dict[str, Any]:
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Table:
     """Return a table; a column whose name ends in `>` is of numbers and stands to the right."""
-    made = Table(title=title or None, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 1))
+    made = Table(
+        title=title or None, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 1)
+    )
     for column in columns:
         made.add_column(
             column.removesuffix(">"),

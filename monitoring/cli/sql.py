@@ -24,7 +24,9 @@ NUMBERS = ("Int", "UInt", "Float", "Decimal", "Nullable(Int", "Nullable(UInt", "
 def sql(
     ctx: typer.Context,
     query: Annotated[str, typer.Argument(help="One statement, or - to read it from standard input.")],
-    how: Annotated[Literal["table", "json", "csv", "parquet"], typer.Option("--format", help="How to print.")] = "table",
+    how: Annotated[
+        Literal["table", "json", "csv", "parquet"], typer.Option("--format", help="How to print.")
+    ] = "table",
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,  # noqa: FBT002
     write: Annotated[bool, typer.Option("--write", help="Allow statements that change something.")] = False,  # noqa: FBT002
 ) -> None:

@@ -74,7 +74,13 @@ def _program(process: Process) -> tuple[str | Text, ...]:
 
 def _show_data(view: Overview, out: Console) -> None:
     streams = [
-        (row.topic, number(row.records_total), number(row.records_per_s, digits=1), number(row.entries), age(row.newest_age_s))
+        (
+            row.topic,
+            number(row.records_total),
+            number(row.records_per_s, digits=1),
+            number(row.entries),
+            age(row.newest_age_s),
+        )
         for row in view.streams
         if row.records_total
     ]

@@ -62,7 +62,9 @@ def tail(  # noqa: PLR0913  an option each
 
 async def _shards(redis: Redis, stream: str) -> list[Shard]:
     name = stream.removeprefix("stream:")
-    found = [shard for shard in await all_shards(redis) if name in (shard.stream.topic, shard.key.removeprefix("stream:"))]
+    found = [
+        shard for shard in await all_shards(redis) if name in (shard.stream.topic, shard.key.removeprefix("stream:"))
+    ]
     if not found:
         raise Unreachable(stream, reason="nothing has been written to it yet")
     return found
