@@ -11,6 +11,7 @@ TickfleetError
 ├── WireError           bytes from the venue could not be read: dead letter with the bytes, and on
 ├── UnreadableRecord    a stream entry could not be read: dead letter, and on
 ├── StreamRefused       Redis would not append (full, or the cursor does not fit): held back and tried again
+│   └── HistoryLost     Redis has lost what it had confirmed: claimed again, a `gap` event, and on
 ├── StoreRefused        ClickHouse would not store: tried again, or split until the guilty rows are alone
 └── Unreachable         a server could not be asked: those who look on say so, and ask again
 """
@@ -119,6 +120,10 @@ class StreamRefused(TickfleetError):
 
     def __str__(self) -> str:
         return f"{self.stream}: {self.reason}"
+
+
+class HistoryLost(StreamRefused):
+    """Redis came back with less than it had confirmed to a source; nothing was appended."""
 
 
 class StoreRefused(TickfleetError):

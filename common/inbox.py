@@ -84,6 +84,10 @@ class Inbox:
         """Let go, so that another may own the shard at once."""
         await self._renew("release")
 
+    async def end(self) -> int:
+        """Return the running number behind the newest record of the shard."""
+        return int(await self._redis.hget(self.shard.facts, "offset") or 0)
+
     async def owner(self) -> str:
         """Return the name of the process that owns the shard, empty when nobody does."""
         return (await self._redis.hget(self.shard.group(self.group), "owner") or b"").decode()

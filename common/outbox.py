@@ -1,11 +1,12 @@
 """Append to streams as one source: entries, cursor, marks and state in one transaction, exactly once."""
 
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from common.errors import Fenced, StreamRefused
-from common.redis_streams import Redis, ResponseError, Shard, run_script
+from common.errors import Fenced, HistoryLost, StreamRefused
+from common.redis_streams import TOPICS, Redis, ResponseError, Shard, run_script
 
 
 class Entry(NamedTuple):
@@ -17,6 +18,11 @@ class Entry(NamedTuple):
 
 MAX_RECORDS = 500  # of one entry: more gains nothing, and a person must still be able to look at one
 MAX_BYTES = 128 * 1024
+
+# Running numbers left out where Redis lost its newest ones: other sources of the shard may have been given as many
+# behind the last that we know of, and a number must never come again.
+SKIPPED = 1_000_000
+EPOCH_STEP = 2**20
 
 
 def pack(lines: Iterable[bytes]) -> list[Entry]:
@@ -57,12 +63,33 @@ class Outbox:
         self.source = source
         self.epoch = 0
         self.batch = 0  # the last one taken
+        self._offset = 0  # the largest running number that we know of
+        self._least = 0  # below this no running number may be given out
+        self._wanted = 0  # the epoch of the next reclaim
         self._redis = redis
 
     async def claim(self) -> None:
         """Become the source; an older copy of this process is fenced from here on."""
-        epoch, batch = await run_script(self._redis, "claim", [self.shard.facts], [self.source])
-        self.epoch, self.batch = int(epoch), int(batch)
+        epoch, batch, offset = await run_script(self._redis, "claim", [self.shard.facts], [self.source])
+        self.epoch, self.batch, self._offset = int(epoch), int(batch), int(offset)
+
+    async def reclaim(self) -> None:
+        """
+        Become the source again on a server that has lost history; `batch` is then the last one that it still knows.
+
+        Raises:
+            Fenced: another copy of this source has started meanwhile.
+        """
+        # Chosen once, so that a repeat after a lost reply is known; a step at random, so that two copies differ.
+        self._wanted = self._wanted or self.epoch + 1 + secrets.randbelow(EPOCH_STEP)
+        await self._redis.hsetnx(TOPICS, self.shard.stream.topic, str(self.shard.shards))
+        args: list[bytes | str | int] = [self.source, self.epoch, self._wanted]
+        word, batch, offset = await run_script(self._redis, "reclaim", [self.shard.facts], args)
+        if word == b"FENCED":
+            raise Fenced(f"{self.source} -> {self.shard.key}", epoch=self.epoch)
+        self.epoch, self._wanted, self.batch = self._wanted, 0, int(batch)
+        if int(offset) < self._offset:
+            self._least = self._offset + SKIPPED
 
     async def marks(self) -> dict[str, int]:
         """Return the largest sequence by symbol that this source has in the shard."""
@@ -76,10 +103,12 @@ class Outbox:
 
         Raises:
             Fenced: another copy of this source has started.
-            StreamRefused: the server is full, or its history is not ours (it lost data): nothing was appended.
+            HistoryLost: the server has forgotten what it confirmed: nothing was appended; reclaim, then go on.
+            StreamRefused: the server is full: nothing was appended.
             RedisError: no answer; the packet may stand or not, repeat it.
         """
-        args: list[bytes | str | int] = [self.source, self.epoch, packet.batch - 1, packet.batch, len(packet.entries)]
+        args: list[bytes | str | int] = [self.source, self.epoch, packet.batch - 1, packet.batch]
+        args += (self._least, len(packet.entries))
         for entry in packet.entries:
             args += (entry.records, entry.data)
         args.append(len(packet.marks))
@@ -91,11 +120,14 @@ class Outbox:
             word, fact = await run_script(self._redis, "append", keys, args)
         except ResponseError as error:  # OOM, MISCONF, READONLY: refused whole
             raise StreamRefused(self.shard.key, reason=str(error)) from error
-        if word == b"FENCED":
+        if word == b"FENCED" and int(fact or 0) > self.epoch:
             raise Fenced(f"{self.source} -> {self.shard.key}", epoch=self.epoch)
+        if word == b"FENCED":
+            found = f"epoch {fact.decode() or 'none'}"
+            raise HistoryLost(self.shard.key, reason=f"expected epoch {self.epoch} of {self.source}, found {found}")
         if word == b"MISMATCH":
-            raise StreamRefused(
+            raise HistoryLost(
                 self.shard.key, reason=f"expected batch {packet.batch - 1} of {self.source}, found {fact.decode()}"
             )
-        self.batch = packet.batch
+        self.batch, self._offset = packet.batch, max(self._offset, int(fact))
         return int(fact)

@@ -1,7 +1,10 @@
 """What those who look on learn of Redis: frozen facts, each as of the moment it was read."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+WORDS = frozenset({"program", "kind", "venue", "host", "version", "state", "detail", "last_error"})
 
 
 @dataclass(frozen=True)
@@ -91,3 +94,41 @@ class EntryReading:
     offset: int
     records: int
     data: bytes
+
+
+def process_of(name: str, reply: Mapping[bytes, bytes]) -> ProcessReading:
+    """Return what a `proc:` hash says."""
+    facts = {text_of(key): text_of(value) for key, value in reply.items()}
+    return ProcessReading(name, facts, {key: number for key, value in facts.items() for number in _number(key, value)})
+
+
+def _number(name: str, value: str) -> list[float]:
+    try:
+        return [] if name in WORDS else [float(value)]
+    except ValueError:
+        return []
+
+
+def programs_of(declared: bytes | None) -> tuple[ProgramReading, ...] | None:
+    """Return the programs that the launcher declared; None when it did not, or not so that we can read it."""
+    if declared is None:
+        return None
+    try:
+        return tuple(
+            ProgramReading(
+                program=str(item["program"]),
+                processes=tuple(item.get("processes") or (str(item["program"]),)),
+                kind=str(item.get("kind", "")),
+                venue=str(item.get("venue") or ""),
+                enabled=bool(item.get("enabled", True)),
+                why=str(item.get("why") or ""),
+            )
+            for item in json.loads(declared)
+        )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def text_of(value: bytes | str | None) -> str:
+    """Return a reply as text, empty for none."""
+    return value.decode(errors="replace") if isinstance(value, bytes) else value or ""

@@ -1,8 +1,9 @@
 """Small facts kept in Redis: places to go on from, words, what a venue has been asked, and who is alive."""
 
 from collections.abc import AsyncIterator, Iterable, Mapping
+from typing import NamedTuple
 
-from common.redis_streams import Redis
+from common.redis_streams import Redis, run_script
 
 WANTED_TOKENS = "wanted:tokens"  # outcome tokens that order events name and no market is known for
 MOST_WORDS = 10_000
@@ -36,15 +37,25 @@ async def remove_words(redis: Redis, key: str, words: Iterable[str]) -> None:
         await redis.srem(key, *wanted)
 
 
-async def spend(redis: Redis, name: str, weight: int, window_s: int) -> int:
-    """Count a request against a budget that all processes share; return what the window has cost with it."""
-    server_s, _ = await redis.time()
-    key = f"budget:{name}:{int(server_s) // window_s}"
-    async with redis.pipeline(transaction=True) as pipe:
-        pipe.incrby(key, weight)
-        pipe.expire(key, window_s * 2)
-        cost, _ = await pipe.execute()
-    return int(cost)
+class Leave(NamedTuple):
+    """Whether a venue may be asked: `wait_s` is 0 if so; `cost` is what the running window has cost so far."""
+
+    wait_s: float
+    cost: int
+
+
+async def ask_leave(redis: Redis, venue: str, weight: int, *, most: int, window_s: int) -> Leave:
+    """Count a question against a budget that all processes of a venue share, or say how long to wait before."""
+    keys = [f"budget:{{{venue}}}", f"ban:{{{venue}}}"]
+    _, wait_ms, cost = await run_script(redis, "ask", keys, [weight, most, window_s])
+    return Leave(int(wait_ms) / 1000, int(cost))
+
+
+async def forbid(redis: Redis, venue: str, wait_s: float) -> None:
+    """Let no process ask a venue for so many seconds; a longer wait that stands already is kept."""
+    key, wait_ms = f"ban:{{{venue}}}", int(wait_s * 1000)
+    if await redis.pttl(key) < wait_ms:
+        await redis.set(key, "1", px=wait_ms)
 
 
 async def write_heartbeat(redis: Redis, process: str, fields: Mapping[str, str | int | float], *, ttl_s: int) -> None:

@@ -1,13 +1,22 @@
 """What those who look on ask Redis: facts out, nothing changed; the programs' own way into Redis is another."""
 
 import asyncio
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
 from common.clock import NS_PER_S, NS_PER_US, monotonic_s
 from common.errors import Unreachable
-from common.readings import EntryReading, GroupReading, ProcessReading, ProgramReading, RedisReading, ShardReading
+from common.readings import (
+    EntryReading,
+    GroupReading,
+    ProcessReading,
+    ProgramReading,
+    RedisReading,
+    ShardReading,
+    process_of,
+    programs_of,
+    text_of,
+)
 from common.redis_facts import WANTED_TOKENS
 from common.redis_streams import Redis, RedisError, Shard, all_shards
 from common.streams import STREAMS
@@ -52,7 +61,7 @@ class RedisReader:
         except (RedisError, OSError) as error:
             raise Unreachable("redis", reason=str(error) or type(error).__name__) from error
         return [
-            EntryReading(_text(entry_id), int(held.get(b"o", -1)), int(held.get(b"n", 0)), held.get(b"data", b""))
+            EntryReading(text_of(entry_id), int(held.get(b"o", -1)), int(held.get(b"n", 0)), held.get(b"data", b""))
             for entry_id, held in found
         ]
 
@@ -69,8 +78,9 @@ class RedisReader:
         for name in cursors:
             ask.get(f"state:{name}")
         (server_s, server_us), memory, server, mode, declared, wanted, *rest = await ask.execute()
-        programs = _programs(declared)
-        held = _processes(processes, rest[: len(processes)])
+        programs = programs_of(declared)
+        found = zip(processes, rest[: len(processes)], strict=True)
+        held = tuple(process_of(name, reply) for name, reply in found if reply)  # it may have expired since
         shards = await self._streams(laid_out, _sources(held, programs))
         return RedisReading(
             read_ns=now_ns,
@@ -78,12 +88,12 @@ class RedisReader:
             version=str(server["redis_version"]),
             used_bytes=int(memory["used_memory"]),
             max_bytes=int(memory["maxmemory"]),
-            mode=_text(mode),
+            mode=text_of(mode),
             shards=shards,
             groups=await self._groups(laid_out),
             processes=held,
             programs=programs,
-            cursors={n: _text(v) for n, v in zip(cursors, rest[len(processes) :], strict=True) if v is not None},
+            cursors={n: text_of(v) for n, v in zip(cursors, rest[len(processes) :], strict=True) if v is not None},
             wanted_tokens=int(wanted),
             took_ms=(monotonic_s() - start_s) * 1000,
         )
@@ -95,7 +105,7 @@ class RedisReader:
         return self._names
 
     async def _names_under(self, prefix: str) -> list[str]:
-        return sorted([_text(key)[len(prefix) :] async for key in self._redis.scan_iter(f"{prefix}*", count=1000)])
+        return sorted([text_of(key)[len(prefix) :] async for key in self._redis.scan_iter(f"{prefix}*", count=1000)])
 
     async def _shards(self) -> list[Shard]:
         """Return every shard in use, and for a topic that nobody has written to yet its first."""
@@ -132,14 +142,14 @@ class RedisReader:
             ask.execute_command("XINFO GROUPS", shard.key)
         replies = await ask.execute(raise_on_error=False)
         found = [
-            (shard, {_text(name): value for name, value in group.items()})
+            (shard, {text_of(name): value for name, value in group.items()})
             for shard, groups in zip(shards, replies, strict=True)
             if not isinstance(groups, RedisError)  # a stream that does not exist yet
             for group in groups
         ]
         for shard, group in found:
-            ask.hmget(shard.group(_text(group["name"])), "position", "last_id", "owner", "beat", "attempts")
-            ask.hexists(shard.group(_text(group["name"])), "manifest")
+            ask.hmget(shard.group(text_of(group["name"])), "position", "last_id", "owner", "beat", "attempts")
+            ask.hexists(shard.group(text_of(group["name"])), "manifest")
         held = await ask.execute()
         lasts = [_last_committed(group, facts) for (_, group), facts in zip(found, held[::2], strict=True)]
         for (shard, _), last in zip(found, lasts, strict=True):
@@ -158,14 +168,14 @@ def _group(
 ) -> GroupReading:
     position, _, owner, beat, attempts = facts
     return GroupReading(
-        name=_text(group["name"]),
+        name=text_of(group["name"]),
         topic=shard.stream.topic,
         key=shard.key,
         pending_entries=int(group["pending"]),
         position=None if position is None and beat is None else int(position or 0),
         last_id=ids[0],
         oldest_id=_maybe(ids[1]),
-        owner=_text(owner),
+        owner=text_of(owner),
         beat=int(beat or 0),
         attempts=int(attempts or 0),
         in_flight=bool(busy),
@@ -176,54 +186,12 @@ def _last_committed(group: Mapping[str, Any], facts: Sequence[bytes | None]) -> 
     """Return the last id behind the group; a group that is not ours has no more than what it was given."""
     position, last_id, _, beat, _ = facts
     ours = position is not None or beat is not None
-    return _text(last_id) or ("0-0" if ours else _text(group["last-delivered-id"]))
-
-
-def _processes(names: Sequence[str], replies: Sequence[Mapping[bytes, bytes]]) -> tuple[ProcessReading, ...]:
-    made = []
-    for name, reply in zip(names, replies, strict=True):
-        if reply:  # it may have expired since it was found
-            facts = {_text(key): _text(value) for key, value in reply.items()}
-            made.append(ProcessReading(name, facts, _numbers(facts)))
-    return tuple(made)
-
-
-def _numbers(facts: Mapping[str, str]) -> dict[str, float]:
-    numbers = {}
-    for name, value in facts.items():
-        try:
-            numbers[name] = float(value)
-        except ValueError:
-            continue
-    return numbers
-
-
-def _programs(declared: bytes | None) -> tuple[ProgramReading, ...] | None:
-    if declared is None:
-        return None
-    try:
-        return tuple(
-            ProgramReading(
-                program=str(item["program"]),
-                processes=tuple(item.get("processes") or (str(item["program"]),)),
-                kind=str(item.get("kind", "")),
-                venue=str(item.get("venue") or ""),
-                enabled=bool(item.get("enabled", True)),
-                why=str(item.get("why") or ""),
-            )
-            for item in json.loads(declared)
-        )
-    except (ValueError, KeyError, TypeError, AttributeError):  # not the launcher's: then only heartbeats tell
-        return None
+    return text_of(last_id) or ("0-0" if ours else text_of(group["last-delivered-id"]))
 
 
 def _sources(processes: Sequence[ProcessReading], programs: Sequence[ProgramReading] | None) -> list[str]:
     said = {process.fact("program") or process.name for process in processes}
     return sorted(said | {program.program for program in programs or ()})
-
-
-def _text(value: bytes | str | None) -> str:
-    return value.decode(errors="replace") if isinstance(value, bytes) else value or ""
 
 
 def _maybe(value: bytes | None) -> str | None:

@@ -8,7 +8,8 @@ from common.clock import monotonic_s, now_ns
 from common.errors import WireLost
 from ingesters.feed import Dial, Frame, Send
 
-MOST_WAITING = 5_000  # frames that may wait to be heard; past it the socket is not read
+MOST_WAITING = 5_000  # frames that may wait to be heard; past it, or past so many bytes, the socket is not read
+MOST_WAITING_BYTES = 16 * 2**20
 MAX_FRAME_BYTES = 32 * 2**20
 DIAL_TIMEOUT_S = 10.0
 
@@ -18,16 +19,25 @@ class Mailbox:
 
     def __init__(self) -> None:
         self.frames: list[Frame] = []
+        self.size_bytes = 0
         self.lost: WireLost | None = None
         self.arrived = asyncio.Event()
 
     def put(self, frame: Frame) -> None:
-        """Add a frame; an answer goes before the socket's frames, of which thousands may wait."""
+        """Add a frame, unless the connection is lost; an answer goes before the socket's, of which thousands may wait."""
+        if self.lost is not None:
+            return
         if frame.reply_to is None:
             self.frames.append(frame)
         else:
             self.frames.insert(0, frame)
+        self.size_bytes += len(frame.payload)
         self.arrived.set()
+
+    @property
+    def is_full(self) -> bool:
+        """Return whether no more should be read from the sockets for now."""
+        return len(self.frames) > MOST_WAITING or self.size_bytes > MOST_WAITING_BYTES
 
     def lose(self, error: WireLost) -> None:
         """Say that a wire is gone: what came before is still heard, then the connection ends."""
@@ -41,12 +51,12 @@ class Mailbox:
         Raises:
             WireLost: a wire is gone, and all that it brought has been taken.
         """
-        if not self.frames and self.lost is None:
+        await self.arrived.wait()
+        if self.lost is None:
             self.arrived.clear()
-            await self.arrived.wait()
-        if not self.frames and self.lost is not None:
+        elif not self.frames:
             raise self.lost
-        frames, self.frames = self.frames, []
+        frames, self.frames, self.size_bytes = self.frames, [], 0
         return frames
 
 
@@ -61,8 +71,9 @@ class Socket(WSListener):
         self._wire = wire
         self._mailbox = mailbox
         self._parts: list[bytes] = []
+        self._parts_bytes = 0
         self._transport: WSTransport | None = None
-        self._is_paused = False
+        self.is_paused = False
         self._reason = "the connection ended without a word"
 
     def on_ws_connected(self, transport: WSTransport) -> None:
@@ -77,17 +88,18 @@ class Socket(WSListener):
             self.spoke_s = self.heard_s
             payload = frame.get_payload_as_bytes()
             if self._parts or not frame.fin:
-                self._parts.append(payload)
-                if not frame.fin:
+                whole = self._joined(transport, payload, is_last=frame.fin)
+                if whole is None:
                     return
-                payload, self._parts = b"".join(self._parts), []
+                payload = whole
             self._mailbox.put(Frame(now_ns(), payload, self._wire))
-            if len(self._mailbox.frames) > MOST_WAITING:
+            if self._mailbox.is_full:
                 self.pause()
         elif kind == WSMsgType.PING:
             transport.send_pong(frame.get_payload_as_bytes())
         elif kind == WSMsgType.CLOSE:
-            self._reason = f"closed by the venue: {frame.get_close_code()} {frame.get_close_reason() or ''}".strip()
+            reason = (frame.get_close_message() or b"").decode(errors="replace")
+            self._reason = f"closed by the venue: {frame.get_close_code():d} {reason}".strip()
             transport.send_close(WSCloseCode.OK)
             transport.disconnect()
 
@@ -95,18 +107,33 @@ class Socket(WSListener):
         """Tell that the wire is gone."""
         self._mailbox.lose(WireLost(self._venue, reason=f"{self._wire}: {self._reason}"))
 
+    def _joined(self, transport: WSTransport, part: bytes, *, is_last: bool) -> bytes | None:
+        """Return a message that came in fragments once it is whole; no message may grow for ever."""
+        self._parts.append(part)
+        self._parts_bytes += len(part)
+        if self._parts_bytes > MAX_FRAME_BYTES:
+            self._reason = f"a message of more than {MAX_FRAME_BYTES} bytes in fragments"
+            transport.disconnect(graceful=False)
+            return None
+        if not is_last:
+            return None
+        whole = b"".join(self._parts)
+        self._parts, self._parts_bytes = [], 0
+        return whole
+
     def pause(self) -> None:
         """Stop reading; the venue's bytes wait in the kernel and then at the venue."""
-        if self._transport is not None and not self._is_paused:
+        if self._transport is not None and not self.is_paused and not self._transport.is_disconnected:
             self._transport.underlying_transport.pause_reading()
-            self._is_paused = True
+            self.is_paused = True
 
     def resume(self) -> None:
         """Read again."""
-        if self._transport is not None and self._is_paused:
-            self._transport.underlying_transport.resume_reading()
-            self._is_paused = False
+        if self._transport is not None and self.is_paused:
+            self.is_paused = False
             self.heard_s = self.spoke_s = monotonic_s()  # the silence was ours
+            if not self._transport.is_disconnected:
+                self._transport.underlying_transport.resume_reading()
 
     def send(self, payload: bytes) -> None:
         """Write a text message."""
@@ -146,6 +173,11 @@ class Wires:
             raise WireLost(self._venue, reason=f"no connection to {host}: {reason}") from error
         self._sockets[step.wire] = socket
 
+    @property
+    def are_none(self) -> bool:
+        """Return whether no socket was dialled."""
+        return not self._sockets
+
     def send(self, step: Send) -> None:
         """Write to a socket that was dialled."""
         self._sockets[step.wire].send(step.payload)
@@ -164,6 +196,8 @@ class Wires:
         """Raise WireLost when a socket has been without any byte, or with nothing but pings, for too long."""
         now_s = monotonic_s()
         for wire, socket in self._sockets.items():
+            if socket.is_paused:  # the silence is ours
+                continue
             if now_s - socket.heard_s > dead_s:
                 raise WireLost(self._venue, reason=f"{wire}: not a byte for {dead_s:g} s")
             if now_s - socket.spoke_s > mute_s:

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import sys
 
 from common.errors import BadSettings
@@ -26,7 +27,7 @@ def main() -> int:
         complain(error.troubles)
         return error.exit_code
     except KeyboardInterrupt:
-        complain(["interrupted"])
+        complain(["interrupted; ./stop.sh stops what is running"])
         return INTERRUPTED
 
 
@@ -35,6 +36,7 @@ def _up(arguments: list[str]) -> int:
     from launch.up import up  # noqa: PLC0415
 
     options = parse(arguments)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # half a start is taken back, whoever ends it
     place = Place()
     environ = dict(os.environ)
     return up(Start(options, environ, place, settings_for(options, environ, place)))

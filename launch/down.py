@@ -141,5 +141,5 @@ def _see_it_end(place: Place, pid: int) -> None:
     leftovers.end(leftovers.find(place))
     if left := leftovers.find(place):
         raise CannotStart(f"still running: {', '.join(f'{one.name} (pid {one.pid})' for one in left)}")
-    for stale in (place.socket, place.pid_file):
+    for stale in (place.socket, place.pid_file, place.environment, place.facts):
         stale.unlink(missing_ok=True)

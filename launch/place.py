@@ -50,6 +50,11 @@ class Place:
         """Return where we write down what was started."""
         return self.run / "fleet.json"
 
+    @property
+    def environment(self) -> Path:
+        """Return where ./fleet reads the settings of what runs, one NAME=value a line."""
+        return self.run / "fleet.env"
+
     def prepare(self) -> None:
         """Make the run directory; refuse a tree whose path Supervisor cannot read."""
         wrong = sorted(set(str(self.root)) & set(UNSPEAKABLE))
@@ -86,6 +91,9 @@ class Started:
 
 def write_facts(place: Place, started: Started) -> None:
     """Write down what was started."""
+    shown = {"DATA_DIR": started.data_dir, "LOG_DIR": started.log_dir, **started.settings}
+    lines = [f"{name}={value}\n" for name, value in shown.items()]
+    place.environment.write_text("".join(lines), encoding="utf-8")
     place.facts.write_text(json.dumps(asdict(started), indent=2) + "\n", encoding="utf-8")
 
 

@@ -15,6 +15,7 @@ from launch.programs import Program
 from launch.servers import ask_redis
 
 PATIENCE_S = 45.0
+ALIVE_PATIENCE_S = 10.0  # for the last ones, once all have shown that they live: a venue may keep them waiting
 POLL_S = 0.3
 READY = ("running", "waiting")
 LIVES = 3  # started so often within one wait: it falls over, only too slowly for Supervisor to say so
@@ -27,6 +28,7 @@ class Readiness:
     process: str
     state: str
     detail: str = ""
+    is_alive: bool = False
 
     @property
     def is_settled(self) -> bool:
@@ -43,7 +45,8 @@ def wait_for(
     programs: Sequence[Program], daemon: Daemon, settings: Settings, *, meanwhile: Callable[[], object]
 ) -> list[Readiness]:
     """Return how far every process has come, once all are settled or patience ends."""
-    deadline_s = monotonic_s() + PATIENCE_S
+    alive_since_s = monotonic_s()
+    deadline_s = alive_since_s + PATIENCE_S
     lives: dict[str, set[int]] = defaultdict(set)
     while True:
         known = {process.name: process for process in daemon.processes()}
@@ -54,7 +57,10 @@ def wait_for(
             Readiness(one.process, "failed", loops[one.process].last_words()) if one.process in loops else one
             for one in _look(programs, known, settings)
         ]
-        if all(one.is_settled for one in found) or monotonic_s() > deadline_s:
+        if not all(one.is_settled or one.is_alive for one in found):
+            alive_since_s = monotonic_s()
+        now_s = monotonic_s()
+        if all(one.is_settled for one in found) or now_s > min(deadline_s, alive_since_s + ALIVE_PATIENCE_S):
             return found
         meanwhile()
         time.sleep(POLL_S)
@@ -81,7 +87,7 @@ def _readiness(name: str, process: Process | None, told: Mapping[str, str], sett
     is_this_one = told.get("pid") == str(process.pid)  # figures of an earlier run linger for some seconds
     if is_this_one and told.get("state") in READY:
         return Readiness(name, told["state"], told.get("detail", ""))
-    return Readiness(name, "", told.get("detail", "") if is_this_one else "")
+    return Readiness(name, "", told.get("detail", "") if is_this_one else "", is_alive=is_this_one)
 
 
 async def _heartbeats(redis: Redis, names: Sequence[str]) -> dict[str, dict[str, str]]:

@@ -72,6 +72,7 @@ def clickhouse_address(settings: Settings) -> str:
 
 async def redis_facts(redis: Redis) -> RedisFacts:
     """Return what the server tells of itself; raise RedisError when it does not answer or lets nobody in."""
+    await redis.ping()  # refused while it loads its record, when its other answers are not its own yet
     info = await redis.info()
     return RedisFacts(str(info["redis_version"]), str(info["maxmemory_policy"]), appends=bool(info["aof_enabled"]))
 

@@ -94,9 +94,15 @@ class Group:
 
 @dataclass(frozen=True)
 class Table:
-    """A table or view of the database; `topic` is the stream that fills it, empty if none does directly."""
+    """
+    A table or view of the database; `topic` is the stream that fills it, empty if none does directly.
+
+    The size of a view is that of the table behind it; rows are not known of views that are not counted, and their
+    growth neither while a merge thins them out.
+    """
 
     name: str
+    engine: str
     topic: str
     rows: int | None
     rows_per_min: float | None

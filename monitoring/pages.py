@@ -107,7 +107,6 @@ def mount(app: FastAPI, page: Page, painter: Painter, house: House) -> None:
             sent = painted
             shot = await watch.newer_than(shot.number)
 
-    about = f"{page.title}: what the page shows, as JSON."
     app.get(page.path, include_in_schema=False, name=page.name)(show)
-    app.get(f"/api/v1/{page.name}", response_model=page.model, name=f"api_{page.name}", description=about)(answer)
+    app.get(f"/api/v1/{page.name}", response_model=page.model, tags=["pages"], summary=f"{page.title}, as JSON")(answer)
     app.get(f"/live/{page.name}", response_class=EventSourceResponse, include_in_schema=False)(live)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from monitoring.facts import Overview, Process
+from monitoring.filters import count, rate
 from monitoring.verdicts import GRAVITY, Level, Verdict
 from monitoring.wires import Wire, by_neighbours, wire
 
@@ -153,7 +154,7 @@ def _streams(view: Overview) -> tuple[Node, ...]:
             name=stream.topic,
             level=Level.WELL if stream.entries else Level.OFF,
             words="" if stream.entries else "nothing yet" if not stream.records_total else "all read, none kept",
-            figure=f"{stream.entries:,} entries".replace(",", "\u202f"),
+            figure=f"{count(stream.entries)} entries",
             rate=stream.records_per_s,
         )
         for stream in view.streams
@@ -182,7 +183,7 @@ def _tables(view: Overview) -> tuple[Node, ...]:
             name=table.name,
             level=Level.WELL if table.rows else Level.OFF,
             words="" if table.rows else "no rows yet",
-            figure="rows n/a" if table.rows is None else f"{table.rows:,} rows".replace(",", "\u202f"),
+            figure="rows n/a" if table.rows is None else f"{count(table.rows)} rows",
             rate=table.rows_per_min,
             unit="/min",
         )
@@ -197,5 +198,5 @@ def _sum(values: Sequence[float | None]) -> float | None:
 
 
 def _frames(processes: Sequence[Process]) -> str:
-    rate = _sum([process.frames_per_s for process in processes])
-    return "" if rate is None else f"{rate:,.0f} frames/s".replace(",", "\u202f")
+    frames = _sum([process.frames_per_s for process in processes])
+    return "" if frames is None else f"{rate(frames)} frames/s"

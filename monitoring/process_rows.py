@@ -19,6 +19,8 @@ def processes(shot: Snapshot, now_ns: int) -> tuple[Process, ...]:
     """Return what runs, what ought to and what fell silent, ingesters first."""
     if shot.redis is None:
         return ()
+    if shot.redis_problem is not None:
+        now_ns = shot.redis.read_ns  # what they have said since cannot be known: judge them as of the last reading
     known = {process.name: process for process in (*shot.gone.values(), *shot.redis.processes)}
     for program in shot.redis.programs or ():
         if program.enabled and program.kind in KINDS:

@@ -15,14 +15,15 @@ ANSWER_S = 4.0
 COUNT_EVERY_S = 15.0
 LONGEST_REASON = 160
 
-# Parts of level 0 are inserts, the others merges; the engine keeps a merged part's row here for some minutes.
+# A part of level 0 is an insert, one of level 1 may be (a ReplacingMergeTree thins out what it is given), the others
+# are merges; the engine keeps the row of a part that was merged away for some minutes.
 TABLES = """
 SELECT t.name AS name, t.engine AS engine, t.total_rows AS total_rows, p.bytes AS bytes, p.parts AS parts,
        p.inserted_s AS inserted_s
 FROM system.tables AS t
 LEFT JOIN (
     SELECT table, sumIf(bytes_on_disk, active) AS bytes, countIf(active) AS parts,
-           toUnixTimestamp(maxIf(modification_time, level = 0)) AS inserted_s
+           toUnixTimestamp(maxIf(modification_time, level <= 1)) AS inserted_s
     FROM system.parts WHERE database = {database:String} GROUP BY table
 ) AS p ON p.table = t.name
 WHERE t.database = {database:String} AND NOT t.is_temporary
@@ -72,6 +73,7 @@ class StoreReader:
         self._store: Store | None = None
         self._asked: asyncio.Task[StoreReading] | None = None
         self._counts: dict[str, int] = {}
+        self._inserted_s: dict[str, int] = {}
         self._counted_s = -COUNT_EVERY_S
 
     @classmethod
@@ -124,7 +126,7 @@ class StoreReader:
 
     def _table(self, row: dict[str, object]) -> TableReading:
         name, is_view = str(row["name"]), "View" in str(row["engine"])
-        inserted_s = _whole(row["inserted_s"])
+        inserted_s = self._inserted_s[name] = max(self._inserted_s.get(name, 0), _whole(row["inserted_s"]) or 0)
         return TableReading(
             name=name,
             engine=str(row["engine"]),

@@ -1,9 +1,12 @@
 """The rows of what is kept: tables in ClickHouse, cursors in Redis, and the newest feed events."""
 
+from collections.abc import Mapping
+
 from common.clock import NS_PER_S
 from common.records import FeedEvent
 from common.tables import TABLES
 from monitoring.facts import Cursor, Event, Table
+from monitoring.store_readings import TableReading
 from monitoring.watch import Snapshot
 
 SHOWN_BY = {"market_versions": "markets", "bar_versions": "bars"}  # the view that a person means
@@ -18,23 +21,24 @@ def tables(shot: Snapshot, now_ns: int) -> tuple[Table, ...]:
     sources = {table.name: table.source.topic for table in TABLES}
     shown = {SHOWN_BY.get(name, name): topic for name, topic in sources.items()}
     order = list(shown)
-    inserted = {table.name: table.inserted_ns for table in shot.store.tables}
+    held = {table.name: table for table in shot.store.tables}
     behind = {view: table for table, view in SHOWN_BY.items()}
-    made = [
-        Table(
-            name=table.name,
-            topic=shown.get(table.name, ""),
-            rows=table.rows,
-            rows_per_min=_per_min(shot, table.name),
-            size_bytes=table.size_bytes,
-            parts=table.parts,
-            inserted_age_s=_since_s(inserted.get(behind.get(table.name, table.name)), now_ns),
-            trend=shot.trends.get(f"rows|{table.name}", ()),
-        )
-        for table in shot.store.tables
-        if not table.name.startswith(".")
-    ]
+    made = [_table(table, held.get(behind.get(table.name, ""), table), shown, shot, now_ns) for table in held.values()]
     return tuple(sorted(made, key=lambda row: (order.index(row.name) if row.name in order else 99, row.name)))
+
+
+def _table(table: TableReading, kept_in: TableReading, topics: Mapping[str, str], shot: Snapshot, now_ns: int) -> Table:
+    return Table(
+        name=table.name,
+        engine=table.engine,
+        topic=topics.get(table.name, ""),
+        rows=table.rows,
+        rows_per_min=_per_min(shot, table.name),
+        size_bytes=kept_in.size_bytes,
+        parts=kept_in.parts,
+        inserted_age_s=_since_s(kept_in.inserted_ns, now_ns),
+        trend=shot.trends.get(f"rows|{table.name}", ()),
+    )
 
 
 def _per_min(shot: Snapshot, table: str) -> float | None:

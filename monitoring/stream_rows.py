@@ -64,7 +64,7 @@ def _group(parts: Sequence[GroupReading], offsets: Mapping[str, int], shot: Snap
         name=name,
         topic=topic,
         shards=len(parts),
-        verdict=_worst_part(parts, offsets, shot, server_ns),
+        verdict=_worst_part(parts, shot, server_ns),
         lag_records=lag_records,
         lag_s=max(waiting, default=0.0),
         pending_entries=sum(part.pending_entries for part in parts),
@@ -76,12 +76,11 @@ def _group(parts: Sequence[GroupReading], offsets: Mapping[str, int], shot: Snap
     )
 
 
-def _worst_part(parts: Sequence[GroupReading], offsets: Mapping[str, int], shot: Snapshot, server_ns: int) -> Verdict:
+def _worst_part(parts: Sequence[GroupReading], shot: Snapshot, server_ns: int) -> Verdict:
     verdicts = [
         of_group(
             part.name,
             lag_s=_id_age_s(part.oldest_id, server_ns) if part.oldest_id else 0.0,
-            lag_records=None if part.position is None else max(0, offsets[part.key] - part.position),
             owner=part.owner,
             silent_s=shot.owner_silent_s.get(f"{part.key}|{part.name}"),
         )

@@ -39,6 +39,9 @@ class Verdict:
     remedy: str = ""
 
 
+IDLE = Verdict(Level.WELL, "idle")
+
+
 @dataclass(frozen=True)
 class Pulse:
     """What is known of a process: ages in seconds by our clock, None where the process does not tell."""
@@ -66,9 +69,9 @@ def age_words(age_s: float) -> str:
 
 def of_process(program: str, pulse: Pulse) -> Verdict:
     """Judge a process that ought to run."""
-    look = f"supervisorctl status {program}; supervisorctl tail {program}"
+    look = f"supervisorctl tail {program}"
     if pulse.beat_age_s is None:
-        return Verdict(Level.DOWN, "no heartbeat", f"it does not run, or cannot reach Redis: {look}")
+        return Verdict(Level.DOWN, "no heartbeat", look)
     if pulse.beat_age_s > BEAT_DOWN_S:
         return Verdict(Level.DOWN, f"last heartbeat {age_words(pulse.beat_age_s)} ago", look)
     if pulse.beat_age_s > BEAT_SLOW_S:
@@ -93,21 +96,19 @@ def _of_living(pulse: Pulse) -> Verdict:
     return Verdict(Level.WELL, pulse.detail or "running")
 
 
-def of_group(name: str, *, lag_s: float | None, lag_records: int | None, owner: str, silent_s: float | None) -> Verdict:
+def of_group(name: str, *, lag_s: float | None, owner: str, silent_s: float | None) -> Verdict:
     """Judge a consumer group's place in a topic; `silent_s` is how long its owner's beat has stood still."""
-    start = f"supervisorctl start {name}"
     if lag_s is None:
         return Verdict(Level.UNKNOWN, "its lag is not known")
-    waits = f"{lag_records:,} records wait".replace(",", " ") if lag_records else "records wait"
-    if not owner and lag_s > LAG_SLOW_S:
-        return Verdict(Level.DOWN, f"{waits} and nobody reads", start)
+    if not owner:
+        is_needed = lag_s > LAG_SLOW_S
+        return Verdict(Level.DOWN, "nobody reads", f"supervisorctl start {name}") if is_needed else IDLE
+    look = f"supervisorctl tail {name}"
     if silent_s is not None and silent_s > OWNER_SILENT_S and lag_s > LAG_SLOW_S:
-        return Verdict(Level.DOWN, f"{waits}; {owner} has not moved for {age_words(silent_s)}", start)
-    if lag_s > LAG_DOWN_S:
-        return Verdict(Level.DOWN, f"{age_words(lag_s)} behind", f"supervisorctl tail {name}")
+        return Verdict(Level.DOWN, f"{owner} stands still for {age_words(silent_s)}", look)
     if lag_s > LAG_SLOW_S:
-        return Verdict(Level.SLOW, f"{age_words(lag_s)} behind")
-    return Verdict(Level.WELL, "keeps up" if owner else "nothing to read, nobody reads")
+        return Verdict(Level.DOWN if lag_s > LAG_DOWN_S else Level.SLOW, f"{age_words(lag_s)} behind", look)
+    return Verdict(Level.WELL, "keeps up")
 
 
 def of_server(name: str, *, problem: str | None, read_age_s: float | None, embedded: bool) -> Verdict:

@@ -51,6 +51,7 @@ class Watch:
         self._store = store
         self._history = History()
         self._beats: dict[str, tuple[int, float]] = {}
+        self._read_s = 0.0
         self._seen: dict[str, ProcessReading] = {}
         self._events_at = -1
         self._fresh = asyncio.Condition()
@@ -133,7 +134,7 @@ class Watch:
         return tuple(sorted(found, key=lambda event: event.received_ns, reverse=True)[:EVENTS_SHOWN])
 
     def _remember(self, reading: RedisReading) -> None:
-        at_s = monotonic_s()
+        self._read_s = at_s = monotonic_s()
         for group in reading.groups:
             name = f"{group.key}|{group.name}"
             if self._beats.get(name, (None, 0))[0] != group.beat:
@@ -141,8 +142,8 @@ class Watch:
         self._seen.update({process.name: process for process in reading.processes})
 
     def _silences(self) -> dict[str, float]:
-        at_s = monotonic_s()
-        return {name: at_s - moved_s for name, (_, moved_s) in self._beats.items()}
+        """Return how long each group's owner had not moved when Redis was last read."""
+        return {name: self._read_s - moved_s for name, (_, moved_s) in self._beats.items()}
 
     def _gone(self, reading: RedisReading | None) -> dict[str, ProcessReading]:
         """Return the last words of processes that fell silent without being told to stop."""

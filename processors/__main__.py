@@ -6,6 +6,7 @@ from collections.abc import Coroutine, Iterator
 
 from common.clickhouse import Store
 from common.columns import Table
+from common.errors import Fenced
 from common.heartbeat import Figures, beat
 from common.inbox import Inbox
 from common.lifecycle import REFUSED, run
@@ -41,6 +42,8 @@ async def main(program: str, process: str, settings: Settings, stop: asyncio.Eve
         async with asyncio.TaskGroup() as tasks:
             for work in Program(redis, store, layout, figures, settings).tasks(stop):
                 tasks.create_task(work)
+    except* Fenced as fenced:
+        raise fenced.exceptions[0] from None
     finally:
         figures.state = "stopping"
         stop.set()

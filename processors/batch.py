@@ -101,17 +101,23 @@ class Content:
     dead: Sequence[DeadLetter]
 
 
-def flawed(batch: Batch) -> Batch:
-    """Return the batch with the entries marked that do not belong where they stand."""
+def flawed(batch: Batch, end: int) -> Batch:
+    """
+    Return the batch with the entries marked that do not belong where they stand.
+
+    Args:
+        batch: the entries as they were read.
+        end: the running number behind the shard's newest record. Numbers may be skipped (an entry was deleted by hand),
+            but an entry from behind the end was not appended by us.
+    """
     expected = batch.start
     entries = []
     for entry in batch.entries:
-        if not entry.flaw and entry.offset < expected:
+        if entry.flaw or expected <= entry.offset <= entry.offset + entry.records <= end:
+            entries.append(entry)
+            expected = expected if entry.flaw else entry.offset + entry.records
+        else:
             entries.append(entry._replace(records=0, flaw=f"expected running number {expected}, found {entry.offset}"))
-            continue
-        entries.append(entry)
-        if not entry.flaw:
-            expected = entry.offset + entry.records
     return replace(batch, entries=tuple(entries))
 
 

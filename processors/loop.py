@@ -93,6 +93,8 @@ async def _serve(work: Consumer, owned: Ownership, stop: asyncio.Event) -> Itera
             await _recover(work, decode_manifest(owned.manifest))
         while not stop.is_set():
             await _turn(work)
+            if beating.done():
+                beating.result()
         await work.inbox.release()
     finally:
         beating.cancel()
@@ -100,12 +102,12 @@ async def _serve(work: Consumer, owned: Ownership, stop: asyncio.Event) -> Itera
 
 
 async def _beat(inbox: Inbox) -> None:
-    """Show that we live. When this fails there is nothing to do here: begin and commit are fenced."""
+    """Show that we live, until somebody else owns the shard; whether or not this is noticed in time, data is fenced."""
     while True:
         await asyncio.sleep(BEAT_S)
         try:
             await inbox.beat()
-        except (Fenced, RedisError) as error:
+        except RedisError as error:
             log.warning("consume.beat_lost", shard=inbox.shard.key, reason=str(error))
 
 
@@ -113,7 +115,7 @@ async def _recover(work: Consumer, manifest: Manifest) -> None:
     """Finish the batch that an earlier owner named: the same entries, under the same name."""
     log.warning("consume.recovering", shard=work.inbox.shard.key, start=manifest.start, stop=manifest.stop)
     entries = await work.inbox.between(manifest.first_id, manifest.last_id)
-    batch = flawed(Batch(work.inbox.shard, work.inbox.group, manifest.start, tuple(entries)))
+    batch = flawed(Batch(work.inbox.shard, work.inbox.group, manifest.start, tuple(entries)), await work.inbox.end())
     await _finish(work, batch, Named(manifest, in_doubt=True))
 
 
@@ -121,7 +123,7 @@ async def _turn(work: Consumer) -> None:
     work.figures.state, work.figures.detail = "running", ""
     entries = await _gather(work)
     if entries:
-        batch = flawed(Batch(work.inbox.shard, work.inbox.group, work.position, tuple(entries)))
+        batch = flawed(Batch(work.inbox.shard, work.inbox.group, work.position, tuple(entries)), await work.inbox.end())
         await _finish(work, batch, Named(batch.manifest, in_doubt=False))
 
 

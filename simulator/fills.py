@@ -62,6 +62,13 @@ class Fills:
         if known := self._by_id.pop(fill_id, None):
             del self._keys[bisect_left(self._keys, _key(known))]
 
+    def forget_before(self, second: int) -> None:
+        """Forget all events before a second."""
+        stop = bisect_left(self._keys, (second, ""))
+        for _, fill_id in self._keys[:stop]:
+            del self._by_id[fill_id]
+        del self._keys[:stop]
+
     def get(self, fill_id: str) -> Fill | None:
         """Return one event."""
         return self._by_id.get(fill_id)

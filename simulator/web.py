@@ -46,6 +46,11 @@ class FaultGate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, truthfully or not."""
+        # Nobody but the end of the simulator cancels a request, and then its client is already cut off.
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._answer(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         subject = scope["path"] + "?" + scope["query_string"].decode("latin-1")
         fault = self._faults.strike(
             self._venue, ("status", "hang", "garbage", "truncated", "slow", "disconnect"), subject
@@ -131,8 +136,8 @@ class WebServer:
             self._server.close()
         for connection in list(self._state.connections):
             connection.transport.abort()
+        # An aborted transport is only closed when the loop comes round.
+        await asyncio.sleep(0)
         for task in list(self._state.tasks):
             task.cancel()
         await asyncio.gather(*self._state.tasks, return_exceptions=True)
-        # An aborted transport is only closed when the loop comes round.
-        await asyncio.sleep(0)

@@ -144,14 +144,25 @@ class Fleet:
     def redis(self):
         return redis.Redis(port=self.redis_port, decode_responses=True)
 
-    def sql(self, query, database="tickfleet"):
-        client = clickhouse_connect.get_client(
-            host="127.0.0.1", port=self.clickhouse_port, database=database, autogenerate_session_id=False
-        )
+    @contextlib.contextmanager
+    def clickhouse(self):
+        address = {"host": "127.0.0.1", "port": self.clickhouse_port, "database": "tickfleet"}
+        client = clickhouse_connect.get_client(**address, autogenerate_session_id=False)
         try:
-            return client.query(query).result_rows
+            yield client
         finally:
             client.close()
+
+    def sql(self, query):
+        with self.clickhouse() as client:
+            return client.query(query).result_rows
+
+    def command(self, statement):
+        with self.clickhouse() as client:
+            client.command(statement)
+
+    def signal(self, name, number):
+        self.processes[name][0].send_signal(number)
 
     def log(self, name):
         return (self.folder / f"{name}.log").read_text()

@@ -12,7 +12,7 @@ from ingesters.feed import Fetch
 from ingesters.venues.polymarket import PolymarketFeed
 from tests.feed_loop import START_S, FeedLoop
 
-__all__ = ["START_S", "Gamma", "Loop", "market"]
+__all__ = ["START_S", "Gamma", "Loop", "gamma_of", "market"]
 
 
 def market(number: int, **told: object) -> dict[str, object]:
@@ -89,6 +89,13 @@ class Gamma:
         if query.get("order") == ["closedTime"] and self.knows_closed_time:
             found.sort(key=lambda market: str(market["closedTime"]), reverse=True)
         return found
+
+
+def gamma_of(count: int, **told: object) -> Gamma:
+    """Return a Gamma with so many open markets, numbered from 1."""
+    gamma = Gamma(**told)
+    gamma.add(*(market(number) for number in range(1, count + 1)))
+    return gamma
 
 
 class Loop(FeedLoop):

@@ -94,7 +94,8 @@ async def dialled(simulator, path, **more):
 
 
 async def take(socket, count):
-    return [json.loads(await asyncio.wait_for(socket.recv(), 10)) for _ in range(count)]
+    async with asyncio.timeout(20):
+        return [json.loads(await socket.recv()) for _ in range(count)]
 
 
 async def asked(socket, command):

@@ -5,6 +5,7 @@ import shutil
 from urllib.parse import urlsplit
 
 import pytest
+import requests
 from playwright.sync_api import expect, sync_playwright
 
 from tests.monitoring_fixtures import busy_stage, dashboard, free_port, redis_server, until
@@ -182,6 +183,31 @@ def test_redis_going_and_coming_back_is_told(visit, tmp_path):
 
         with redis_server(tmp_path, port):
             expect(alarm).to_have_count(0, timeout=10_000)
+
+
+@pytest.mark.clickhouse
+def test_rows_are_those_in_clickhouse_until_it_goes(visit, fleet, tmp_path):
+    address = f"http://127.0.0.1:{fleet.clickhouse_port}/"
+    servers = {name: fleet.environment[name] for name in ("CLICKHOUSE_HOST", "CLICKHOUSE_PORT")}
+
+    def insert(rows):
+        sql = f"INSERT INTO tickfleet.quotes (venue, received_time, offset) SELECT 'okx', now64(9), number FROM numbers({rows})"
+        assert requests.post(address, data=sql, timeout=10).status_code == 200
+
+    insert(1234)
+    with dashboard(tmp_path, fleet.redis_port, **servers) as url:
+        page = visit(url, viewport={"width": 1280, "height": 900})
+        expect(figure(page, "table-quotes", "rows")).to_have_text(grouped(1234), timeout=10_000)
+        insert(1000)
+        expect(figure(page, "table-quotes", "rows")).to_have_text(grouped(2234), timeout=10_000)
+        expect(page.locator("#tables")).to_contain_text("v_trades")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 1280
+        assert "ok" == requests.get(f"{url}/readyz", timeout=5).json()["checks"]["schema"]
+
+        fleet.end("clickhouse")
+        expect(page.locator(".alarm.down", has_text="clickhouse")).to_contain_text("CLICKHOUSE_HOST", timeout=15_000)
+        expect(page.locator("#tables.stale")).to_be_visible()
+        expect(figure(page, "table-quotes", "rows")).to_have_text(grouped(2234))
 
 
 def test_a_dashboard_that_went_away_is_told_and_found_again(visit, stage, tmp_path):

@@ -123,7 +123,7 @@ def test_a_broken_chunk_inserts_nothing(clickhouse, table):
     ("body", "headers", "code"),
     [
         (native(0, 100)[:-3], {}, 33),
-        (b"\xff" * 50, {}, 33),
+        (b"\x01\x64 garbage", {}, 33),
         (zstd.compress(native(0, 100))[:-3], {"Content-Encoding": "zstd"}, 271),
         (b"garbage", {"Content-Encoding": "lz4"}, 271),
         (b"garbage", {"Content-Encoding": "rot13"}, 48),
@@ -142,3 +142,20 @@ def test_a_body_larger_than_what_is_held_arrives_whole(clickhouse, table):
 
     assert ["600000\t599999"] == clickhouse.rows(f"SELECT count(), max(a) FROM {table}"), answer.text
     assert "600000" == json.loads(answer.headers["x-clickhouse-summary"])["written_rows"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "code"),
+    [
+        ("ADD CONSTRAINT sane CHECK a < 100", 469),
+        ("MODIFY SETTING max_parts_in_total = 1, parts_to_throw_insert = 1", 252),
+    ],
+)
+@pytest.mark.parametrize("head", ["(a, b) FORMAT CSV\n", "(a, b) SETTINGS async_insert = 0 FORMAT CSV\n"])
+def test_rows_that_the_table_refuses_are_never_acknowledged(clickhouse, table, rule, code, head):
+    clickhouse.ask(f"INSERT INTO {table} VALUES (1, 'first')")
+    assert 200 == clickhouse.ask(f"ALTER TABLE {table} {rule}").status
+    answer = clickhouse.ask(f"INSERT INTO {table} {head}500,x\n")
+
+    assert str(code) == answer.headers.get("x-clickhouse-exception-code"), answer.text
+    assert ["1"] == clickhouse.rows(f"SELECT count() FROM {table}")

@@ -1,5 +1,7 @@
 """What a text is, seen without the engine: where its format and its data begin, and what is refused."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -43,6 +45,7 @@ def test_the_data_of_an_insert_begins_where_the_servers_parser_says(text, format
         (b"SELECT 'x FORMAT CSV'", "read", ""),
         (b"SELECT format('{}', 1) AS format FROM t format", "read", ""),
         (b"SELECT 1 -- FORMAT CSV", "read", ""),
+        (b"/* outer /* nested */ done */\n#! clickhouse\n# hash\n// slash\n-- dash\nSELECT 1", "read", ""),
         (b"WITH 1 AS x SELECT x FORMAT TSV", "read", "TSV"),
         (b"(SELECT 1) UNION ALL (SELECT 2) FORMAT TSV", "read", "TSV"),
         (b"INSERT INTO t SELECT 1", "other", ""),
@@ -84,7 +87,7 @@ def test_a_semicolon_at_the_end_is_no_second_statement():
 def test_any_text_is_cut_into_tokens_in_order(text):
     found = list(tokens(text))
 
-    assert all(before.end <= after.start for before, after in zip(found, found[1:], strict=False))
+    assert all(before.end <= after.start for before, after in pairwise(found))
 
 
 @given(st.lists(st.tuples(st.sampled_from(["a", "b_1"]), st.binary(max_size=60)), min_size=1, max_size=4))
@@ -136,6 +139,7 @@ def test_grafana_is_told_revision_zero_at_its_own_revision():
 
 
 def test_an_error_the_engine_has_wrapped_in_itself_is_told_once():
-    text = "Code: 73. DB::Exception: Code: 73. DB::Exception: Unknown format Foo. (UNKNOWN_FORMAT) (version 1). (UNKNOWN_FORMAT)"
+    name = "(UNKNOWN_FORMAT)"
+    text = f"Code: 73. DB::Exception: Code: 73. DB::Exception: Unknown format Foo. {name} (version 1). {name}"
 
     assert "Code: 73. DB::Exception: Unknown format Foo. (UNKNOWN_FORMAT)" == str(from_engine(RuntimeError(text)))

@@ -11,7 +11,7 @@ from hypothesis import settings as effort
 from hypothesis import strategies as st
 
 from common.errors import BadAnswer, WireError
-from common.records import FeedEvent, OrderEvent
+from common.records import OrderEvent
 from common.settings import Settings
 from ingesters.feed import Checkpoint, Fetch, Frame, Resume, hear
 from ingesters.venues.goldsky import EXCHANGES, GoldskyFeed
@@ -206,62 +206,6 @@ def test_every_event_is_recorded_once_in_order_whatever_is_killed_or_spoilt(seco
     loop.run_for(5 * len(rows) + 600)
 
     assert [row["id"] for row in rows] == loop.ids()
-
-
-def test_a_subgraph_without_a_head_is_read_all_the_same_and_told_once():
-    subgraph = Subgraph(has_meta=False)
-    subgraph.add(row(1, START_S))
-    loop = Loop(subgraph)
-    loop.run_for(60)
-    kinds = [kind for kind, _ in loop.told()]
-
-    assert ["1"] == loop.ids()
-    assert ["schema_change"] == kinds
-
-
-def test_a_head_that_stands_still_is_told_once_and_its_return_once():
-    subgraph = Subgraph(block_timestamp=START_S)
-    loop = Loop(subgraph, goldsky_lag_s=100)
-    loop.run_for(500)
-    subgraph.block_timestamp = None
-    subgraph.block += 1
-    loop.run_for(500)
-
-    assert ["stale", "resync"] == [kind for kind, _ in loop.told()]
-
-
-def test_a_stale_head_names_the_stretch_that_may_be_missing():
-    subgraph = Subgraph(block_timestamp=START_S)
-    loop = Loop(subgraph, goldsky_lag_s=100)
-    loop.run_for(500)
-    event = next(record for record in loop.records if isinstance(record, FeedEvent))
-
-    assert ("subgraph", START_S * SECOND_NS) == (event.channel, event.from_ns)
-    assert 100 * SECOND_NS < event.to_ns - event.from_ns <= 105 * SECOND_NS
-    assert event.detail.endswith("is 105 s behind and has not moved for 105 s")
-
-
-def test_indexing_errors_are_told_when_they_come_and_when_they_go():
-    subgraph = Subgraph(has_indexing_errors=True)
-    loop = Loop(subgraph)
-    loop.run_for(60)
-    subgraph.has_indexing_errors = False
-    loop.run_for(60)
-
-    assert ["stale", "resync"] == [kind for kind, _ in loop.told()]
-
-
-def test_indexing_errors_told_beside_an_error_are_passed_on_and_no_row_is_taken():
-    feed = fresh()
-    meta = {"block": {"number": 1}, "hasIndexingErrors": True}
-    body = page(row(1, 5), errors=[{"message": "indexing_error"}]).replace(
-        b'"data":{', b'"data":{"_meta":%s,' % msgspec.json.encode(meta)
-    )
-    first = heard(feed, body)
-
-    assert ["FeedEvent", "Fetch"] == [type(step).__name__ for step in first]
-    with pytest.raises(BadAnswer, match="indexing_error"):
-        heard(feed, body)
 
 
 @pytest.mark.skipif(not RECORDING.exists(), reason=f"no recording: {RECORDING} is not there")

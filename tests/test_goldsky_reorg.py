@@ -126,7 +126,7 @@ def test_a_long_window_is_read_page_by_page():
 
 def test_memory_holds_ten_minutes_and_never_more_than_its_bound():
     recheck = Recheck(Cursor(0, ""))
-    for second in range(200):
+    for second in range(70):
         recheck.remember([_row(f"{second}-{number}", second) for number in range(1000)])
 
     assert len(recheck._known) <= goldsky_recheck.MOST_IDS * 5 // 4
@@ -138,6 +138,35 @@ def test_what_is_older_than_ten_minutes_is_not_read_again():
     recheck.begin(Cursor(1700, "new"))
 
     assert Cursor(1100, "") == recheck.after
+
+
+def test_what_leaves_memory_during_a_walk_does_not_come_late():
+    recheck = Recheck(Cursor(0, ""))
+    recheck.remember([_row("old", 1)])
+    recheck.begin(Cursor(1, "old"))
+    recheck.remember([_row(f"{number}", 5000) for number in range(goldsky_recheck.MOST_IDS * 5 // 4)])
+
+    assert [] == recheck.late([_row("old", 1)])
+
+
+def test_what_the_feed_has_yet_to_read_does_not_come_late():
+    recheck = Recheck(Cursor(0, ""))
+    recheck.remember([_row("a", 1)])
+    recheck.begin(Cursor(1, "a"))
+
+    assert [] == recheck.late([_row("a", 1), _row("b", 2)])
+
+
+def test_an_event_that_moved_inside_the_window_is_remembered_by_its_new_time():
+    recheck = Recheck(Cursor(0, ""))
+    recheck.remember([_row("moved", 1000), _row("newest", 1500)])
+    recheck.begin(Cursor(1500, "newest"))
+    recheck.late([_row("moved", 1400)])
+    recheck.end()
+    recheck.remember([_row("far", 1900)])
+    recheck.begin(Cursor(1900, "far"))
+
+    assert recheck.is_known(_row("moved", 1400))
 
 
 @effort(max_examples=60, deadline=None)

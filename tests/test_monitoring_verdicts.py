@@ -66,7 +66,7 @@ def test_an_old_error_is_no_longer_mentioned():
 
 
 def test_a_group_that_keeps_up_is_well():
-    assert Level.WELL is _group(lag_s=0.4, lag_records=120).level
+    assert Level.WELL is _group(lag_s=0.4).level
 
 
 def test_a_group_is_slow_and_then_down_as_its_oldest_entry_ages():
@@ -74,14 +74,16 @@ def test_a_group_is_slow_and_then_down_as_its_oldest_entry_ages():
 
 
 def test_records_that_wait_while_nobody_reads_are_down_with_the_command_to_start_the_reader():
-    verdict = _group(lag_s=9, lag_records=1200, owner="")
+    verdict = _group(lag_s=9, owner="")
 
-    assert (Level.DOWN, "1 200 records wait and nobody reads") == _level_and_words(verdict)
+    assert (Level.DOWN, "nobody reads") == _level_and_words(verdict)
     assert "supervisorctl start clickhouse_writer" == verdict.remedy
 
 
 def test_an_owner_whose_beat_stands_still_is_down_when_records_wait():
-    assert Level.DOWN is _group(lag_s=12, silent_s=11).level
+    verdict = _group(lag_s=12, silent_s=11)
+
+    assert (Level.DOWN, "clickhouse_writer stands still for 11 s") == _level_and_words(verdict)
 
 
 def test_an_idle_group_without_an_owner_is_not_an_alarm():
@@ -209,8 +211,8 @@ def test_a_line_of_one_point_is_no_line_and_a_hole_lifts_the_pen():
     assert 2 == spark((1.0, 2.0, None, 1.0, 2.0)).count("M")
 
 
-def _group(*, lag_s, lag_records=10, owner="clickhouse_writer", silent_s=0.0):
-    return of_group("clickhouse_writer", lag_s=lag_s, lag_records=lag_records, owner=owner, silent_s=silent_s)
+def _group(*, lag_s, owner="clickhouse_writer", silent_s=0.0):
+    return of_group("clickhouse_writer", lag_s=lag_s, owner=owner, silent_s=silent_s)
 
 
 def _level_and_words(verdict):

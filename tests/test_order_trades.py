@@ -188,7 +188,7 @@ def amounts(draw) -> tuple[int, int]:
     return draw(st.integers(1, shares) | st.integers(max(1, shares - 3), shares)), shares
 
 
-@effort(max_examples=300, deadline=None)
+@effort(max_examples=150, deadline=None)
 @given(st.lists(amounts(), min_size=1, max_size=20))
 def test_prices_are_what_exact_division_gives_when_rounded_half_to_even(pairs):
     trades, refused = order_trades(frame(*(sold(usd, shares) for usd, shares in pairs)), NO_TOKENS)

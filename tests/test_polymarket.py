@@ -2,42 +2,13 @@
 
 from urllib.parse import parse_qs, urlsplit
 
-import pytest
+import msgspec
 from hypothesis import given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
 
-from common.errors import BadAnswer, FeedRefused, WireError
-from common.records import DeadLetter
-from common.settings import Settings
-from ingesters.feed import Frame, Resume, hear
-from ingesters.venues.polymarket import PolymarketFeed
-from tests.gamma_kit import START_S, Gamma, Loop, market
-
-
-def gamma_of(count: int, **told: object) -> Gamma:
-    gamma = Gamma(**told)
-    gamma.add(*(market(number) for number in range(1, count + 1)))
-    return gamma
-
-
-def token_searches(loop: Loop) -> list[list[str]]:
-    queries = [parse_qs(urlsplit(url).query) for url in loop.fetched]
-    return [
-        query["clob_token_ids"] for query in queries if query.get("clob_token_ids") and query["closed"] == ["false"]
-    ]
-
-
-def wanting(*tokens: str, gamma: Gamma | None = None) -> Loop:
-    loop = Loop(gamma or Gamma())
-    loop.words = set(tokens)
-    return loop
-
-
-def answered(payload: bytes, status: int = 200, key: str = "open") -> list:
-    feed = PolymarketFeed(Settings(), Resume())
-    list(feed.opening())
-    return hear(feed, Frame(START_S * 10**9, payload, reply_to=key, status=status))
+from ingesters.venues.polymarket_walks import News, read_objects
+from tests.gamma_kit import Loop, gamma_of, market
 
 
 def test_every_open_market_is_walked_once_page_by_page():
@@ -158,152 +129,43 @@ def test_what_closed_lately_is_told_once():
     assert 151 == len(loop.ids())
 
 
-def test_a_sort_that_gamma_ignores_is_told_once_and_ends_that_walk():
-    gamma = gamma_of(10, knows_closed_time=False)
-    gamma.close(1, "2025-01-01 00:00:00+00")
-    gamma.close(2, "2025-01-02 00:00:00+00")
-    loop = Loop(gamma)
-    loop.run_for(300)
-
-    assert ["schema_change"] == [kind for kind, _ in loop.told()]
-
-
-def test_a_cursor_that_does_not_advance_is_no_answer_and_no_end():
-    loop = Loop(gamma_of(350, knows_after_cursor=False))
-    loop.run_for(60)
-
-    assert 100 == len(loop.ids())
-    assert loop.state["polymarket_cursor"].startswith("open:")
-
-
-@pytest.mark.parametrize(
-    "payload", [b"", b"[]", b"{}", b'{"markets":null}', b'{"markets":[{"id":"1"}', b"<html>", b"null"]
-)
-def test_an_answer_that_is_no_page_is_asked_for_again(payload):
-    with pytest.raises(BadAnswer):
-        answered(payload)
-
-
-def test_bytes_that_nobody_asked_for_are_kept_as_an_error():
-    with pytest.raises(WireError):
-        answered(b'{"markets":[]}', key="")
-
-
-def test_one_bad_market_is_set_aside_whole_and_the_others_are_kept():
-    gamma = gamma_of(20)
-    gamma.add(market(7, outcomes="[not json"))
+def test_a_market_that_shows_up_closed_only_later_is_told():
+    gamma = gamma_of(10)
+    gamma.close(1, "2025-10-08 12:00:00+00")
     loop = Loop(gamma, polymarket_poll_s=30)
-    loop.run_for(2000)
-    letters = [record for record in loop.records if isinstance(record, DeadLetter)]
-
-    assert 19 == len(loop.ids())
-    assert [("polymarket_ingester", "stream:markets")] == [(letter.program, letter.stream) for letter in letters]
-    assert '"outcomes":"[not json"' in letters[0].payload
-
-
-def test_without_the_keyset_endpoint_markets_are_read_by_offset():
-    loop = Loop(gamma_of(350, has_keyset=False))
-    loop.run_for(1)
-
-    assert [str(number) for number in range(1, 351)] == loop.ids()
-    assert ["schema_change"] == [kind for kind, _ in loop.told()]
-
-
-def test_an_offset_that_is_too_large_is_a_refusal_and_not_the_end():
-    loop = Loop(gamma_of(350, has_keyset=False, most_offset=250), polymarket_poll_s=30)
-    loop.run_for(300)
-    refusals = [detail for kind, detail in loop.told() if kind == "refused"]
-
-    assert 300 == len(loop.ids())
-    assert ["open markets beyond offset:300 cannot be read: 422"] == [detail[:50] for detail in refusals]
-
-
-def test_closed_markets_that_cannot_be_reached_leave_their_walk_open():
-    gamma = gamma_of(350, has_keyset=False, most_offset=150)
-    for number in range(1, 340):
-        gamma.close(number, "2026-03-01 00:00:00+00")
-    loop = Loop(gamma, polymarket_poll_s=30)
-    loop.run_for(300)
-    gamma.has_keyset = True
-    loop.run_for(100)
-
-    assert {str(number) for number in range(1, 351)} == set(loop.ids())
-
-
-def test_a_cursor_that_is_refused_begins_the_walk_again():
-    gamma = gamma_of(350)
-    loop = Loop(gamma, polymarket_poll_s=30)
-    loop.turn()
-    gamma.refuses_cursors = True
-    loop.turn()
-    loop.turn()
-    gamma.refuses_cursors = False
+    loop.run_for(40)
+    gamma.close(2, "2025-10-08 11:30:00+00")
     loop.run_for(31)
 
-    assert 350 == len(loop.newest())
-    assert ["refused"] == [kind for kind, _ in loop.told()]
+    assert True is loop.newest()["2"].closed
 
 
-def test_a_first_page_that_is_refused_stops_the_program():
-    with pytest.raises(FeedRefused, match="422 no"):
-        answered(b"no", status=422)
+def test_closing_times_far_behind_our_clock_are_still_followed():
+    gamma = gamma_of(10)
+    gamma.close(1, "2020-10-08 12:00:00+00")
+    loop = Loop(gamma, polymarket_poll_s=30)
+    loop.run_for(40)
+    gamma.close(2, "2020-10-09 12:00:00+00")
+    loop.run_for(31)
+
+    assert True is loop.newest()["2"].closed
 
 
-def test_a_wanted_token_is_looked_for_among_open_and_closed_markets():
-    gamma = gamma_of(2)
-    gamma.close(2, "2026-03-01 00:00:00+00")
-    loop = wanting("11", "22", gamma=gamma)
-    loop.run_for(0.5)
-
-    assert {"1", "2"} <= set(loop.ids())
-    assert [["11", "22"]] == token_searches(loop)
-
-
-def test_tokens_are_asked_for_in_batches_of_fifty():
-    loop = wanting(*(str(number) for number in range(1000, 1120)))
+def test_between_whole_walks_only_the_last_page_is_read_again():
+    loop = Loop(gamma_of(350), polymarket_poll_s=30)
     loop.run_for(1)
+    asked = len(loop.fetched)
+    loop.run_for(30)
+    again = [url for url in loop.fetched[asked:] if "closed=false" in url]
 
-    assert [50, 50, 20] == [len(tokens) for tokens in token_searches(loop)]
-
-
-def test_many_tokens_are_asked_for_a_few_batches_at_a_time():
-    loop = wanting(*(str(number) for number in range(1000, 1999)))
-    loop.run_for(1)
-    first = len(token_searches(loop))
-    loop.run_for(10)
-
-    assert 5 == first
-    assert sorted(loop.words) == sorted(token for tokens in token_searches(loop) for token in tokens)
+    assert ["300"] == [parse_qs(urlsplit(url).query)["after_cursor"][0] for url in again]
 
 
-@pytest.mark.parametrize(("seconds", "times"), [(59, 1), (61, 2), (179, 2), (183, 3), (2 * 3600, 7)])
-def test_a_token_that_gamma_does_not_know_is_asked_for_ever_more_rarely(seconds, times):
-    loop = wanting("404")
-    loop.run_for(seconds)
+def test_memory_forgets_a_market_that_a_whole_walk_did_not_meet():
+    news = News()
+    told = read_objects([msgspec.json.encode(market(7))], 5)
+    list(news.of(told))
+    news.close_walk()
+    news.close_walk()
 
-    assert times == len(token_searches(loop))
-
-
-def test_a_token_that_is_wanted_again_is_asked_for_at_once():
-    loop = wanting("404")
-    loop.run_for(3)
-    loop.words.clear()
-    loop.run_for(3)
-    loop.words.add("404")
-    loop.run_for(3)
-
-    assert 2 == len(token_searches(loop))
-
-
-def test_a_word_that_is_no_token_is_not_asked_for():
-    loop = wanting("1&closed=true", "")
-    loop.run_for(1)
-
-    assert [] == token_searches(loop)
-
-
-def test_tokens_are_found_by_the_older_endpoint_when_the_newer_is_gone():
-    loop = wanting("11", gamma=gamma_of(1, has_keyset=False))
-    loop.run_for(70)
-
-    assert ["1", "1"] == loop.ids()
+    assert "7" not in news

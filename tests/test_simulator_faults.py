@@ -99,7 +99,7 @@ async def test_a_quiet_connection_is_broken_at_once(session):
         await take(socket, 8)
         order(simulator, "disconnect")
         with pytest.raises(ConnectionClosed):
-            await asyncio.wait_for(socket.recv(), 2)
+            await asyncio.wait_for(socket.recv(), 15)
 
 
 async def test_a_shutdown_is_announced(session):
@@ -108,7 +108,7 @@ async def test_a_shutdown_is_announced(session):
         order(simulator, "shutdown", delay_s=0.05, code=1001)
         notice = (await take(socket, 1))[0]
         with pytest.raises(ConnectionClosed) as caught:
-            await asyncio.wait_for(socket.recv(), 2)
+            await asyncio.wait_for(socket.recv(), 15)
 
     assert ("!serverShutdown", "serverShutdown") == (notice["stream"], notice["data"]["e"])
     assert 1001 == caught.value.rcvd.code
@@ -116,11 +116,12 @@ async def test_a_shutdown_is_announced(session):
 
 async def test_silence_holds_everything_back_while_pings_are_answered(session):
     async with replay([session]) as simulator:
-        order(simulator, "silence", for_s=0.5)
+        silence = order(simulator, "silence")
         async with dialled(simulator, PATH) as socket:
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(socket.recv(), 0.2)
-            await asyncio.wait_for(await socket.ping(), 1)
+            await asyncio.wait_for(await socket.ping(), 15)
+            simulator.faults.clear(silence.number)
             assert list(range(1, 9)) == trade_ids(await take(socket, 8))
 
 
@@ -133,7 +134,7 @@ async def test_a_half_open_connection_answers_no_pings_until_the_order_is_cleare
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(asyncio.shield(pong), 0.2)
             simulator.faults.clear(silence.number)
-            await asyncio.wait_for(pong, 2)
+            await asyncio.wait_for(pong, 15)
             assert list(range(1, 9)) == trade_ids(await take(socket, 8))
 
 
@@ -199,6 +200,21 @@ async def test_a_hanging_answer_leaves_the_ledger_reachable(gamma):
     assert ["hang"] == [executed["kind"] for executed in page["faults"]]
 
 
+@pytest.mark.parametrize("fault", [{"kind": "hang"}, {"kind": "slow", "delay_s": 60}])
+async def test_an_answer_under_way_does_not_hold_up_the_end(tmp_path, caplog, fault):
+    path = capture(tmp_path / "gamma.gz", "polymarket", [markets_page([{"id": "1"}])])
+    async with replay([path]) as simulator:
+        waiting = asyncio.create_task(get(await ordered(simulator, **fault)))
+        while not simulator.faults.executed:  # noqa: ASYNC110  (the fault board has no event for this)
+            await asyncio.sleep(0.01)
+        async with asyncio.timeout(15):
+            await simulator.stop()
+    with pytest.raises(requests.exceptions.ConnectionError):
+        await waiting
+
+    assert [] == caplog.records
+
+
 async def test_garbage_and_slow_answers(gamma):
     url = await ordered(gamma, kind="garbage")
     garbage = await get(url)
@@ -206,7 +222,7 @@ async def test_garbage_and_slow_answers(gamma):
     slow = await get(url)
 
     assert (200, "<html>") == (garbage.status_code, garbage.text[:6])
-    assert 0.3 < slow.elapsed.total_seconds() < 1.5
+    assert slow.elapsed.total_seconds() > 0.3
 
 
 async def test_orders_can_be_listed_and_cleared(gamma):

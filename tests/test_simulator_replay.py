@@ -88,6 +88,20 @@ async def _agg_trades(simulator, from_id):
     return await get(url, symbol="XRPETH", fromId=from_id, limit=1000)
 
 
+async def test_single_recorded_answers_are_given_to_the_question_they_answered():
+    names = ("binance-rest-singles-2020.jsonl.gz", "binance-singles-2021.jsonl.gz")
+    async with replay([CAPTURES / name for name in names]) as simulator:
+        base = simulator.environment["BINANCE_REST_URL"] + "/api/v3/"
+        bars = (await get(base + "klines", symbol="BTCUSDT", interval="5m", limit=24)).json()
+        price = (await get(base + "ticker/price", symbol="BTCUSDT")).json()
+        unknown = await get(base + "ticker/price", symbol="NOPE")
+
+    assert 1586987400000 == bars[0][0]
+    assert {"price": "6622.57000000", "symbol": "BTCUSDT"} == price
+    assert (400, -1121) == (unknown.status_code, unknown.json()["code"])
+    assert {"BTCUSDT", "ETHUSDT", "ETHBTC", "DOGEUSDT"} == set(simulator.environment["BINANCE_SYMBOLS"].split(","))
+
+
 async def test_all_markets_of_two_recordings_come_through_the_keyset():
     truth = [ground_truth(name)["gamma"] for name in GAMMA]
     async with replay([CAPTURES / name for name in GAMMA]) as simulator:

@@ -53,6 +53,7 @@ def test_a_recording_is_recorded_and_stopping_leaves_nothing(tree, captures, tmp
     assert 0 == said.returncode, said.stdout
     wait_recorded(tree, expected(captures))
     status = tree.supervisorctl("status").stdout
+    told = tree.run("./fleet", "status", REDIS_PORT="", CLICKHOUSE_PORT="")
     again = tree.start()
     same = tree.run(shortcut, "--replay", RECORDING, "--speed", "max", cwd=captures)
     other = tree.start("--demo")
@@ -107,6 +108,17 @@ def test_supervisorctl_shutdown_alone_loses_nothing(tree, captures):
     assert (1, True) == (refused.returncode, "would be mixed with live data" in refused.stdout)
     assert 0 == said.returncode, said.stdout
     assert before == counted(tree)
+
+
+def test_a_start_that_is_interrupted_is_taken_back(tree):
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    start = subprocess.Popen(["./start.sh", "--demo"], cwd=tree.root, env=tree.environment, **quiet)
+    wait_for(lambda: is_open(tree.redis_port), "redis")
+
+    start.send_signal(signal.SIGTERM)
+
+    assert 130 == start.wait(60)
+    assert ([], []) == (tree.pids(), tree.open_ports())
 
 
 def test_a_path_too_long_for_a_socket_works(tmp_path, captures):

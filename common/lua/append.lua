@@ -1,8 +1,8 @@
 #!lua
 -- Append entries to a shard, and with them the source's cursor, its marks and its state: all or nothing.
 -- KEYS: stream, shard hash, state keys ...
--- ARGV: source, epoch, previous batch, new batch, number of entries, {n, data} ..., number of marks, {symbol, sequence} ...,
---       one value per state key
+-- ARGV: source, epoch, previous batch, new batch, least running number, number of entries, {n, data} ...,
+--       number of marks, {symbol, sequence} ..., one value per state key
 local stream, shard = KEYS[1], KEYS[2]
 local source, epoch, previous, new = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local held = redis.call('HMGET', shard, source .. '.epoch', source .. '.batch', 'offset')
@@ -11,8 +11,9 @@ local batch = held[2] or '0'
 if batch == new then return {'DUP', held[3] or '0'} end
 if batch ~= previous then return {'MISMATCH', batch} end
 local offset = tonumber(held[3] or '0')
-local at = 6
-for _ = 1, tonumber(ARGV[5]) do
+if offset < tonumber(ARGV[5]) and ARGV[6] ~= '0' then offset = tonumber(ARGV[5]) end
+local at = 7
+for _ = 1, tonumber(ARGV[6]) do
   redis.call('XADD', stream, '*', 'o', string.format('%.0f', offset), 'n', ARGV[at], 'data', ARGV[at + 1])
   offset = offset + tonumber(ARGV[at])
   at = at + 2

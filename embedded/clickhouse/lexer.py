@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 _SCANNER: Final = re.compile(
     r"""
-    (?P<space>\s+|--[^\n]*|\#[!\ ][^\n]*)
+    (?P<space>\s+|--[^\n]*|//[^\n]*|\#[!\ ][^\n]*)
   | (?P<comment>/\*)
   | (?P<string>'(?:[^'\\]|\\.|'')*')
   | (?P<quoted>`(?:[^`\\]|\\.|``)*`|"(?:[^"\\]|\\.|"")*")

@@ -64,8 +64,12 @@ class Query:
         statement = analyse(ask.text)
         if statement.kind == "insert" or statement.verb == "KILL" or len(ask.text) > LONGEST_LEXED_BYTES:
             return ask, statement
+        self._running.rewritten = True  # as the list of processes, which may be what is put in, has to know
         text = with_system_tables(ask.text.decode("latin-1"), self._desk.registry).encode("latin-1")
-        return (ask, statement) if text == ask.text else (ask._replace(text=text), analyse(text))
+        if text == ask.text:
+            self._running.rewritten = False
+            return ask, statement
+        return ask._replace(text=text), analyse(text)
 
     def _describe(self, request: Request, statement: Statement) -> None:
         if statement.kind == "read" or statement.verb in ANSWERING:

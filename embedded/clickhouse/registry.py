@@ -23,6 +23,7 @@ class Running:
         self.outcome = Outcome()
         self.error: ClickHouseError | None = None
         self.killed = False
+        self.rewritten = False  # the engine runs another text than the client sent
         self.ended = asyncio.Event()
         self._begun_s = time.monotonic()
         self._waiting: asyncio.Task[Any] | None = None

@@ -2,14 +2,18 @@
 
 import fcntl
 import os
+import tempfile
 import threading
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Final
 
 from embedded.clickhouse.chdb_api import Connection
 from embedded.clickhouse.errors import ClickHouseError, from_engine
+from embedded.clickhouse.lexer import tokens
 
 _PIPE_BYTES: Final = 1 << 20
+TABLE_AT: Final = 2  # the first token of a head that may be a table: INSERT INTO name
 
 
 class BlockStream:
@@ -88,32 +92,49 @@ class PipeStream:
 
 
 class InsertStream:
-    """An insert in progress: nothing of it is promised before `finish` returns."""
+    """
+    An insert in progress: its data is laid down in a file without a name, and read by the engine when it is whole.
+
+    The engine's own way to insert piece by piece (`send_insert`) answers well when the table has refused the rows:
+    a violated constraint, too many partitions, a full disk. INSERT ... FROM INFILE raises what a server would raise,
+    and a body that was cut off leaves nothing behind.
+    """
 
     def __init__(self, connection: Connection, text: bytes, format_name: str) -> None:
-        try:
-            self._insert = connection.send_insert(text, format_name)
-        except RuntimeError as error:
-            raise from_engine(error) from error
+        self._connection = connection
+        self._text = text
+        self._format = format_name.encode()
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115  it lives until finish or cancel
 
     def append(self, data: bytes) -> None:
-        """Hand over more data."""
-        try:
-            self._insert.append(data)
-        except RuntimeError as error:
-            raise from_engine(error) from error
+        """Lay down more data."""
+        self._file.write(data)
 
     def finish(self) -> tuple[int, int]:
         """Return the rows and bytes written, once they stand in the table."""
+        self._file.flush()
+        at = _settings_at(self._text)
+        source = b" FROM INFILE '/dev/fd/%d' COMPRESSION 'none' " % self._file.fileno()
+        whole = self._text[:at] + source + self._text[at:] + b" FORMAT " + self._format
         try:
-            result = self._insert.finish()
+            result = self._connection.query(whole, "Null")
         except RuntimeError as error:
             raise from_engine(error) from error
-        return result.rows_written, result.bytes_written
+        finally:
+            self._file.close()
+        return result.rows_written(), result.bytes_written()
 
     def cancel(self) -> None:
-        """Give the insert up; blocks already written as parts stay, as on a server."""
-        try:
-            self._insert.cancel()
-        except RuntimeError as error:
-            raise from_engine(error) from error
+        """Give the insert up: nothing of it was written."""
+        self._file.close()
+
+
+def _settings_at(text: bytes) -> int:
+    """Return where the SETTINGS of an insert's head begin, its end if it has none: the source stands before them."""
+    found = [token for token in tokens(text.decode("latin-1")) if token.depth == 0]
+    clauses = [
+        token.start
+        for before, token in pairwise(found[TABLE_AT:])
+        if token.says("SETTINGS") and before.text not in (".", "TABLE")
+    ]
+    return clauses[0] if clauses else len(text)

@@ -17,7 +17,8 @@ _MARK: Final = r"/\\*request=([^&*]*)&user=([^&*]*)\\*/"
 _NAMED: Final = f"match(query, '{_MARK}')"
 _QUERY_ID: Final = r"decodeURLComponent(extract(query, '/\\*request=([^&*]*)&'))"
 _USER: Final = r"decodeURLComponent(extract(query, '&user=([^&*]*)\\*/'))"
-_SHOWN: Final = 1000
+_SHOWN: Final = 300
+_LOG_BYTES: Final = 180_000  # max_query_size is 262,144
 _LOG_COLUMNS: Final = (
     "type String, event_date Date, event_time DateTime, event_time_microseconds DateTime64(6), "
     "query_start_time DateTime, query_start_time_microseconds DateTime64(6), query_duration_ms UInt64, "
@@ -43,11 +44,12 @@ def processes(registry: Registry) -> str:
     whose body is on its way is running, too.
     """
     running = registry.running()
-    texts = f"{_strings(each.query_id for each in running)}, {_strings(each.text[:_SHOWN] for each in running)}"
+    rewritten = [each for each in running if each.rewritten]
+    texts = f"{_strings(each.query_id for each in rewritten)}, {_strings(each.text for each in rewritten)}"
     engine = (
         f"SELECT * REPLACE (if({_NAMED}, {_QUERY_ID}, query_id) AS query_id, "  # noqa: S608  (quoted)
         f"if({_NAMED}, {_QUERY_ID}, initial_query_id) AS initial_query_id, if({_NAMED}, {_USER}, user) AS user, "
-        f"transform({_QUERY_ID}, {texts}, query) AS query) FROM system.processes"
+        f"transform({_QUERY_ID}, {texts}, replaceRegexpAll(query, '\\\\s*{_MARK}', '')) AS query) FROM system.processes"
     )
     waiting = ", ".join(f"({_fields(each)}, {each.elapsed_ns / 1e9})" for each in running)
     return (
@@ -59,9 +61,16 @@ def processes(registry: Registry) -> str:
 
 
 def query_log(registry: Registry) -> str:
-    """Return the subquery for `system.query_log`: the last thousand queries, in memory only."""
-    lines = "\n".join(json.dumps(_log_row(each)) for each in registry.ended())
-    return f"(SELECT * FROM format('JSONEachRow', '{_LOG_COLUMNS}', {quoted(lines)}))"  # noqa: S608  (quoted)
+    """Return the subquery for `system.query_log`: the last queries, as many as a statement may hold."""
+    lines: list[str] = []
+    room_bytes = _LOG_BYTES
+    for each in reversed(registry.ended()):
+        line = quoted(json.dumps(_log_row(each)) + "\n")[1:-1]
+        room_bytes -= len(line)
+        if room_bytes < 0:
+            break
+        lines.append(line)
+    return f"(SELECT * FROM format('JSONCompactEachRow', '{_LOG_COLUMNS}', '{''.join(lines)}'))"  # noqa: S608  (quoted)
 
 
 def engine_id_query(query_id: str) -> str:
@@ -99,30 +108,28 @@ def _fields(running: Running) -> str:
     return f"{quoted(running.query_id)}, {quoted(running.user)}, {quoted(running.text[:_SHOWN])}"
 
 
-def _log_row(ended: Running) -> dict[str, str | int]:
+def _log_row(ended: Running) -> list[str | int]:
+    """Return the values of the log's columns, in their order."""
     outcome, error = ended.outcome, ended.error
     begun_us = ended.begun_ns // 1000
     event_us = begun_us + outcome.elapsed_ns // 1000
-    return {
-        "type": "QueryFinish" if error is None else "ExceptionWhileProcessing",
-        "event_date": event_us // 86_400_000_000,
-        "event_time": event_us // 1_000_000,
-        "event_time_microseconds": f"{event_us / 1e6:.6f}",
-        "query_start_time": begun_us // 1_000_000,
-        "query_start_time_microseconds": f"{begun_us / 1e6:.6f}",
-        "query_duration_ms": outcome.elapsed_ns // 1_000_000,
-        "read_rows": outcome.read_rows,
-        "read_bytes": outcome.read_bytes,
-        "written_rows": outcome.written_rows,
-        "written_bytes": outcome.written_bytes,
-        "result_rows": outcome.result_rows,
-        "query": ended.text[:_SHOWN],
-        "query_kind": (ended.text.split(maxsplit=1) or [""])[0].capitalize()[:20],
-        "exception_code": error.code if error else 0,
-        "exception": str(error) if error else "",
-        "is_initial_query": 1,
-        "user": ended.user,
-        "query_id": ended.query_id,
-        "initial_user": ended.user,
-        "initial_query_id": ended.query_id,
-    }
+    return [
+        "QueryFinish" if error is None else "ExceptionWhileProcessing",
+        event_us // 86_400_000_000,
+        event_us // 1_000_000,
+        f"{event_us / 1e6:.6f}",
+        begun_us // 1_000_000,
+        f"{begun_us / 1e6:.6f}",
+        outcome.elapsed_ns // 1_000_000,
+        outcome.read_rows,
+        outcome.read_bytes,
+        outcome.written_rows,
+        outcome.written_bytes,
+        outcome.result_rows,
+        ended.text[:_SHOWN],
+        (ended.text.split(maxsplit=1) or [""])[0].capitalize()[:20],
+        error.code if error else 0,
+        str(error)[:_SHOWN] if error else "",
+        1,
+        *(ended.user, ended.query_id) * 2,
+    ]

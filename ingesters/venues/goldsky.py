@@ -72,13 +72,15 @@ class GoldskyFeed:
     def _complain(self, page: Page, frame: Frame) -> Iterator[Step]:
         """Nothing is taken from an answer with errors; what it tells about the head is passed on."""
         news: list[Step] = list(self._look_at_head(page, frame.received_ns))
-        if self._asks_head and "_meta" in page.complaint:
+        is_about_head = "_meta" in page.complaint
+        pause_s = 0.0 if is_about_head and self._asks_head else self._poll_s
+        if is_about_head and self._asks_head:
             self._asks_head = False
             news.append(_without_head(page.complaint, frame.received_ns))
-        if not news:
+        if not news and not is_about_head:
             raise BadAnswer(VENUE, reason=page.complaint)
         yield from news
-        yield self._fetch(frame.reply_to or PAGE, after_s=self._poll_s if self._asks_head else 0.0)
+        yield self._fetch(frame.reply_to or PAGE, after_s=pause_s)  # worded anew: without the head if need be
 
     def _go_on(self, page: Page, received_ns: int) -> Iterator[Step]:
         fresh = self._beyond(page, self._reached)

@@ -74,10 +74,10 @@ class Recheck:
     def _shorten(self) -> None:
         if not self._known:
             return
-        places = sorted(Cursor(at, key) for key, at in self._known.items())
-        oldest = max(self._since, Cursor(places[-1].timestamp - WINDOW_S, ""))
+        places = sorted(zip(self._known.values(), self._known.keys(), strict=True))
+        oldest = max(self._since, Cursor(places[-1][0] - WINDOW_S, ""))
         if len(places) > MOST_IDS:
-            oldest = max(oldest, places[-MOST_IDS - 1])
-        self._known = {place.id: place.timestamp for place in places if place > oldest}
+            oldest = max(oldest, Cursor(*places[-MOST_IDS - 1]))
+        self._known = {key: at for at, key in places if (at, key) > oldest}
         self._gone &= self._known.keys()
         self._since = oldest

@@ -1,18 +1,15 @@
 """All commands, and how they end."""
 
 import logging
-import os
-import sys
 from collections.abc import Mapping, Sequence
 
-import click
 import structlog
 import typer
 
 from common.errors import TickfleetError
 from monitoring.cli import bench, config, dead_letters, doctor, groups, schema, sql, status, streams, tail, venues
 from monitoring.cli.asking import Call
-from monitoring.cli.exits import FAILED, INTERRUPTED, code_of, words_of
+from monitoring.cli.exits import OK, code_of, words_of
 from monitoring.cli.printing import tell
 
 HELP = """
@@ -47,19 +44,11 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     """Run one command; return its exit code."""
     _silence_logs()
     try:
-        ended = app()(list(arguments), prog_name="fleet", standalone_mode=False, obj=Call(environ))
+        app()(list(arguments), prog_name="fleet", obj=Call(environ))
     except TickfleetError as error:
         tell(*words_of(error))
         return code_of(error)
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        return INTERRUPTED
-    except BrokenPipeError:  # the reader has seen enough: `./fleet tail trades -f | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
-    return ended if isinstance(ended, int) else 0
+    return OK
 
 
 def _silence_logs() -> None:

@@ -23,6 +23,7 @@ from monitoring.watch import Snapshot, Watch
 
 T = TypeVar("T")
 PATIENCE_S = 12.0
+ENOUGH_SAMPLES = 3  # whatever has no rate by then never had a figure
 ENV_FILE = Path(".env")
 STARTED = Path("run/fleet.json")
 SUPERVISOR = Path("run/supervisord.pid")
@@ -77,9 +78,9 @@ def ask_clickhouse(settings: Settings, sql: str, parameters: Mapping[str, Any] |
     return asyncio.run(Store(clickhouse.connect(settings)).query(sql, parameters))
 
 
-def look(settings: Settings, *, samples: int = 2) -> Snapshot:
+def look(settings: Settings, *, rates: bool = True) -> Snapshot:
     """
-    Return what stands where; rates need two samples, a second apart.
+    Return what stands where; with rates it takes a second.
 
     Raises:
         Unreachable: Redis does not answer. That ClickHouse does not is in the snapshot.
@@ -91,7 +92,7 @@ def look(settings: Settings, *, samples: int = 2) -> Snapshot:
         running = asyncio.create_task(watch.run(stop))
         shot: Snapshot | None = watch.snapshot
         async with asyncio.timeout(PATIENCE_S):
-            while shot is not None and not _is_whole(shot, samples):
+            while shot is not None and not _is_whole(shot, rates=rates):
                 shot = await watch.newer_than(shot.number)
         stop.set()
         await running
@@ -102,7 +103,8 @@ def look(settings: Settings, *, samples: int = 2) -> Snapshot:
     return ask_redis(settings, ask)
 
 
-def _is_whole(shot: Snapshot, samples: int) -> bool:
+def _is_whole(shot: Snapshot, *, rates: bool) -> bool:
     if shot.redis_problem is not None:
         return True
-    return shot.number >= samples and (shot.store is not None or shot.store_problem is not None)
+    is_read = shot.redis is not None and (shot.store is not None or shot.store_problem is not None)
+    return is_read and (bool(shot.rates_per_s) or not rates or shot.number >= ENOUGH_SAMPLES)

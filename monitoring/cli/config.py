@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from dotenv import dotenv_values
@@ -27,7 +27,7 @@ class Chosen:
     """A setting as it stands; `origin` is default, env, .env, or started: what start.sh was given."""
 
     name: str
-    value: Any
+    value: str | float | None
     origin: str
 
 
@@ -66,10 +66,9 @@ def _origin(name: str, places: Mapping[str, Mapping[str, str | None]]) -> str:
     return next((place for place, named in places.items() if named.get(name) or named.get(f"{name}_FILE")), "default")
 
 
-def _shown(field: str, value: Any) -> Any:
+def _shown(field: str, value: object) -> str | float | None:
     if SECRET.search(field):
-        plain = value.get_secret_value() if hasattr(value, "get_secret_value") else value
-        return HIDDEN if plain else None
+        return HIDDEN if value else None
     if isinstance(value, tuple):
         return ",".join(value)
     if isinstance(value, str) and "://" in value:

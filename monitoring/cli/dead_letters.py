@@ -2,6 +2,7 @@
 
 import base64
 import sys
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import msgspec
@@ -24,11 +25,13 @@ Examples:  fleet dlq ls  |  fleet dlq ls --program binance_ingester  |  fleet dl
 """
 SHORT = 12  # characters of an id or of a payload that a table shows
 PAYLOAD_SHOWN = 80
-COLUMNS = (
-    "id, venue, symbol, toUnixTimestamp64Nano(received_time) AS received_ns, stream, program, reason, "
-    "attempts, payload, encoding"
-)
-NEWEST_FIRST = "ORDER BY received_time DESC, offset DESC LIMIT"
+LETTERS = """
+SELECT id, venue, symbol, toUnixTimestamp64Nano(received_time) AS received_ns, stream, program, reason, attempts,
+       payload, encoding
+FROM dead_letters
+"""
+NEWEST = LETTERS + "WHERE program LIKE {program:String} ORDER BY received_time DESC, offset DESC LIMIT {limit:UInt32}"
+NAMED = LETTERS + "WHERE startsWith(id, {id:String}) ORDER BY received_time DESC, offset DESC LIMIT 10"
 
 Letter = dict[str, Any]
 
@@ -41,8 +44,8 @@ def ls(
 ) -> None:
     """List the newest dead letters, newest first."""
     call: Call = ctx.obj
-    sql = f"SELECT {COLUMNS} FROM dead_letters WHERE id LIKE {{id:String}} AND program LIKE {{program:String}} {NEWEST_FIRST} {{limit:UInt32}}"
-    found = _letters(call.settings, sql, {"id": "%", "program": program or "%", "limit": limit})
+    wanted = {"program": program or "%", "limit": limit}
+    found = _letters(call.settings, NEWEST, wanted)
     letters = [letter for letter in found if program in ("", letter["program"])][:limit]
     if as_json:
         show_json(letters)
@@ -71,8 +74,7 @@ def show(
 ) -> None:
     """Show one dead letter, whole."""
     call: Call = ctx.obj
-    sql = f"SELECT {COLUMNS} FROM dead_letters WHERE startsWith(id, {{id:String}}) {NEWEST_FIRST} 10"
-    found = [letter for letter in _letters(call.settings, sql, {"id": id}) if letter["id"].startswith(id)]
+    found = [letter for letter in _letters(call.settings, NAMED, {"id": id}) if letter["id"].startswith(id)]
     if len(found) != 1:
         known = (
             "no dead letter" if not found else f"{len(found)} dead letters ({', '.join(one['id'] for one in found)})"
@@ -100,7 +102,11 @@ def _letters(settings: Settings, sql: str, parameters: dict[str, Any]) -> list[L
     """Return what the stream holds and what the table holds, each letter once; one of the two may be away."""
     faults: list[TickfleetError] = []
     found: dict[str, Letter] = {}
-    for source in (lambda: ask_redis(settings, _in_stream), lambda: _in_table(settings, sql, parameters)):
+    sources: tuple[Callable[[], list[Letter]], ...] = (
+        lambda: ask_redis(settings, _in_stream),
+        lambda: ask_clickhouse(settings, sql, parameters).to_dicts(),
+    )
+    for source in sources:
         try:
             found |= {letter["id"]: letter for letter in source()}
         except TickfleetError as error:
@@ -124,7 +130,3 @@ async def _in_stream(redis: Redis) -> list[Letter]:
     for letter in letters:
         del letter["sequence"]
     return letters
-
-
-def _in_table(settings: Settings, sql: str, parameters: dict[str, Any]) -> list[Letter]:
-    return ask_clickhouse(settings, sql, parameters).to_dicts()

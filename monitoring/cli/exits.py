@@ -1,8 +1,10 @@
 """Exit codes that scripts rely on, and which error ends with which."""
 
+import re
+
 from common.errors import BadSettings, StoreRefused, TickfleetError, Unreachable
 
-OK, FAILED, USAGE, DEGRADED, NOT_RUNNING, BAD_SETTINGS, INTERRUPTED = 0, 1, 2, 3, 4, 78, 130
+OK, FAILED, USAGE, DEGRADED, NOT_RUNNING, BAD_SETTINGS = 0, 1, 2, 3, 4, 78
 UNKNOWN_DATABASE = 81  # https://github.com/ClickHouse/ClickHouse/blob/master/src/Common/ErrorCodes.cpp
 
 
@@ -23,8 +25,15 @@ def words_of(error: TickfleetError) -> list[str]:
         return [f"bad setting: {problem}" for problem in error.problems]
     if isinstance(error, Unreachable):
         return [f"{error}; if nothing runs: ./start.sh"]
-    if isinstance(error, StoreRefused) and error.code == 0:
-        return [f"clickhouse does not answer: {error.reason}; if nothing runs: ./start.sh"]
-    if isinstance(error, StoreRefused) and error.code == UNKNOWN_DATABASE:
-        return [f"{error.reason}; make it with: .venv/bin/python setup_schema.py"]
+    if isinstance(error, StoreRefused):
+        return [_of_store(error)]
     return [str(error)]
+
+
+def _of_store(error: StoreRefused) -> str:
+    """Return the heart of what the driver wraps into its own words."""
+    if error.code == 0:
+        cause = re.search(r"Errno \d+\] ([^\"')]+)", error.reason)
+        return f"clickhouse does not answer: {cause[1] if cause else error.reason}; if nothing runs: ./start.sh"
+    said = error.reason.partition("DB::Exception: ")[2].partition(" (version ")[0] or error.reason
+    return f"{said}; make it with: python setup_schema.py" if error.code == UNKNOWN_DATABASE else said

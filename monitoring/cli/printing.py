@@ -4,13 +4,16 @@ import json
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from monitoring.verdicts import Level, age_words
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 PIPE_WIDTH = 240  # columns: what is not a terminal has no edge to break a table at
 STYLES = {Level.WELL: "green", Level.OFF: "dim", Level.UNKNOWN: "cyan", Level.SLOW: "yellow", Level.DOWN: "bold red"}
@@ -35,7 +38,7 @@ def show_json(data: object) -> None:
     sys.stdout.write("\n")
 
 
-def as_dict(fact: Any) -> dict[str, Any]:
+def as_dict(fact: "DataclassInstance") -> dict[str, Any]:
     """Return a fact of the monitoring as plain values; curves are for pages."""
     return {name: value for name, value in asdict(fact).items() if name != "trend"}
 

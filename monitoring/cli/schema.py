@@ -31,7 +31,7 @@ def schema(
         return
     applied = {row["version"]: row["applied"] for row in ask_clickhouse(call.settings, APPLIED).to_dicts()}
     rows = [{"version": one.version, "name": one.name, "applied": applied.get(one.version)} for one in migrations()]
-    found, expected = max(applied, default=0), rows[-1]["version"]
+    found, expected = max(applied, default=0), migrations()[-1].version
     if as_json:
         show_json({"version": found, "expected": expected, "migrations": rows})
     else:

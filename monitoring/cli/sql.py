@@ -1,5 +1,6 @@
 """`fleet sql`: ask ClickHouse; it can read and nothing else, unless told so."""
 
+import asyncio
 import csv
 import io
 import sys
@@ -35,7 +36,8 @@ def sql(
     text = (sys.stdin.read() if query == "-" else query).strip().rstrip(";")
     store = clickhouse.Store(clickhouse.connect(call.settings))
     if write:
-        tell(store.change(text) or "done")
+        asyncio.run(store.command(text))
+        tell("done")
         return
     how = "json" if as_json else how
     chunks = store.stream(text, FORMATS[how])

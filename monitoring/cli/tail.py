@@ -15,7 +15,7 @@ from monitoring.cli.asking import Call, ask_redis
 from monitoring.cli.printing import tell
 
 EXAMPLES = """
-Examples:  fleet tail trades -n 5  |  fleet tail books -f --where symbol=BTCUSDT  |  fleet tail trades --json | jq .record.price
+Examples:  fleet tail trades -n 5  |  fleet tail books -f --where symbol=BTCUSDT  |  fleet tail trades --json
 """
 PAGE_ENTRIES = 100
 MOST_ENTRIES = 5_000  # of each shard that are looked through for what was asked
@@ -33,7 +33,7 @@ class Line(NamedTuple):
     text: bytes
 
 
-def tail(  # noqa: PLR0913  an option each
+def tail(
     ctx: typer.Context,
     stream: Annotated[str, typer.Argument(help="A topic (trades), or the key of a stream or of one of its shards.")],
     records: Annotated[int, typer.Option("-n", "--records", min=0, help="How many of the newest records.")] = 20,

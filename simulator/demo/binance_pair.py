@@ -9,7 +9,7 @@ from simulator.demo.order_book import ASK, BID, Fill, Instrument, InventedBook
 from simulator.trades import TradeRow, TradeStore
 from simulator.venues.binance_listener import StreamFrame
 
-MOST_TRADES = 50_000
+MOST_TRADES = 15_000
 HISTORY_TRADES = 1500
 HISTORY_MS = 15 * 60_000
 Change = dict[int, int]

@@ -15,6 +15,8 @@ TRANSACTIONS_PER_BLOCK = 2.5
 BURST_TRANSACTIONS = 450
 BLOCKS_PER_BURST = 120
 WALLETS = 1500
+# An invented chain need not be remembered for ever; memory would grow by 20 MB an hour.
+KEPT_S = 12 * 3600
 
 
 class InventedFills:
@@ -48,6 +50,7 @@ class InventedFills:
             for fill in self._block(self._committed_s + BLOCK_S, BURST_TRANSACTIONS if is_burst else None):
                 self.fills.put(fill)
             self._committed_s += BLOCK_S
+            self.fills.forget_before(self._committed_s - KEPT_S)
 
     def _block(self, second: int, transactions: int | None) -> list[Fill]:
         usual = int(self._chance.expovariate(1 / TRANSACTIONS_PER_BLOCK))

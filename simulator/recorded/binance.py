@@ -139,7 +139,8 @@ class Recording:
         self._frames.append(frame)
         self._times_ns.append(recorded.event.received_ns)
         self._of_symbol[frame.symbol].append(index)
-        self._symbols_of_streams.add(frame.stream.partition("@")[0].upper() if "@" in frame.stream[1:] else "")
+        if not frame.stream.startswith("!"):
+            self._symbols_of_streams.add(frame.stream.partition("@")[0].upper())
         self.published.count(frame.fact)
         if row := stream_row(frame, position=index + 1):
             self._trades[frame.symbol, frame.fact.kind].add(row)
