@@ -2,11 +2,15 @@
 
 import asyncio
 import sys
+from typing import Any
 
+from common.backoff import delays_s
 from common.heartbeat import Figures, beat
 from common.lifecycle import REFUSED, run
-from common.redis_streams import connect, shards, wait_ready
+from common.log import logger
+from common.redis_streams import Redis, RedisError, connect, shards
 from common.settings import Settings
+from ingesters.allowance import Allowance
 from ingesters.conversation import Ingester
 from ingesters.loop import ingest
 from ingesters.registry import VENUES, of_program
@@ -14,34 +18,75 @@ from ingesters.sink import Sink
 from ingesters.venue import Venue
 
 DRAIN_S = 20.0
+LAST_BEAT_S = 1.0
+
+log = logger("ingest")
 
 
 async def main(venue: Venue, settings: Settings, stop: asyncio.Event) -> None:
-    """Ingest until told to stop, then wait until Redis has it all."""
+    """Ingest until told to stop, then wait until Redis has it all, but not for ever."""
     redis = connect(settings)
     figures = Figures(venue.program, venue.program, "ingester", venue.name)
     heart = asyncio.create_task(beat(redis, figures, stop))
     try:
-        figures.detail = "waiting for Redis"
-        await wait_ready(redis)
-        layout = {stream: await shards(redis, stream, settings) for stream in venue.topics}
-        sink = Sink(redis, layout, venue.program, figures)
-        await sink.claim()
-        carrying = asyncio.create_task(sink.run())
-        recording = asyncio.create_task(ingest(Ingester(venue, settings, redis, sink, figures), stop))
-        await asyncio.wait((carrying, recording), return_when=asyncio.FIRST_COMPLETED)
-        if carrying.done():
-            recording.cancel()
-            carrying.result()  # Fenced
-        await recording
-        figures.state = "stopping"
-        async with asyncio.timeout(DRAIN_S):
-            await sink.empty()
-        carrying.cancel()
+        preparing = asyncio.create_task(_prepare(venue, settings, redis, figures))
+        if await _first_of(preparing, stop=stop, grace_s=0.0):
+            await _record(await preparing, stop)
+        preparing.cancel()
     finally:
         stop.set()
-        await heart
+        await asyncio.wait((heart,), timeout=LAST_BEAT_S)
         await redis.aclose()
+
+
+async def _prepare(venue: Venue, settings: Settings, redis: Redis, figures: Figures) -> Ingester:
+    """Return what the loop works with, as soon as Redis lets us become the source of our streams."""
+    figures.detail = "waiting for Redis"
+    for pause_s in delays_s(first_s=0.1, ceiling_s=5.0):
+        try:
+            layout = {stream: await shards(redis, stream, settings) for stream in venue.topics}
+            sink = Sink(redis, layout, venue.program, figures)
+            await sink.claim()
+        except RedisError as error:  # away, loading, full
+            figures.failed(error)
+            log.warning("ingest.waiting_for_redis", pause_s=round(pause_s, 2), reason=str(error))
+            await asyncio.sleep(pause_s)
+        else:
+            allowance = Allowance(venue.name, venue.budget, redis, figures)
+            return Ingester(venue, settings, redis, sink, figures, allowance)
+    raise AssertionError  # the delays never end
+
+
+async def _record(work: Ingester, stop: asyncio.Event) -> None:
+    carrying = asyncio.create_task(work.sink.run())
+    recording = asyncio.create_task(ingest(work, stop))
+    try:
+        ended = await _first_of(carrying, recording, stop=stop, grace_s=DRAIN_S)
+        for task in ended:
+            task.result()  # Fenced, FeedRefused, or a bug
+        work.figures.state = "stopping"
+        if not ended:
+            log.error(
+                "ingest.gave_up",
+                reason=f"Redis has not taken all within {DRAIN_S:g} s",
+                records=work.sink.waiting_records,
+                bytes=work.sink.waiting_bytes,
+                last_error=work.figures.last_error,
+            )
+    finally:
+        carrying.cancel()
+        recording.cancel()
+        await asyncio.wait((carrying, recording))
+
+
+async def _first_of(*tasks: asyncio.Task[Any], stop: asyncio.Event, grace_s: float) -> set[asyncio.Task[Any]]:
+    """Return the tasks that have ended as soon as there is one; none when told to stop and the grace is over."""
+    told = asyncio.create_task(stop.wait())
+    await asyncio.wait((told, *tasks), return_when=asyncio.FIRST_COMPLETED)
+    if told.done():
+        await asyncio.wait(tasks, timeout=grace_s, return_when=asyncio.FIRST_COMPLETED)
+    told.cancel()
+    return {task for task in tasks if task.done()}
 
 
 def _start() -> int:

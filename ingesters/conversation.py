@@ -7,19 +7,21 @@ from dataclasses import dataclass
 from common.backoff import delays_s
 from common.clock import now_ns
 from common.codec import Origin, dead_letter
-from common.errors import BadAnswer, WireError, WireLost
+from common.errors import BadAnswer, FeedRefused, WireError, WireLost
 from common.heartbeat import Figures
 from common.lifecycle import wait
 from common.log import logger
-from common.records import EventKind, FeedEvent, Record
-from common.redis_facts import remove_words
+from common.records import DeadLetter, EventKind, FeedEvent, Record
 from common.redis_streams import Redis
 from common.settings import Settings
+from ingesters.allowance import Allowance
 from ingesters.feed import Checkpoint, Dial, Fetch, Forget, Frame, Recall, Resume, Send, Step, hear
+from ingesters.mailbox import Mailbox
 from ingesters.questions import Questions
 from ingesters.sink import Sink
 from ingesters.venue import Venue
-from ingesters.wires import Mailbox, Wires
+from ingesters.web import Web
+from ingesters.wires import Wires
 
 log = logger("ingest")
 
@@ -36,6 +38,7 @@ class Ingester:
     redis: Redis
     sink: Sink
     figures: Figures
+    allowance: Allowance
 
 
 def connection_event(work: Ingester, kind: EventKind, from_ns: int, detail: str) -> FeedEvent:
@@ -50,28 +53,33 @@ class Conversation:
     """One connection to a venue, from the first step to the last frame."""
 
     def __init__(self, work: Ingester, resume: Resume) -> None:
-        self.brought_records = False
+        self.brought_data = False
         self._work = work
         self._figures = work.figures
         self._feed = work.venue.feed(work.settings, resume)
         self._mailbox = Mailbox()
         self._wires = Wires(work.venue.name, self._mailbox)
-        self._questions = Questions(work.venue.name, work.venue.budget, work.redis, self._mailbox, work.figures)
+        web = Web(work.venue.answer_s)
+        self._questions = Questions(web, work.allowance, work.redis, self._mailbox, work.figures)
         self._pauses: dict[str, Iterator[float]] = {}  # of questions that got no good answer, by key
         self._heard_ns = 0
+        self._ended_by = "the program ended"
 
     async def hold(self, stop: asyncio.Event) -> None:
         """Talk until told to stop; raise WireLost or FeedRefused when the venue ends it."""
         watching = asyncio.create_task(self._watch(stop))
         try:
             for step in self._feed.opening():
-                await self._do(step)
-            while not stop.is_set():
-                frames = await self._mailbox.take()
-                self._questions.check()
-                for frame in frames:
+                if self._mailbox.lost is None:
+                    await self._do(step)
+            while True:
+                for frame in await self._mailbox.take():
                     await self._hear(frame)
-                await self._hold_back()
+                self._questions.check()
+                await self._hold_back(stop)
+        except (WireLost, FeedRefused) as error:
+            self._ended_by = str(error)
+            raise
         finally:
             watching.cancel()
 
@@ -80,8 +88,7 @@ class Conversation:
         self._wires.hang_up()
         await self._questions.close()
         if self._heard_ns:
-            reason = str(self._mailbox.lost or "told to stop")
-            self._work.sink.put(connection_event(self._work, "disconnected", self._heard_ns, reason))
+            self._work.sink.put(connection_event(self._work, "disconnected", self._heard_ns, self._ended_by))
 
     async def _hear(self, frame: Frame) -> None:
         counters = self._figures.counters
@@ -100,18 +107,24 @@ class Conversation:
             self._ask_again(frame, str(error), None)
         except BadAnswer as error:
             self._ask_again(frame, str(error), error.retry_after_s)
+        except WireLost as error:  # announced by the venue; what came with it is still heard
+            self._mailbox.lose(error)
         else:
-            if frame.reply_to is not None:
-                self._questions.asked.pop(frame.reply_to, None)
-                self._pauses.pop(frame.reply_to, None)
-            for step in steps:
-                if isinstance(step, Record):
-                    self._put(step)
-                else:
-                    await self._do(step)
+            await self._carry_out(frame, steps)
+
+    async def _carry_out(self, frame: Frame, steps: list[Step]) -> None:
+        if frame.reply_to is not None:
+            self._questions.asked.pop(frame.reply_to, None)
+            self._pauses.pop(frame.reply_to, None)
+        is_live = frame.reply_to is None or self._wires.are_none  # questions may go well while every socket is cut
+        for step in steps:
+            if isinstance(step, Record):
+                self._put(step)
+                self.brought_data |= is_live and not isinstance(step, FeedEvent | DeadLetter)
+            else:
+                await self._do(step)
 
     def _put(self, record: Record) -> None:
-        self.brought_records = True
         if isinstance(record, FeedEvent):
             self._figures.counters[f"feed_events_total|{record.kind}"] += 1
         self._work.sink.put(record)
@@ -119,7 +132,7 @@ class Conversation:
     async def _do(self, step: Step) -> None:
         match step:
             case Dial():
-                await self._wires.dial(step)
+                await self._dial(step)
             case Send():
                 self._wires.send(step)
             case Fetch():
@@ -127,11 +140,17 @@ class Conversation:
             case Recall():
                 self._questions.recall(step)
             case Forget():
-                await remove_words(self._work.redis, step.key, step.words)
+                self._questions.forget(step)
             case Checkpoint():
                 self._work.sink.checkpoint(step.topic, step.state)
             case Record():
                 self._put(step)
+
+    async def _dial(self, step: Dial) -> None:
+        try:
+            await self._wires.dial(step)
+        except WireLost as error:
+            self._mailbox.lose(error)
 
     def _set_aside(self, error: WireError, frame: Frame) -> None:
         if frame.reply_to is not None and frame.reply_to in self._pauses:
@@ -153,10 +172,10 @@ class Conversation:
         log.warning("ingest.asking_again", key=fetch.key, pause_s=round(pause_s, 2), reason=reason)
         self._questions.ask(fetch, pause_s=pause_s)
 
-    async def _hold_back(self) -> None:
+    async def _hold_back(self, stop: asyncio.Event) -> None:
         """Let the sink and the sockets have their turn; read no further while Redis does not keep up."""
         await asyncio.sleep(0)
-        while self._work.sink.is_full:
+        while self._work.sink.is_full and not stop.is_set():
             self._wires.pause()
             await asyncio.sleep(FULL_PAUSE_S)
         self._wires.resume()

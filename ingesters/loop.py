@@ -25,15 +25,15 @@ async def ingest(work: Ingester, stop: asyncio.Event) -> None:
     pauses = delays_s()
     while not stop.is_set():
         try:
+            await work.sink.empty()
             resume = Resume(await read_state(work.redis, work.venue.state), await work.sink.marks())
             conversation = Conversation(work, resume)
             try:
                 await conversation.hold(stop)
             finally:
                 await conversation.end()
-                if conversation.brought_records:
+                if conversation.brought_data:
                     pauses = delays_s()  # a dial that succeeds proves nothing: some venues accept, then hang up
-                await work.sink.empty()
         except FeedRefused as error:
             work.sink.put(connection_event(work, "refused", now_ns(), str(error)))
             await work.sink.empty()
@@ -41,6 +41,7 @@ async def ingest(work: Ingester, stop: asyncio.Event) -> None:
         except (WireLost, RedisError) as error:
             if not stop.is_set():
                 await _pause(work, error, next(pauses), stop)
+    await work.sink.empty()
 
 
 async def _pause(work: Ingester, error: Exception, pause_s: float, stop: asyncio.Event) -> None:

@@ -22,7 +22,8 @@ class Venue:
     A program that records one venue.
 
     `topics` are the streams it may append to, `state` the names of the strings that survive a restart. A socket without
-    any byte for `dead_s` is dead, one with nothing but pings for `mute_s` is mute: both are dialled again.
+    any byte for `dead_s` is dead, one with nothing but pings for `mute_s` is mute: both are dialled again. A question
+    may go without a byte of its answer for `answer_s`.
     """
 
     program: str
@@ -33,4 +34,5 @@ class Venue:
     budget: Budget
     state: tuple[str, ...] = ()
     dead_s: float = 60.0
+    answer_s: float = 30.0
     mute_s: Callable[[Settings], float] = lambda _: 300.0

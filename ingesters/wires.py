@@ -1,4 +1,4 @@
-"""Sockets and questions of one connection, heard as one stream of frames."""
+"""The sockets of one connection; what they bring goes into its mailbox."""
 
 import asyncio
 
@@ -7,57 +7,10 @@ from picows import WSCloseCode, WSError, WSFrame, WSListener, WSMsgType, WSTrans
 from common.clock import monotonic_s, now_ns
 from common.errors import WireLost
 from ingesters.feed import Dial, Frame, Send
+from ingesters.mailbox import Mailbox
 
-MOST_WAITING = 5_000  # frames that may wait to be heard; past it, or past so many bytes, the socket is not read
-MOST_WAITING_BYTES = 16 * 2**20
 MAX_FRAME_BYTES = 32 * 2**20
 DIAL_TIMEOUT_S = 10.0
-
-
-class Mailbox:
-    """Where frames of all wires wait to be heard, in the order in which their bytes came."""
-
-    def __init__(self) -> None:
-        self.frames: list[Frame] = []
-        self.size_bytes = 0
-        self.lost: WireLost | None = None
-        self.arrived = asyncio.Event()
-
-    def put(self, frame: Frame) -> None:
-        """Add a frame, unless the connection is lost; an answer goes before the socket's, of which thousands may wait."""
-        if self.lost is not None:
-            return
-        if frame.reply_to is None:
-            self.frames.append(frame)
-        else:
-            self.frames.insert(0, frame)
-        self.size_bytes += len(frame.payload)
-        self.arrived.set()
-
-    @property
-    def is_full(self) -> bool:
-        """Return whether no more should be read from the sockets for now."""
-        return len(self.frames) > MOST_WAITING or self.size_bytes > MOST_WAITING_BYTES
-
-    def lose(self, error: WireLost) -> None:
-        """Say that a wire is gone: what came before is still heard, then the connection ends."""
-        self.lost = self.lost or error
-        self.arrived.set()
-
-    async def take(self) -> list[Frame]:
-        """
-        Return what has come since the last time; nothing when somebody else rang the bell.
-
-        Raises:
-            WireLost: a wire is gone, and all that it brought has been taken.
-        """
-        await self.arrived.wait()
-        if self.lost is None:
-            self.arrived.clear()
-        elif not self.frames:
-            raise self.lost
-        frames, self.frames, self.size_bytes = self.frames, [], 0
-        return frames
 
 
 class Socket(WSListener):

@@ -80,10 +80,14 @@ def _answer(daemon: Daemon, name: str, ask: Callable[[], T]) -> T:
             is_loading = "loading" in str(error)  # Redis reads its record: that takes as long as it takes
             if monotonic_s() > deadline_s and not is_loading:
                 raise CannotStart(f"{name} does not answer after {PATIENCE_S:.0f} s: {error}") from error
-        for process in daemon.processes():
-            if process.name == name and (process.is_falling or process.is_gone):
-                raise CannotStart(_why(process))
+        _check_stands(daemon, name)
         time.sleep(POLL_S)
+
+
+def _check_stands(daemon: Daemon, name: str) -> None:
+    for process in daemon.processes():
+        if process.name == name and (process.is_falling or process.is_gone):
+            raise CannotStart(_why(process))
 
 
 def _why(process: Process) -> str:
@@ -142,9 +146,7 @@ def wait_for_feed(start: Start) -> Mapping[str, str]:
         return {}
     deadline_s = monotonic_s() + PATIENCE_S
     while (addresses := feeds.read_addresses(start.addresses)) is None:
-        for process in start.daemon.processes():
-            if process.name == "simulator" and (process.is_falling or process.is_gone):
-                raise CannotStart(_why(process))
+        _check_stands(start.daemon, "simulator")
         if monotonic_s() > deadline_s:
             raise CannotStart(f"the simulator does not listen after {PATIENCE_S:.0f} s; see its log")
         time.sleep(POLL_S)

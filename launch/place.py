@@ -55,6 +55,10 @@ class Place:
         """Return where ./fleet reads the settings of what runs, one NAME=value a line."""
         return self.run / "fleet.env"
 
+    def shown(self, path: Path) -> str:
+        """Return a path as a person in the root writes it."""
+        return str(path.relative_to(self.root) if path.is_relative_to(self.root) else path)
+
     def prepare(self) -> None:
         """Make the run directory; refuse a tree whose path Supervisor cannot read."""
         wrong = sorted(set(str(self.root)) & set(UNSPEAKABLE))

@@ -52,11 +52,10 @@ def wait_for(
         known = {process.name: process for process in daemon.processes()}
         for process in known.values():
             lives[process.name] |= {process.pid} - {0}
-        loops = {name: process for name, process in known.items() if len(lives[name]) >= LIVES}
-        found = [
-            Readiness(one.process, "failed", loops[one.process].last_words()) if one.process in loops else one
-            for one in _look(programs, known, settings)
-        ]
+        found = _look(programs, known, settings)
+        for place, one in enumerate(found):
+            if len(lives[one.process]) >= LIVES:
+                found[place] = Readiness(one.process, "failed", known[one.process].last_words())
         if not all(one.is_settled or one.is_alive for one in found):
             alive_since_s = monotonic_s()
         now_s = monotonic_s()

@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from common.clock import now_ns
+from common.errors import StoreRefused
 from common.redis_readings import MODE, PROGRAMS
-from common.redis_streams import Redis
+from common.redis_streams import RedisError
 from common.settings import Settings
 from launch import feeds, leftovers, readiness, servers
 from launch.bring import bring_schema, bring_servers, wait_for_feed
@@ -42,11 +43,13 @@ def up(start: Start) -> int:
     try:
         base = bring_servers(start)
         before = bring_schema(start)
-        feed = wait_for_feed(start)
-    except BaseException:  # also Ctrl-C: half a fleet helps nobody, whatever the reason
+        programs = _declare(start, base, wait_for_feed(start))
+    except BaseException as error:  # also Ctrl-C: half a fleet helps nobody, whatever the reason
         _clear(start)
+        if isinstance(error, RedisError | StoreRefused):
+            raise CannotStart(f"a server stopped answering: {error}") from error
         raise
-    return _bring_fleet(start, base, feed, before)
+    return _bring_fleet(start, base, programs, before)
 
 
 def _running(start: Start) -> int | None:
@@ -86,19 +89,25 @@ def _clear(start: Start) -> None:
     leftovers.end(leftovers.find(start.place))
 
 
-def _bring_fleet(start: Start, base: Sequence[Program], feed: Mapping[str, str], before: Mapping[str, int]) -> int:
-    """Start the programs and wait until they are ready; what does not come up is told, and the rest goes on."""
+def _declare(start: Start, base: Sequence[Program], feed: Mapping[str, str]) -> list[Program]:
+    """Return the programs of the fleet, having told Supervisor, stop.sh and those who look on which are to run."""
     fed = Settings.from_env({**start.environ, **start.shared, **feed}, start.place.root / ".env")
-    programs = [*base, *fleet(fed, feed)]
-    wanted = [program for program in programs if program.why_not is None and program not in base]
-    servers.ask_redis(start.settings, lambda redis: _declare(redis, start.options.feed, programs))
-    start.write_configuration(programs)
+    programs = fleet(fed, feed)
+    said = {MODE: start.options.feed, PROGRAMS: declared([*base, *programs])}
+    servers.ask_redis(start.settings, lambda redis: redis.mset(said))
+    start.write_configuration([*base, *programs])
     write_facts(start.place, _started(start))
+    return programs
+
+
+def _bring_fleet(start: Start, base: Sequence[Program], programs: Sequence[Program], before: Mapping[str, int]) -> int:
+    """Start the programs and wait until they are ready; what does not come up is told, and the rest goes on."""
+    wanted = [program for program in programs if program.why_not is None]
+    disabled = [program for program in programs if program.why_not is not None]
     rows = FirstRows(start.settings, before)
     start.daemon.update()
     found = readiness.wait_for(wanted, start.daemon, start.settings, meanwhile=rows.look)
     failed = [one for one in found if one.is_failed]
-    disabled = [program for program in programs if program.why_not is not None]
     up_count = len(base) + len(found) - len(failed)
     start.steps.done(6, f"programs   {up_count} running, {len(disabled)} disabled, {len(failed)} failed")
     _tell_programs(start, found, disabled)
@@ -109,10 +118,6 @@ def _bring_fleet(start: Start, base: Sequence[Program], feed: Mapping[str, str],
         say(f" This path is too long for a socket: supervisorctl -s unix://{start.place.socket} status")
     say(" Next:  ./fleet status   |   ./fleet tail stream:trades   |   ./stop.sh")
     return DEGRADED if failed else 0
-
-
-async def _declare(redis: Redis, feed: str, programs: Sequence[Program]) -> None:
-    await redis.mset({MODE: feed, PROGRAMS: declared(programs)})
 
 
 def _started(start: Start) -> Started:
@@ -135,7 +140,8 @@ def _tell_programs(start: Start, found: Sequence[Readiness], disabled: Sequence[
         if one.state == "waiting":
             say(f"   waiting   {one.process:<24} {one.detail}")
         elif one.is_failed:
-            say(f"   failed    {one.process:<24} {one.detail}; see {start.settings.log_dir / one.process}.log")
+            log = start.place.shown(start.settings.log_dir / f"{one.process}.log")
+            say(f"   failed    {one.process:<24} {one.detail}; see {log}")
         elif not one.is_settled:
             say(f"   starting  {one.process:<24} {one.detail or 'has not said that it is ready'}")
     if start.options.feed == "live" and any(

@@ -191,7 +191,8 @@ def test_rows_are_those_in_clickhouse_until_it_goes(visit, fleet, tmp_path):
     servers = {name: fleet.environment[name] for name in ("CLICKHOUSE_HOST", "CLICKHOUSE_PORT")}
 
     def insert(rows):
-        sql = f"INSERT INTO tickfleet.quotes (venue, received_time, offset) SELECT 'okx', now64(9), number FROM numbers({rows})"
+        columns = "venue, received_time, offset"
+        sql = f"INSERT INTO tickfleet.quotes ({columns}) SELECT 'okx', now64(9), number FROM numbers({rows})"
         assert requests.post(address, data=sql, timeout=10).status_code == 200
 
     insert(1234)
