@@ -102,8 +102,7 @@ async def main() -> None:
 
     def route(request: WSUpgradeRequest) -> Listener | WSUpgradeResponseWithListener:
         if request.path.startswith(b"/api/v3/depth"):
-            reply = WSUpgradeResponse.create_http_response_without_content(200)  # type: ignore[attr-defined]
-            reply.body = DEPTH
+            reply = WSUpgradeResponse.create_ok_response(DEPTH)
             return WSUpgradeResponseWithListener(reply, None)
         return listener
 

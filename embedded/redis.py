@@ -5,15 +5,20 @@ It writes the server's configuration under the data directory and executes the s
 Supervisor's child is Redis itself.
 """
 
+import fcntl
 import os
 import sys
+import time
 from pathlib import Path
 from typing import NoReturn
 
+from common.clock import monotonic_s
 from common.errors import BadSettings
-from common.lifecycle import MISCONFIGURED, REFUSED, die_with_parent
+from common.lifecycle import BUG, MISCONFIGURED, REFUSED, die_with_parent
 from common.settings import Settings
 from embedded.redis_binary import REMEDY, Server, find
+
+PATIENCE_S = 5.0
 
 
 def main() -> int:  # noqa: RET503  nobody comes back from an exec
@@ -32,7 +37,27 @@ def main() -> int:  # noqa: RET503  nobody comes back from an exec
     if refusal := unreadable_by(server, folder):
         print(refusal, file=sys.stderr)
         return REFUSED
-    become(server, write_configuration(settings, folder))
+    file = write_configuration(settings, folder)
+    if not hold(folder):
+        print(f"{folder} is in use by another Redis: two on one record would spoil it; set DATA_DIR", file=sys.stderr)
+        return BUG  # not a refusal for ever: a killed server's last child may still be writing there
+    become(server, file)
+
+
+def hold(folder: Path) -> bool:
+    """Return whether the folder is ours from now on; the lock lives as long as the process, whatever it executes."""
+    lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    os.set_inheritable(lock, True)  # noqa: FBT003  the standard library's signature
+    deadline_s = monotonic_s() + PATIENCE_S
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if monotonic_s() > deadline_s:
+                return False
+            time.sleep(0.1)
+        else:
+            return True
 
 
 def become(server: Server, file: Path) -> NoReturn:

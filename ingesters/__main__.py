@@ -23,15 +23,15 @@ LAST_BEAT_S = 1.0
 log = logger("ingest")
 
 
-async def main(venue: Venue, settings: Settings, stop: asyncio.Event) -> None:
+async def main(venue: Venue, settings: Settings, stop: asyncio.Event, drain_s: float = DRAIN_S) -> None:
     """Ingest until told to stop, then wait until Redis has it all, but not for ever."""
     redis = connect(settings)
     figures = Figures(venue.program, venue.program, "ingester", venue.name)
     heart = asyncio.create_task(beat(redis, figures, stop))
     try:
-        preparing = asyncio.create_task(_prepare(venue, settings, redis, figures))
+        preparing = asyncio.create_task(prepare(venue, settings, redis, figures))
         if await _first_of(preparing, stop=stop, grace_s=0.0):
-            await _record(await preparing, stop)
+            await record(await preparing, stop, drain_s)
         preparing.cancel()
     finally:
         stop.set()
@@ -39,7 +39,7 @@ async def main(venue: Venue, settings: Settings, stop: asyncio.Event) -> None:
         await redis.aclose()
 
 
-async def _prepare(venue: Venue, settings: Settings, redis: Redis, figures: Figures) -> Ingester:
+async def prepare(venue: Venue, settings: Settings, redis: Redis, figures: Figures) -> Ingester:
     """Return what the loop works with, as soon as Redis lets us become the source of our streams."""
     figures.detail = "waiting for Redis"
     for pause_s in delays_s(first_s=0.1, ceiling_s=5.0):
@@ -57,18 +57,25 @@ async def _prepare(venue: Venue, settings: Settings, redis: Redis, figures: Figu
     raise AssertionError  # the delays never end
 
 
-async def _record(work: Ingester, stop: asyncio.Event) -> None:
+async def record(work: Ingester, stop: asyncio.Event, drain_s: float) -> None:
+    """
+    Ingest until told to stop, and wait `drain_s` at most until Redis has all that was heard.
+
+    Raises:
+        Fenced: another copy of this program has started.
+        FeedRefused: the venue will not serve us.
+    """
     carrying = asyncio.create_task(work.sink.run())
     recording = asyncio.create_task(ingest(work, stop))
     try:
-        ended = await _first_of(carrying, recording, stop=stop, grace_s=DRAIN_S)
+        ended = await _first_of(carrying, recording, stop=stop, grace_s=drain_s)
         for task in ended:
             task.result()  # Fenced, FeedRefused, or a bug
         work.figures.state = "stopping"
         if not ended:
             log.error(
                 "ingest.gave_up",
-                reason=f"Redis has not taken all within {DRAIN_S:g} s",
+                reason=f"Redis has not taken all within {drain_s:g} s",
                 records=work.sink.waiting_records,
                 bytes=work.sink.waiting_bytes,
                 last_error=work.figures.last_error,

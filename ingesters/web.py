@@ -33,7 +33,7 @@ class Web:
         """
         answer: asyncio.Future[requests.Response] = asyncio.get_running_loop().create_future()
         Thread(target=self._work, args=(fetch, answer), name=f"ask {fetch.key}", daemon=True).start()
-        async with asyncio.timeout(CONNECT_S + WHOLE * self._answer_s):
+        async with asyncio.timeout(WHOLE * self._answer_s):
             return await answer
 
     def close(self) -> None:
@@ -51,7 +51,7 @@ class Web:
                 loop.call_soon_threadsafe(_settle, answer, response)
 
     def _send(self, fetch: Fetch) -> requests.Response:
-        timeout_s = (CONNECT_S, self._answer_s)
+        timeout_s = (min(CONNECT_S, self._answer_s), self._answer_s)
         if fetch.body is None:
             return self._session.get(fetch.url, timeout=timeout_s)
         return self._session.post(

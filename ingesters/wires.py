@@ -103,9 +103,10 @@ class Socket(WSListener):
 class Wires:
     """The sockets of one connection."""
 
-    def __init__(self, venue: str, mailbox: Mailbox) -> None:
+    def __init__(self, venue: str, mailbox: Mailbox, dial_s: float = DIAL_TIMEOUT_S) -> None:
         self._venue = venue
         self._mailbox = mailbox
+        self._dial_s = dial_s
         self._sockets: dict[str, Socket] = {}
 
     async def dial(self, step: Dial) -> None:
@@ -113,7 +114,7 @@ class Wires:
         socket = Socket(self._venue, step.wire, self._mailbox)
         host = step.url.partition("?")[0]
         try:
-            async with asyncio.timeout(DIAL_TIMEOUT_S):
+            async with asyncio.timeout(self._dial_s):
                 await ws_connect(
                     lambda: socket,
                     step.url,

@@ -38,8 +38,7 @@ def up(start: Start) -> int:
     start.place.prepare()
     _end_leftovers(start.place)
     servers.check_ports(start.settings)
-    for folder in (start.settings.data_dir / "run", start.settings.log_dir):
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _make_folders(start.settings)
     try:
         base = bring_servers(start)
         before = bring_schema(start)
@@ -71,6 +70,14 @@ def _running(start: Start) -> int | None:
     if down:
         say(f" not running: {', '.join(down)}; supervisorctl start all")
     return 0
+
+
+def _make_folders(settings: Settings) -> None:
+    for folder in (settings.data_dir / "run", settings.log_dir):
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise CannotStart(f"{folder} cannot be made ({error.strerror}): set DATA_DIR or LOG_DIR") from error
 
 
 def _end_leftovers(place: Place) -> None:

@@ -19,6 +19,7 @@ from monitoring.pipeline import pipeline
 from monitoring.probes import mount_probes
 from monitoring.watch import Watch
 
+# A new page is a line here, a view of the snapshot, and a template; its JSON and its live updates come with it.
 PAGES = (
     Page(
         path="/",

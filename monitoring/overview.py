@@ -36,7 +36,7 @@ def overview(shot: Snapshot, now_ns: int, house: House) -> Overview:
         level=level,
         words=_words(level, servers, processes, groups),
         records_per_s=_all_ingested(shot, processes),
-        worst_lag_s=max((group.lag_s for group in groups if group.lag_s is not None), default=None),
+        worst_lag_s=_worst_lag_s(shot, groups),
         servers=servers,
         schema=schema,
         processes=processes,
@@ -95,14 +95,20 @@ def _all_ingested(shot: Snapshot, processes: tuple[Process, ...]) -> float | Non
     return sum(known) if known and shot.redis_problem is None else None
 
 
+def _worst_lag_s(shot: Snapshot, groups: tuple[Group, ...]) -> float | None:
+    if shot.redis_problem is not None:
+        return None
+    return max((group.lag_s for group in groups if group.lag_s is not None), default=None)
+
+
 def _words(level: Level, servers: tuple[Server, ...], processes: tuple[Process, ...], groups: tuple[Group, ...]) -> str:
     """Return the one line on top of every page: what is worst, or that all is well."""
-    named = [(s.name, s.verdict) for s in servers] + [(p.name, p.verdict) for p in processes]
-    named += [(f"{g.name} on {g.topic}", g.verdict) for g in groups]
+    named = [(server.name, server.verdict.level, server.verdict.words.partition(":")[0]) for server in servers]
+    named += [(process.name, process.verdict.level, process.verdict.words) for process in processes]
+    named += [(f"{group.name} on {group.topic}", group.verdict.level, group.verdict.words) for group in groups]
     if level is Level.WELL:
         return f"{len(processes)} of {len(processes)} programs well" if processes else "waiting for the first program"
-    ill = [(name, verdict) for name, verdict in named if verdict.level is level]
+    ill = [f"{name}: {words}" for name, its_level, words in named if its_level is level]
     if not ill:
         return "the schema needs a person"
-    name, verdict = ill[0]
-    return f"{name}: {verdict.words}" + (f" (and {len(ill) - 1} more)" if len(ill) > 1 else "")
+    return ill[0] + (f" (and {len(ill) - 1} more)" if len(ill) > 1 else "")

@@ -17,6 +17,8 @@ from processors.knowledge import Knowledge
 log = logger("market_links")
 
 EVERY_S = 5.0
+PASSING_S = 0.1
+PATIENCE = 100  # looks: the writer is ten seconds behind at the most, or it is not the time for this
 WRITER = "clickhouse_writer"
 
 LINK = """
@@ -37,24 +39,31 @@ async def keep_linked(
             wanted = await words_of(redis, WANTED_TOKENS)
             figures.gauges["wanted_tokens"] = len(wanted)
             if wanted:
-                await link(redis, store, await knowledge.of(pl.Series(wanted)), trades)
+                found = await knowledge.of(pl.Series(wanted))
+                if not found.is_empty() and await _have_passed(redis, trades, stop):
+                    await link(redis, store, found)
         except (RedisError, StoreRefused) as error:
             log.warning("market_links.waiting", reason=str(error))
 
 
-async def link(redis: Redis, store: Store, found: pl.DataFrame, trades: Sequence[Shard]) -> None:
+async def _have_passed(redis: Redis, trades: Sequence[Shard], stop: asyncio.Event) -> bool:
     """
-    Give the trades of tokens that are now known (token_id, market_id, outcome) their market.
+    Return whether the writer has stored every trade that was made up to now.
 
-    From here on new trades are made with this knowledge. Those made without it may still be on their way to the table,
-    so nothing happens until the writer has passed the point that the streams have reached by now.
+    New trades are made with what is known from now on. Those made before may still be on their way to the table, and
+    an update that they escape would leave them without their market for ever.
     """
-    if found.is_empty():
-        return
     ends = {shard: (await progress(redis, shard, WRITER))[0] for shard in trades}
-    for shard, end in ends.items():
-        if (await progress(redis, shard, WRITER))[1] < end:
-            return
+    for _ in range(PATIENCE):
+        if all([(await progress(redis, shard, WRITER))[1] >= end for shard, end in ends.items()]):
+            return True
+        if await wait(stop, PASSING_S):
+            break
+    return False
+
+
+async def link(redis: Redis, store: Store, found: pl.DataFrame) -> None:
+    """Give the trades of tokens that are known now (token_id, market_id, outcome) their market and outcome."""
     names = {"tokens": "token_id", "markets": "market_id", "outcomes": "outcome"}
     await store.command(LINK, {name: found[column].to_list() for name, column in names.items()})
     await remove_words(redis, WANTED_TOKENS, found["token_id"].to_list())

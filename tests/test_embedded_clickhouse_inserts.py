@@ -135,6 +135,21 @@ def test_a_broken_body_is_refused_and_inserts_nothing(clickhouse, table, body, h
     assert (code, ["0"]) == (answer.code, clickhouse.rows(f"SELECT count() FROM {table}")), answer.text
 
 
+@pytest.mark.parametrize("rows", [b"1\n50\n", b"1\n50\n" + b"2\n" * 1_000_000])
+def test_what_the_table_refuses_is_refused(clickhouse, rows):
+    clickhouse.ask(
+        "CREATE OR REPLACE TABLE small (a UInt64, CONSTRAINT below CHECK a < 10) ENGINE = MergeTree ORDER BY a"
+    )
+
+    answer = clickhouse.ask(b"INSERT INTO small FORMAT CSV\n" + rows)
+
+    assert (469, ["0"]) == (answer.code, clickhouse.rows("SELECT count() FROM small"))
+
+
+def test_an_insert_takes_no_file_of_the_server(clickhouse, table):
+    assert 48 == clickhouse.ask(f"INSERT INTO {table} (b) FROM INFILE '/etc/hostname' FORMAT LineAsString").code
+
+
 def test_a_body_larger_than_what_is_held_arrives_whole(clickhouse, table):
     blocks = b"".join(native(first, 100) for first in range(0, 600_000, 100))
 

@@ -89,6 +89,20 @@ def test_a_password_is_asked_for_and_told_to_nobody(tmp_path):
 
 @pytest.mark.redis
 @needs_server
+def test_two_servers_on_one_record_are_refused(tmp_path):
+    with Running(tmp_path) as server:
+        plain = {**os.environ, "DATA_DIR": str(tmp_path), "REDIS_PORT": str(free_ports(1)[0])}
+        command = [sys.executable, "-m", "embedded.redis"]
+        second = subprocess.run(command, cwd=ROOT, env=plain, capture_output=True, text=True, check=False, timeout=30)
+        with server.client() as client:
+            assert client.ping()
+
+    assert 1 == second.returncode
+    assert "is in use by another Redis" in second.stderr
+
+
+@pytest.mark.redis
+@needs_server
 def test_it_ends_when_its_parent_is_killed(tmp_path):
     (port,) = free_ports(1)
     environment = {**os.environ, "DATA_DIR": str(tmp_path), "REDIS_PORT": str(port)}

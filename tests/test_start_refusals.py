@@ -107,6 +107,15 @@ def test_all_taken_ports_are_told_at_once(tree):
     assert f"dashboard: port {tree.dashboard_port} is used" in said.stdout
 
 
+def test_a_data_directory_that_cannot_be_made_is_told(tree, tmp_path):
+    (tmp_path / "file").write_text("")
+
+    said = tree.start(DATA_DIR=str(tmp_path / "file" / "data"))
+
+    assert 1 == said.returncode
+    assert "set DATA_DIR or LOG_DIR" in said.stdout
+
+
 def test_an_own_redis_that_does_not_answer_is_told_with_its_address(tree):
     (port,) = free_ports(1)
 

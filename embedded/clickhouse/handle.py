@@ -93,10 +93,7 @@ class Handle:
 
     def insert(self, text: bytes, format_name: str, params: Mapping[str, str]) -> InsertStream:
         """Begin an insert; its data is appended piece by piece."""
-        for name, value in params.items():
-            self._run(f"SET `param_{name}` = {quoted(value)}")
-            self.changed = True
-        return InsertStream(self._connection, text, format_name)
+        return InsertStream(self._connection, text, format_name, params)
 
     def close(self) -> None:
         """Give the connection back to the engine, with its temporary tables."""

@@ -57,7 +57,7 @@ def _plain(found: list[Token], end: int) -> Statement:
     top = [token for token in found if token.depth == 0]
     if verb == "INSERT" and any(word.says("INPUT") and sign.text == "(" for word, sign in pairwise(found)):
         raise ClickHouseError(NOT_IMPLEMENTED, _NO_INPUT)  # the engine would insert nothing, and say so to nobody
-    _refuse_outfile(top)
+    _refuse_files(top)
     named = _format_clause(top)
     reads = found[0].says(*_READS) or (verb == "(" and len(found) > 1 and found[1].says(*_READS, "("))
     if verb == "WITH" and any(token.says("INSERT") for token in top):
@@ -92,10 +92,13 @@ def _single(sql: str, found: list[Token]) -> int:
     return found[closed].start
 
 
-def _refuse_outfile(top: list[Token]) -> None:
+def _refuse_files(top: list[Token]) -> None:
+    """Raise for a clause about files: the client would mean its own, the engine would take the server's."""
     for word, following in pairwise(top):
         if word.says("INTO") and following.says("OUTFILE"):
             raise ClickHouseError(INTO_OUTFILE_NOT_ALLOWED, "INTO OUTFILE is not allowed")
+        if word.says("FROM") and following.says("INFILE"):
+            raise ClickHouseError(NOT_IMPLEMENTED, "FROM INFILE is for clients that read their own files")
 
 
 def _format_clause(top: list[Token]) -> tuple[Token, Token] | None:

@@ -2,17 +2,19 @@
 
 import fcntl
 import os
+import shutil
 import tempfile
 import threading
 from collections.abc import Mapping
 from itertools import pairwise
-from typing import Final
+from typing import IO, Final
 
 from embedded.clickhouse.chdb_api import Connection
 from embedded.clickhouse.errors import ClickHouseError, from_engine
 from embedded.clickhouse.lexer import tokens
 
 _PIPE_BYTES: Final = 1 << 20
+_IN_MEMORY_BYTES: Final = 16 << 20
 TABLE_AT: Final = 2  # the first token of a head that may be a table: INSERT INTO name
 
 
@@ -100,14 +102,18 @@ class InsertStream:
     and a body that was cut off leaves nothing behind.
     """
 
-    def __init__(self, connection: Connection, text: bytes, format_name: str) -> None:
+    def __init__(self, connection: Connection, text: bytes, format_name: str, params: Mapping[str, str]) -> None:
         self._connection = connection
         self._text = text
         self._format = format_name.encode()
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115  it lives until finish or cancel
+        self._params = params
+        self._file: IO[bytes] = os.fdopen(os.memfd_create("insert"), "w+b")
+        self._on_disk = False
 
     def append(self, data: bytes) -> None:
-        """Lay down more data."""
+        """Lay down more data: in memory while it is small, then on the disk."""
+        if not self._on_disk and self._file.tell() + len(data) > _IN_MEMORY_BYTES:
+            self._move_to_disk()
         self._file.write(data)
 
     def finish(self) -> tuple[int, int]:
@@ -117,8 +123,8 @@ class InsertStream:
         source = b" FROM INFILE '/dev/fd/%d' COMPRESSION 'none' " % self._file.fileno()
         whole = self._text[:at] + source + self._text[at:] + b" FORMAT " + self._format
         try:
-            result = self._connection.query(whole, "Null")
-        except RuntimeError as error:
+            result = self._connection.query(whole, "Null", params=dict(self._params))
+        except (RuntimeError, ValueError) as error:
             raise from_engine(error) from error
         finally:
             self._file.close()
@@ -127,6 +133,13 @@ class InsertStream:
     def cancel(self) -> None:
         """Give the insert up: nothing of it was written."""
         self._file.close()
+
+    def _move_to_disk(self) -> None:
+        file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  (it lives until finish or cancel)
+        self._file.seek(0)
+        shutil.copyfileobj(self._file, file, _PIPE_BYTES)
+        self._file.close()
+        self._file, self._on_disk = file, True
 
 
 def _settings_at(text: bytes) -> int:

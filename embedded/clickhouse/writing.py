@@ -12,6 +12,7 @@ from embedded.clickhouse.request import Request
 from embedded.clickhouse.statement import Statement
 from embedded.clickhouse.streams import InsertStream
 
+_SHOWN: Final = 4096
 _PIECE_BYTES: Final = 1 << 20
 
 
@@ -41,6 +42,8 @@ class Writing:
             ClientGone: the body was cut; nothing is acknowledged.
         """
         head = text[: statement.end] + self._running.mark
+        self._running.text = text[: statement.end].decode("utf-8", "replace")[:_SHOWN]
+        self._running.rewritten = True
         more, whole = await body.first(_PIECE_BYTES)
         data = text[statement.data_at :] + more
         format_name = statement.format or "Values"
