@@ -119,6 +119,11 @@ class House:
         with contextlib.closing(self.connect(database)) as client:
             return list(client.query(query).result_rows)
 
+    def command(self, statement: str) -> None:
+        """Run a statement that answers nothing."""
+        with contextlib.closing(self.connect()) as client:
+            client.command(statement)
+
     def cpu_s(self) -> dict[str, float]:
         """Return the CPU time that each process has used."""
         return {name: cpu_of(process.pid) for name, process in self.processes.items()}

@@ -15,7 +15,8 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
-    model_validator,
+    ValidationInfo,
+    field_validator,
 )
 
 from common.errors import BadSettings
@@ -46,7 +47,7 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 class Settings(BaseModel):
     """What the operator chose. Names are the environment's in lower case; units are in the name."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=True)
 
     data_dir: Path = Path("data")
     log_dir: Path = Path("logs")
@@ -94,15 +95,20 @@ class Settings(BaseModel):
     binance_depth_levels: Annotated[int, Field(ge=1, le=5000)] = 1000
     binance_mute_s: Annotated[float, Field(gt=0)] = 120.0  # a socket with nothing but pings is dialled again
 
-    @model_validator(mode="after")
-    def _together(self) -> Self:
-        if self.dashboard_host not in LOOPBACK and self.dashboard_password is None:
-            raise ValueError(
-                f"DASHBOARD_HOST={self.dashboard_host} is reachable from outside: set DASHBOARD_PASSWORD, or 127.0.0.1"
-            )
-        if self.binance_enabled and not self.binance_symbols:
-            raise ValueError("BINANCE_SYMBOLS is empty: name at least one, or set BINANCE_ENABLED=false")
-        return self
+    @field_validator("dashboard_password")
+    @classmethod
+    def _guarded(cls, password: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        host = info.data.get("dashboard_host", LOOPBACK[0])
+        if password is None and host not in LOOPBACK:
+            raise ValueError(f"DASHBOARD_HOST={host} is reachable from outside: set a password, or 127.0.0.1")
+        return password
+
+    @field_validator("binance_symbols")
+    @classmethod
+    def _some(cls, symbols: Words, info: ValidationInfo) -> Words:
+        if not symbols and info.data.get("binance_enabled"):
+            raise ValueError("expected at least one symbol, or BINANCE_ENABLED=false")
+        return symbols
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str], env_file: Path = Path(".env")) -> Self:

@@ -37,11 +37,11 @@ def main() -> int:  # noqa: RET503  nobody comes back from an exec
     if refusal := unreadable_by(server, folder):
         print(refusal, file=sys.stderr)
         return REFUSED
-    file = write_configuration(settings, folder)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     if not hold(folder):
         print(f"{folder} is in use by another Redis: two on one record would spoil it; set DATA_DIR", file=sys.stderr)
         return BUG  # not a refusal for ever: a killed server's last child may still be writing there
-    become(server, file)
+    become(server, write_configuration(settings, folder))
 
 
 def hold(folder: Path) -> bool:

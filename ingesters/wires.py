@@ -29,6 +29,11 @@ class Socket(WSListener):
         self.is_paused = False
         self._reason = "the connection ended without a word"
 
+    @property
+    def was_connected(self) -> bool:
+        """Return whether the handshake was completed."""
+        return self._transport is not None
+
     def on_ws_connected(self, transport: WSTransport) -> None:
         """Keep the way back."""
         self._transport = transport
@@ -51,8 +56,8 @@ class Socket(WSListener):
         elif kind == WSMsgType.PING:
             transport.send_pong(frame.get_payload_as_bytes())
         elif kind == WSMsgType.CLOSE:
-            reason = (frame.get_close_message() or b"").decode(errors="replace")
-            self._reason = f"closed by the venue: {frame.get_close_code():d} {reason}".strip()
+            said = f"{int(frame.get_close_code()) or 'without a code'} {frame.get_close_reason() or ''}"
+            self._reason = f"closed by the venue: {said}".strip()
             transport.send_close(WSCloseCode.OK)
             transport.disconnect()
 
@@ -125,6 +130,8 @@ class Wires:
         except (OSError, WSError, TimeoutError) as error:
             reason = str(error) or type(error).__name__
             raise WireLost(self._venue, reason=f"no connection to {host}: {reason}") from error
+        if not socket.was_connected:  # picows returns as if all were well when the venue hangs up in the handshake
+            raise WireLost(self._venue, reason=f"no connection to {host}: the venue hung up in the handshake")
         self._sockets[step.wire] = socket
 
     @property

@@ -21,6 +21,7 @@ import requests
 from common import redis_streams
 from common.clock import NS_PER_S, now_ns
 from common.codec import encode
+from common.lifecycle import wait
 from common.records import FeedEvent
 from common.redis_streams import Redis, Shard
 from common.settings import Settings
@@ -174,7 +175,7 @@ class BusyFleet:
         """Go on until told to stop."""
         while not stop.is_set():
             await self.step()
-            await asyncio.sleep(1.0)
+            await wait(stop, 1.0)
 
     def _programs(self) -> list[dict[str, object]]:
         running = [(program, "ingester", venue) for program, (venue, _) in INGESTERS.items()]
@@ -262,7 +263,7 @@ def dashboard(folder: Path, redis_port: int, **environment: str) -> Iterator[str
     try:
         until(lambda: _answers(url, program), "the dashboard answers")
         if "DASHBOARD_PASSWORD" not in environment:
-            until(lambda: requests.get(f"{url}/api/v1/overview", timeout=5).json()["number"] > 1, "it has read Redis")
+            until(lambda: requests.get(f"{url}/api/v1/overview", timeout=5).json()["number"] > 0, "it has read Redis")
         yield url
     finally:
         program.terminate()

@@ -11,7 +11,7 @@ import lz4.frame
 import pyarrow as pa
 import pytest
 from backports import zstd
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from embedded.clickhouse.decoding import PIECE_BYTES, decoder_for
@@ -40,6 +40,7 @@ def decoded(encoding: str, body: bytes, cuts: list[int]) -> bytes:
 
 
 @pytest.mark.parametrize("encoding", COMPRESS)
+@settings(deadline=None)  # a busy machine is no bug
 @given(blocks=BLOCKS, cuts=st.lists(st.integers(0, 5000), max_size=8))
 def test_frames_cut_anywhere_decode_to_all_their_blocks(encoding, blocks, cuts):
     body = b"".join(COMPRESS[encoding](block) for block in blocks)
@@ -48,6 +49,7 @@ def test_frames_cut_anywhere_decode_to_all_their_blocks(encoding, blocks, cuts):
 
 
 @pytest.mark.parametrize("encoding", COMPRESS)
+@settings(deadline=None)  # a busy machine is no bug
 @given(block=st.binary(min_size=1, max_size=300), lost=st.integers(1, 8))
 def test_a_cut_body_is_an_error_and_not_its_beginning(encoding, block, lost):
     body = COMPRESS[encoding](block)
@@ -58,6 +60,7 @@ def test_a_cut_body_is_an_error_and_not_its_beginning(encoding, block, lost):
 
 
 @pytest.mark.parametrize("encoding", COMPRESS)
+@settings(deadline=None)  # a busy machine is no bug
 @given(garbage=st.binary(min_size=1, max_size=200))
 def test_garbage_is_refused_or_decoded_but_never_a_crash(encoding, garbage):
     with suppress(ClickHouseError):
@@ -85,6 +88,7 @@ def test_an_unknown_method_is_refused_by_name():
 
 
 @pytest.mark.parametrize("method", ["", *FASTEST_FIRST])
+@settings(deadline=None)  # a busy machine is no bug
 @given(blocks=BLOCKS)
 def test_a_reply_decodes_to_what_was_fed(method, blocks):
     encoder = encoder_for(method)

@@ -64,6 +64,7 @@ def test_a_recording_is_recorded_and_stopping_leaves_nothing(tree, captures, tmp
     assert "disabled  goldsky_ingester" in said.stdout
     running = {line.split()[0] for line in status.splitlines() if "RUNNING" in line}
     assert {"redis", "clickhouse", "simulator", "binance_ingester", "clickhouse_writer", "trade_processor"} <= running
+    assert (0, True) == (told.returncode, "binance_ingester" in told.stdout), told.stdout
     assert (0, True) == (again.returncode, "already running (pid " in again.stdout)
     assert (0, True) == (same.returncode, "already running (pid " in same.stdout)
     assert (1, True) == (other.returncode, "./stop.sh first" in other.stdout)
