@@ -89,16 +89,20 @@ class House:
             process.kill()
             process.wait()
 
-    def start_servers(self) -> None:
-        """Start Redis as start.sh does, with its log on disk every second, and the embedded ClickHouse."""
+    def start_redis(self) -> None:
+        """Start Redis as start.sh does, with its log on disk every second."""
         binary = shutil.which("redis-server")
         if binary is None:
             raise Broken("redis-server is not installed")
         kept = ("--appendonly", "yes", "--appendfsync", "everysec", "--save", "", "--dir", str(self.folder))
         self.start("redis", binary, "--bind", "127.0.0.1", "--port", str(self.redis_port), *kept)
+        wait_for(lambda: bool(self.redis.ping()), "redis")
+
+    def start_servers(self) -> None:
+        """Start Redis and the embedded ClickHouse, with the schema."""
+        self.start_redis()
         address = ("--host", "127.0.0.1", "--port", str(self.clickhouse_port))
         self.start("clickhouse", "embedded.clickhouse", *address, "--path", str(self.folder / "clickhouse"))
-        wait_for(lambda: bool(self.redis.ping()), "redis")
         wait_for(lambda: self.sql("SELECT 1", database="default") == [(1,)], "clickhouse")
         command = [sys.executable, "setup_schema.py"]
         subprocess.run(command, cwd=ROOT, env=self.environment, check=True, capture_output=True, timeout=START_S)
@@ -147,7 +151,11 @@ class Source:
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.source"], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-m", "benchmarks.source"],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         self.port = int(self.answer()["port"])
 

@@ -37,7 +37,7 @@ def _is_done(house: House, expected: int) -> bool:
     return int(house.redis.get("plain:done") or 0) >= expected
 
 
-PATH = Path("plain design", ("producer", "redis", "consumer", "clickhouse"), "plain_trades", _is_done)
+PATH = Path("plain design", ("producer", "redis", "consumer", "clickhouse"), "plain_trades", _is_done, digits=3)
 
 
 def throughput(events: int) -> Figures:
@@ -77,7 +77,7 @@ def _consume(client: redis.Redis, port: int) -> None:
         reply = client.xreadgroup(GROUP, "consumer", {STREAM: ">"}, count=BATCH, block=100)
         if not reply:
             continue
-        entries = (reply[STREAM.encode()][0] if isinstance(reply, dict) else reply[0][1])
+        entries = reply[STREAM.encode()][0] if isinstance(reply, dict) else reply[0][1]
         store.insert("plain_trades", [_row(fields[b"data"]) for _, fields in entries], column_names=NAMES)
         client.xack(STREAM, GROUP, *(entry_id for entry_id, _ in entries))
         client.incrby("plain:done", len(entries))

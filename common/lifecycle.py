@@ -2,6 +2,7 @@
 
 import asyncio
 import ctypes
+import gc
 import os
 import signal
 import sys
@@ -15,6 +16,7 @@ from common.settings import Settings
 
 DONE, BUG, REFUSED, MISCONFIGURED = 0, 1, 2, 78
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
+COLLECT_AFTER = 70_000  # containers made and not freed
 
 
 def run(program: str, main: Callable[[Settings, asyncio.Event], Awaitable[None]]) -> int:
@@ -30,12 +32,23 @@ def run(program: str, main: Callable[[Settings, asyncio.Event], Awaitable[None]]
         print(error, file=sys.stderr)  # noqa: T201  before there is a log
         return MISCONFIGURED
     log.configure(program, settings.log_level)
+    _collect_rarely()
     try:
         uvloop.run(_until_told(main, settings))
     except (FeedRefused, Fenced, SchemaMismatch, BadSettings) as error:
         log.logger("lifecycle").error("program.refused", reason=str(error))
         return REFUSED
     return DONE
+
+
+def _collect_rarely() -> None:
+    """
+    Have the garbage collector leave what was imported alone, and look for cycles a hundred times less often.
+
+    Records and frames make none; looking through batches of them for some cost a third of an ingester's time.
+    """
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER, 10, 10)
 
 
 async def _until_told(main: Callable[[Settings, asyncio.Event], Awaitable[None]], settings: Settings) -> None:

@@ -22,16 +22,27 @@ MAX_BYTES = 128 * 1024
 # Running numbers left out where Redis lost its newest ones: other sources of the shard may have been given as many
 # behind the last that we know of, and a number must never come again.
 SKIPPED = 1_000_000
+# Epochs grow by chance, so that two copies have two different ones even after Redis has forgotten the first.
 EPOCH_STEP = 2**20
 
 
 def pack(lines: Iterable[bytes]) -> list[Entry]:
     """Return JSON lines as entries, in order, none above the limits (but for a single line that is)."""
+    every = list(lines)
+    entries: list[Entry] = []
+    for at in range(0, len(every), MAX_RECORDS):
+        part = every[at : at + MAX_RECORDS]
+        data = b"\n".join(part)
+        entries += [Entry(len(part), data)] if len(data) <= MAX_BYTES else _by_size(part)
+    return entries
+
+
+def _by_size(lines: Iterable[bytes]) -> list[Entry]:
     entries: list[Entry] = []
     held: list[bytes] = []
     size_bytes = 0
     for line in lines:
-        if held and (len(held) == MAX_RECORDS or size_bytes + len(line) > MAX_BYTES):
+        if held and size_bytes + len(line) > MAX_BYTES:
             entries.append(Entry(len(held), b"\n".join(held)))
             held, size_bytes = [], 0
         held.append(line)
@@ -70,7 +81,8 @@ class Outbox:
 
     async def claim(self) -> None:
         """Become the source; an older copy of this process is fenced from here on."""
-        epoch, batch, offset = await run_script(self._redis, "claim", [self.shard.facts], [self.source])
+        args: list[bytes | str | int] = [self.source, 1 + secrets.randbelow(EPOCH_STEP)]
+        epoch, batch, offset = await run_script(self._redis, "claim", [self.shard.facts], args)
         self.epoch, self.batch, self._offset = int(epoch), int(batch), int(offset)
 
     async def reclaim(self) -> None:
@@ -80,7 +92,7 @@ class Outbox:
         Raises:
             Fenced: another copy of this source has started meanwhile.
         """
-        # Chosen once, so that a repeat after a lost reply is known; a step at random, so that two copies differ.
+        # Chosen once, so that a repeat after a lost reply is known.
         self._wanted = self._wanted or self.epoch + 1 + secrets.randbelow(EPOCH_STEP)
         await self._redis.hsetnx(TOPICS, self.shard.stream.topic, str(self.shard.shards))
         args: list[bytes | str | int] = [self.source, self.epoch, self._wanted]

@@ -1,7 +1,7 @@
 """What those who look on learn of Redis: frozen facts, each as of the moment it was read."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 WORDS = frozenset({"program", "kind", "venue", "host", "version", "state", "detail", "last_error"})
@@ -132,3 +132,19 @@ def programs_of(declared: bytes | None) -> tuple[ProgramReading, ...] | None:
 def text_of(value: bytes | str | None) -> str:
     """Return a reply as text, empty for none."""
     return value.decode(errors="replace") if isinstance(value, bytes) else value or ""
+
+
+def maybe_text_of(value: bytes | None) -> str | None:
+    """Return a reply as text, None for none."""
+    return None if value is None else value.decode(errors="replace")
+
+
+def whole_of(value: bytes | None, otherwise: int) -> int:
+    """Return a reply as a whole number, `otherwise` for none or for what is no number of ours."""
+    return int(value) if value is not None and value.isdigit() else otherwise
+
+
+def sources_of(processes: Sequence[ProcessReading], programs: Sequence[ProgramReading] | None) -> list[str]:
+    """Return the names of all programs that are known: under these they append to streams."""
+    said = {process.fact("program") or process.name for process in processes}
+    return sorted(said | {program.program for program in programs or ()})

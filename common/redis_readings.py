@@ -9,13 +9,14 @@ from common.errors import Unreachable
 from common.readings import (
     EntryReading,
     GroupReading,
-    ProcessReading,
-    ProgramReading,
     RedisReading,
     ShardReading,
+    maybe_text_of,
     process_of,
     programs_of,
+    sources_of,
     text_of,
+    whole_of,
 )
 from common.redis_facts import WANTED_TOKENS
 from common.redis_streams import Redis, RedisError, Shard, all_shards
@@ -25,7 +26,7 @@ PROGRAMS = "fleet:programs"
 MODE = "fleet:mode"
 Entries = list[tuple[bytes, dict[bytes, bytes]]]
 
-DISCOVER_S: Final = 2.0  # how often keys are looked for; their values are read every time
+DISCOVER_PAUSE: Final = 20.0  # times what looking took; values are read every time
 ANSWER_S: Final = 5.0
 
 # Ids only: XINFO STREAM would send two whole entries for each stream every second.
@@ -43,7 +44,7 @@ class RedisReader:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
         self._names: tuple[list[str], list[str]] = ([], [])
-        self._looked_s = -DISCOVER_S
+        self._look_again_s = 0.0
 
     async def read(self, now_ns: int) -> RedisReading:
         """Return a reading; raise Unreachable when Redis did not give a whole one in time."""
@@ -61,7 +62,9 @@ class RedisReader:
         except (RedisError, OSError) as error:
             raise Unreachable("redis", reason=str(error) or type(error).__name__) from error
         return [
-            EntryReading(text_of(entry_id), int(held.get(b"o", -1)), int(held.get(b"n", 0)), held.get(b"data", b""))
+            EntryReading(
+                text_of(entry_id), whole_of(held.get(b"o"), -1), whole_of(held.get(b"n"), 0), held.get(b"data", b"")
+            )
             for entry_id, held in found
         ]
 
@@ -77,11 +80,15 @@ class RedisReader:
             ask.hgetall(f"proc:{name}")
         for name in cursors:
             ask.get(f"state:{name}")
-        (server_s, server_us), memory, server, mode, declared, wanted, *rest = await ask.execute()
+        (server_s, server_us), memory, server, mode, declared, wanted, *rest = _whole_answer(
+            await ask.execute(raise_on_error=False), needed=6
+        )
         programs = programs_of(declared)
-        found = zip(processes, rest[: len(processes)], strict=True)
-        held = tuple(process_of(name, reply) for name, reply in found if reply)  # it may have expired since
-        shards = await self._streams(laid_out, _sources(held, programs))
+        # A key may have expired since it was found, or be a stranger's and of another type.
+        told = zip(processes, rest[: len(processes)], strict=True)
+        held = tuple(process_of(name, reply) for name, reply in told if reply and isinstance(reply, dict))
+        kept = zip(cursors, rest[len(processes) :], strict=True)
+        shards = await self._streams(laid_out, sources_of(held, programs))
         return RedisReading(
             read_ns=now_ns,
             server_ns=int(server_s) * NS_PER_S + int(server_us) * NS_PER_US,
@@ -93,15 +100,17 @@ class RedisReader:
             groups=await self._groups(laid_out),
             processes=held,
             programs=programs,
-            cursors={n: text_of(v) for n, v in zip(cursors, rest[len(processes) :], strict=True) if v is not None},
+            cursors={name: text_of(value) for name, value in kept if isinstance(value, bytes)},
             wanted_tokens=int(wanted),
             took_ms=(monotonic_s() - start_s) * 1000,
         )
 
     async def _discover(self) -> tuple[list[str], list[str]]:
-        if monotonic_s() - self._looked_s >= DISCOVER_S:
+        """Look for keys, less often the longer it takes: a Redis may hold a million keys of somebody else."""
+        start_s = monotonic_s()
+        if start_s >= self._look_again_s:
             self._names = (await self._names_under("proc:"), await self._names_under("state:"))
-            self._looked_s = monotonic_s()
+            self._look_again_s = start_s + DISCOVER_PAUSE * (monotonic_s() - start_s)
         return self._names
 
     async def _names_under(self, prefix: str) -> list[str]:
@@ -126,9 +135,9 @@ class RedisReader:
                 topic=shard.stream.topic,
                 key=shard.key,
                 entries=int(entries),
-                offset=int(offset or 0),
-                first_id=_maybe(first),
-                last_id=_maybe(last),
+                offset=whole_of(offset, 0),
+                first_id=maybe_text_of(first),
+                last_id=maybe_text_of(last),
                 sources=tuple(source for source, epoch in zip(sources, epochs, strict=True) if epoch is not None),
             )
             for shard, (entries, first, last), (offset, *epochs) in zip(
@@ -172,12 +181,12 @@ def _group(
         topic=shard.stream.topic,
         key=shard.key,
         pending_entries=int(group["pending"]),
-        position=None if position is None and beat is None else int(position or 0),
+        position=None if position is None and beat is None else whole_of(position, 0),
         last_id=ids[0],
-        oldest_id=_maybe(ids[1]),
+        oldest_id=maybe_text_of(ids[1]),
         owner=text_of(owner),
-        beat=int(beat or 0),
-        attempts=int(attempts or 0),
+        beat=whole_of(beat, 0),
+        attempts=whole_of(attempts, 0),
         in_flight=bool(busy),
     )
 
@@ -189,10 +198,8 @@ def _last_committed(group: Mapping[str, Any], facts: Sequence[bytes | None]) -> 
     return text_of(last_id) or ("0-0" if ours else text_of(group["last-delivered-id"]))
 
 
-def _sources(processes: Sequence[ProcessReading], programs: Sequence[ProgramReading] | None) -> list[str]:
-    said = {process.fact("program") or process.name for process in processes}
-    return sorted(said | {program.program for program in programs or ()})
-
-
-def _maybe(value: bytes | None) -> str | None:
-    return None if value is None else value.decode()
+def _whole_answer(replies: list[Any], *, needed: int) -> list[Any]:
+    for reply in replies[:needed]:
+        if isinstance(reply, RedisError):
+            raise reply
+    return replies

@@ -27,6 +27,7 @@ log = logger("ingest")
 
 WATCH_EVERY_S = 1.0
 FULL_PAUSE_S = 0.01
+NOT_DATA = (FeedEvent, DeadLetter)
 
 
 @dataclass
@@ -120,7 +121,7 @@ class Conversation:
         for step in steps:
             if isinstance(step, Record):
                 self._put(step)
-                self.brought_data |= is_live and not isinstance(step, FeedEvent | DeadLetter)
+                self.brought_data = self.brought_data or (is_live and not isinstance(step, NOT_DATA))
             else:
                 await self._do(step)
 

@@ -16,7 +16,7 @@ from common.errors import WireError
 from common.records import Record
 
 
-class Frame(NamedTuple):
+class Frame(msgspec.Struct, frozen=True, gc=False):
     """Bytes from the venue: from the socket `wire`, or the answer to the Fetch or Recall named `reply_to`."""
 
     received_ns: int

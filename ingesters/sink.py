@@ -8,7 +8,7 @@ from common.heartbeat import Figures
 from common.outbox import Outbox
 from common.records import FeedEvent, Record
 from common.redis_streams import Redis, Shard
-from common.streams import BY_RECORD, BY_TOPIC, Stream, shard_of
+from common.streams import BY_TOPIC, Stream, shard_of
 from ingesters.lane import Lane
 
 FULL_BYTES = 16 * 2**20  # of what waits for Redis: past it the wire is not read any further
@@ -23,6 +23,7 @@ class Sink:
             stream: [Lane(outbox, figures, self._tell_loss) for outbox in parts]
             for stream, parts in self._outboxes.items()
         }
+        self._of_record = {stream.record: parts for stream, parts in self._lanes.items()}
         self._every = [lane for parts in self._lanes.values() for lane in parts]
 
     async def claim(self) -> None:
@@ -41,7 +42,7 @@ class Sink:
 
     def put(self, record: Record) -> None:
         """Take a record for its stream."""
-        lanes = self._lanes[BY_RECORD[type(record)]]
+        lanes = self._of_record[type(record)]
         number = shard_of(record.venue, record.symbol, len(lanes)) if len(lanes) > 1 else 0
         lanes[number].put(record)
 

@@ -9,6 +9,7 @@ from common.errors import WireLost
 from ingesters.feed import Dial, Frame, Send
 from ingesters.mailbox import Mailbox
 
+MESSAGE = (WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.CONTINUATION)
 MAX_FRAME_BYTES = 32 * 2**20
 DIAL_TIMEOUT_S = 10.0
 
@@ -42,7 +43,7 @@ class Socket(WSListener):
         """Take a frame: the hot path."""
         self.heard_s = monotonic_s()
         kind = frame.msg_type
-        if kind in (WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.CONTINUATION):
+        if kind in MESSAGE:
             self.spoke_s = self.heard_s
             payload = frame.get_payload_as_bytes()
             if self._parts or not frame.fin:
@@ -56,8 +57,9 @@ class Socket(WSListener):
         elif kind == WSMsgType.PING:
             transport.send_pong(frame.get_payload_as_bytes())
         elif kind == WSMsgType.CLOSE:
-            said = f"{int(frame.get_close_code()) or 'without a code'} {frame.get_close_reason() or ''}"
-            self._reason = f"closed by the venue: {said}".strip()
+            code = frame.get_close_code()
+            said = "without a code" if code == WSCloseCode.NO_INFO else f"{code:d} {frame.get_close_reason() or ''}"
+            self._reason = f"closed by the venue: {said.strip()}"
             transport.send_close(WSCloseCode.OK)
             transport.disconnect()
 

@@ -6,12 +6,12 @@ import signal
 import sys
 
 from common.errors import BadSettings
-from common.lifecycle import MISCONFIGURED
 from launch.options import parse
 from launch.place import Place
-from launch.report import CannotStart, complain
+from launch.report import CannotStart, complain, say
+from launch.running import end_leftovers, supervisor_pid, tell_if_running
 
-INTERRUPTED = 130
+MISCONFIGURED, INTERRUPTED = 78, 130
 
 
 def main() -> int:
@@ -32,20 +32,29 @@ def main() -> int:
 
 
 def _up(arguments: list[str]) -> int:
-    from launch.start import Start, settings_for  # noqa: PLC0415  stop.sh needs none of it
-    from launch.up import up  # noqa: PLC0415
-
     options = parse(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # half a start is taken back, whoever ends it
     place = Place()
+    running = tell_if_running(place, options)
+    if running is not None:
+        return running
+    from launch.start import Start, settings_for  # noqa: PLC0415  seconds of imports on a busy machine
+    from launch.up import up  # noqa: PLC0415
+
     environ = dict(os.environ)
     return up(Start(options, environ, place, settings_for(options, environ, place)))
 
 
 def _down() -> int:
-    from launch.down import down  # noqa: PLC0415
+    place = Place()
+    pid = supervisor_pid(place)
+    if pid is None:
+        end_leftovers(place)
+        say(" not running")
+        return 0
+    from launch.down import down  # noqa: PLC0415  as above
 
-    return down(Place(), dict(os.environ))
+    return down(place, pid, dict(os.environ))
 
 
 if __name__ == "__main__":

@@ -7,14 +7,13 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from launch.place import Place
+from launch.place import MARK, Place
 from launch.programs import Program
 from launch.report import CannotStart
 
 STOP_WAIT_S = 30  # above the longest flush
 NEVER = '";#\n'  # no way to write them; % neither in a log's path, which is expanded twice
 OPEN_FILES = 65_536  # wanted; what the machine allows at most is taken
-MARK = "TICKFLEET_RUN"  # in the environment of every child: how start.sh knows its own after a crash
 
 # Servers are restarted with growing pauses for minutes (a kill may come twice in a second). Programs pause by
 # themselves and leave only for a reason: one which falls over at once, three times, is left for a person to see.

@@ -24,12 +24,9 @@ SERVERS = ("clickhouse", "redis")
 ENDING_S = len(SERVERS) * STOP_WAIT_S + 10.0  # Supervisor stops one program after the other
 
 
-def down(place: Place, environ: Mapping[str, str]) -> int:
-    """Stop the fleet; return 0 also when it was not running."""
+def down(place: Place, pid: int, environ: Mapping[str, str]) -> int:
+    """Stop the fleet of the Supervisor with this process id; return the exit code."""
     daemon = Daemon(place)
-    pid = daemon.pid() or _mute_daemon(place)
-    if pid is None:
-        return _tell_not_running(place)
     since_s = monotonic_s()
     settings = _settings(place, environ)
     if daemon.pid() is not None and not daemon.is_stopping():
@@ -40,24 +37,6 @@ def down(place: Place, environ: Mapping[str, str]) -> int:
     _see_it_end(place, pid)
     say(f" stopped   nothing is left running ({monotonic_s() - since_s:.1f} s)")
     return 0
-
-
-def _tell_not_running(place: Place) -> int:
-    found = leftovers.find(place)
-    leftovers.end(found)
-    ended = f"; ended {len(found)} processes that a killed Supervisor had left" if found else ""
-    say(f" not running{ended}")
-    return 0
-
-
-def _mute_daemon(place: Place) -> int | None:
-    """Return a Supervisor of ours that lives without answering, None if there is none."""
-    try:
-        pid = int(place.pid_file.read_text(encoding="ascii"))
-        words = leftovers.command_line(pid)
-    except (OSError, ValueError):
-        return None
-    return pid if any("supervisord" in word for word in words) and str(place.root) in " ".join(words) else None
 
 
 def _settings(place: Place, environ: Mapping[str, str]) -> Settings | None:

@@ -21,18 +21,19 @@ class FirstRows:
         self._before = before
         self._since_s = monotonic_s()
         self._seen_s: float | None = None
-        self._new: Mapping[str, int] = {}
 
     def look(self) -> bool:
         """Return whether there are any; the moment that they are first seen counts."""
+        if self._seen_s is None and servers.has_record(self._new()):
+            self._seen_s = monotonic_s()
+        return self._seen_s is not None
+
+    def _new(self) -> Mapping[str, int]:
         try:
             now = servers.rows_by_table(self._settings)
         except StoreRefused:  # busy or restarting: what is not seen now is seen next time
-            return False
-        self._new = {name: rows - self._before.get(name, 0) for name, rows in now.items()}
-        if self._seen_s is None and servers.has_record(self._new):
-            self._seen_s = monotonic_s()
-        return self._seen_s is not None
+            return {}
+        return {name: rows - self._before.get(name, 0) for name, rows in now.items()}
 
     def tell(self) -> None:
         """Say when they came, waiting a little for them."""
@@ -41,4 +42,4 @@ class FirstRows:
                 return
             time.sleep(POLL_S)
         if self._seen_s is not None:
-            say(f" First rows after {self._seen_s - self._since_s:.1f} s: {counts(self._new)}")
+            say(f" First rows after {self._seen_s - self._since_s:.1f} s; now {counts(self._new())}")

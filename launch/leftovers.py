@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common.clock import monotonic_s
-from launch.configuration import MARK
-from launch.place import Place
+from launch.place import MARK, Place
 
 PATIENCE_S = 35.0  # a program that drains takes its time
 PROC = Path("/proc")

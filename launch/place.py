@@ -12,6 +12,7 @@ from typing import Any
 from launch.report import CannotStart
 
 ROOT = Path(__file__).resolve().parent.parent
+MARK = "TICKFLEET_RUN"  # in the environment of every child: how start.sh knows its own after a crash
 SOCKET_BYTES = 107  # the longest name the kernel takes for a UNIX socket
 UNSPEAKABLE = "%[]?*"  # Supervisor would read them as its own syntax where it looks for what it includes
 

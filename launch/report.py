@@ -49,7 +49,7 @@ def complain(lines: Sequence[str]) -> None:
 def counts(named: Mapping[str, int]) -> str:
     """Return `trades 1,240 · markets 500`, the most first, those with none left out."""
     most_first = sorted(named.items(), key=lambda item: -item[1])
-    return " · ".join(f"{name} {number:,}" for name, number in most_first if number)
+    return " · ".join(f"{name} {number:,}" for name, number in most_first if number > 0)
 
 
 def span(seconds: float) -> str:

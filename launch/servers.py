@@ -163,4 +163,4 @@ def rows_by_table(settings: Settings) -> Mapping[str, int]:
 
 def has_record(rows: Mapping[str, int]) -> bool:
     """Return whether the tables hold anything that a venue, real or simulated, has said."""
-    return any(count for name, count in rows.items() if name not in NOT_OF_A_VENUE)
+    return any(count > 0 for name, count in rows.items() if name not in NOT_OF_A_VENUE)

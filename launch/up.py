@@ -9,15 +9,15 @@ from common.redis_streams import RedisError
 from common.settings import Settings
 from launch import feeds, leftovers, readiness, servers
 from launch.bring import bring_schema, bring_servers, wait_for_feed
-from launch.daemon import uptime_s, wait_until
+from launch.daemon import wait_until
 from launch.first_rows import FirstRows
-from launch.place import Place, Started, read_facts, write_facts
+from launch.place import Started, write_facts
 from launch.programs import Program, declared, fleet
 from launch.readiness import Readiness
-from launch.report import DEGRADED, CannotStart, say, span
+from launch.report import DEGRADED, CannotStart, say
+from launch.running import STOPPING_S, end_leftovers
 from launch.start import Start
 
-STOPPING_S = 65.0
 KEPT = (  # where things are, so that stop.sh finds them without the environment of start.sh
     *("REDIS_HOST", "REDIS_PORT", "REDIS_DB", "CLICKHOUSE_HOST", "CLICKHOUSE_PORT", "CLICKHOUSE_USER"),
     *("CLICKHOUSE_DATABASE", "DASHBOARD_HOST", "DASHBOARD_PORT"),
@@ -26,17 +26,14 @@ KEPT = (  # where things are, so that stop.sh finds them without the environment
 
 def up(start: Start) -> int:
     """
-    Start the fleet, or say that it is running; return the exit code.
+    Start the fleet; return the exit code.
 
     Raises:
-        CannotStart: nothing of ours is left running, or something else is running and was left alone.
+        CannotStart: nothing of ours is left running.
     """
-    running = _running(start)
-    if running is not None:
-        return running
     feeds.check_files(start.options)
     start.place.prepare()
-    _end_leftovers(start.place)
+    end_leftovers(start.place)
     servers.check_ports(start.settings)
     _make_folders(start.settings)
     try:
@@ -51,41 +48,12 @@ def up(start: Start) -> int:
     return _bring_fleet(start, base, programs, before)
 
 
-def _running(start: Start) -> int | None:
-    """Return an exit code if the fleet is running as asked, None if it is not running."""
-    pid = start.daemon.pid()
-    if pid is not None and start.daemon.is_stopping():
-        say(" the fleet is stopping; waiting for its end")
-        wait_until(lambda: not leftovers.is_running(pid), STOPPING_S, f"Supervisor (pid {pid}) does not end")
-        return None
-    if pid is None:
-        return None
-    facts = read_facts(start.place)
-    asked = (start.options.feed, tuple(map(str, start.options.files)), start.options.speed)
-    if facts is not None and start.options.feed != "live" and asked != (facts.feed, facts.files, facts.speed):
-        raise CannotStart(f"already running (pid {pid}), fed {facts.feed}: ./stop.sh first")
-    feed = f", {facts.feed}" if facts is not None and facts.feed != "live" else ""
-    say(f" already running (pid {pid}, up {span(uptime_s(pid))}{feed})")
-    down = [process.name for process in start.daemon.processes() if process.is_gone]
-    if down:
-        say(f" not running: {', '.join(down)}; supervisorctl start all")
-    return 0
-
-
 def _make_folders(settings: Settings) -> None:
     for folder in (settings.data_dir / "run", settings.log_dir):
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
             raise CannotStart(f"{folder} cannot be made ({error.strerror}): set DATA_DIR or LOG_DIR") from error
-
-
-def _end_leftovers(place: Place) -> None:
-    found = leftovers.find(place)
-    if found:
-        names = ", ".join(f"{leftover.name} (pid {leftover.pid})" for leftover in found)
-        say(f" left over from a Supervisor that was killed: {names}; ending them")
-        leftovers.end(found)
 
 
 def _clear(start: Start) -> None:

@@ -35,7 +35,6 @@ class Snapshot:
     store: StoreReading | None = None
     store_problem: str | None = None
     events: tuple[FeedEvent, ...] = ()
-    unreadable_events: int = 0
     gone: Mapping[str, ProcessReading] = field(default_factory=dict)
     owner_silent_s: Mapping[str, float] = field(default_factory=dict)
     rates_per_s: Mapping[str, float] = field(default_factory=dict)

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from functools import cache
+from operator import attrgetter
+from typing import Any
 
 import msgspec
 import polars as pl
@@ -41,10 +43,16 @@ def _dtype(hint: object) -> pl.DataType:
 
 def frame_of(records: Sequence[Record], record_type: type[Record]) -> pl.DataFrame:
     """Return one column per field, one row per record, in order; with its columns even when empty."""
-    schema = schema_of(record_type)
-    columns = list(zip(*map(msgspec.structs.astuple, records), strict=True)) or [()] * len(schema)
-    named = zip(schema.items(), columns, strict=True)
-    return pl.DataFrame([pl.Series(name, values, dtype=dtype) for (name, dtype), values in named])
+    return pl.DataFrame(
+        [_series(name, list(map(attrgetter(name), records)), dtype) for name, dtype in schema_of(record_type).items()]
+    )
+
+
+def _series(name: str, values: Sequence[Any], dtype: pl.DataType) -> pl.Series:
+    """Return a column; one that says the same in every row, as many do, is made without looking at each again."""
+    if values and values[0] == values[-1] and not dtype.is_nested() and values.count(values[0]) == len(values):
+        return pl.repeat(values[0], len(values), dtype=dtype, eager=True).alias(name)
+    return pl.Series(name, values, dtype=dtype)
 
 
 def table_frame(frame: pl.DataFrame, table: Table) -> pl.DataFrame:

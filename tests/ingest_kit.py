@@ -1,29 +1,42 @@
 """What the ingester's tests share: an ingester in this process, venues that follow a script, a proxy that cuts."""
 
 import asyncio
-import json
+import shutil
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+from itertools import pairwise
 
+import msgspec
+import pytest
 from websockets.asyncio.server import serve
 
 from common.codec import decode_lines
+from common.heartbeat import Figures
 from common.records import Trade
 from common.redis_streams import connect
 from common.settings import Settings
-from common.streams import BY_TOPIC
+from common.streams import BY_TOPIC, DEAD_LETTERS, FEED_EVENTS, ORDER_EVENTS, TRADES
 from ingesters.__main__ import prepare
 from ingesters.feed import Dial, Fetch
 from ingesters.loop import ingest
 from ingesters.registry import of_program
 from ingesters.venue import Budget, Venue
-from common.heartbeat import Figures
-from common.streams import DEAD_LETTERS, FEED_EVENTS, ORDER_EVENTS, TRADES
+from tests.fleet_harness import Fleet
 
 PLENTY = Budget(weight=100_000, window_s=60)
 
 
-async def until(ask, expected=True, give_up_s=20.0, what=""):
+@pytest.fixture(scope="module")
+def redis_of_module(tmp_path_factory):
+    """A private Redis for all tests of a module."""
+    if shutil.which("redis-server") is None:
+        pytest.skip("redis-server is not installed")
+    with Fleet(tmp_path_factory.mktemp("redis")) as made:
+        made.start_redis()
+        yield made
+
+
+async def until(ask, expected=True, *, give_up_s=20.0, what=""):  # noqa: FBT002  (an answer, no switch)
     """Ask again until the answer is the expected one; the last answer is in the failure."""
     deadline_s = asyncio.get_running_loop().time() + give_up_s
     while (found := ask()) != expected:
@@ -33,7 +46,9 @@ async def until(ask, expected=True, give_up_s=20.0, what=""):
 
 
 def settings_of(fleet, environment=None):
-    known = {name.lower(): value for name, value in (environment or {}).items() if name.lower() in Settings.model_fields}
+    known = {
+        name.lower(): value for name, value in (environment or {}).items() if name.lower() in Settings.model_fields
+    }
     return Settings(redis_host="127.0.0.1", redis_port=fleet.redis_port, **known)
 
 
@@ -67,7 +82,7 @@ class Plain:
         yield Dial(self._url)
 
     def receive(self, frame):
-        number = json.loads(frame.payload)
+        number = msgspec.json.decode(frame.payload, type=int)
         yield Trade(
             venue=self.venue,
             symbol="ANY",
@@ -139,7 +154,7 @@ async def venue_socket(talk, **more):
 
 
 @asynccontextmanager
-async def listener(talk):
+async def listener(talk, port=0):
     """A TCP server that does with each connection what `talk(reader, writer)` says; yields its port."""
     tasks, writers = set(), set()
 
@@ -152,7 +167,7 @@ async def listener(talk):
         finally:
             writer.close()
 
-    server = await asyncio.start_server(handle, "127.0.0.1", 0)
+    server = await asyncio.start_server(handle, "127.0.0.1", port)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
@@ -162,10 +177,11 @@ async def listener(talk):
         await asyncio.gather(*tasks, return_exceptions=True)
         for writer in writers:
             writer.transport.abort()
+        await asyncio.gather(*(writer.wait_closed() for writer in writers), return_exceptions=True)
 
 
 class WebVenue:
-    """An HTTP server that answers from a script, raw bytes each; the last answer is repeated. Keeps when it was asked."""
+    """An HTTP server that answers from a script of raw bytes, the last one again and again; keeps when it was asked."""
 
     def __init__(self, *script):
         self._script = list(script)
@@ -191,7 +207,7 @@ class WebVenue:
 
     def pauses_s(self):
         times = [at_s for _, at_s in self.asked]
-        return [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+        return [later - earlier for earlier, later in pairwise(times)]
 
 
 def answer(body=b"{}", status="200 OK", length=None, **headers):

@@ -134,7 +134,8 @@ class BusyFleet:
     async def commit(self, shard: Shard, group: str, position: int) -> None:
         """Have a group committed up to a position; an entry is committed when all of it is."""
         entries = await self.redis.xrange(shard.key)
-        done = [entry_id for entry_id, held in entries if int(held[b"o"]) + int(held[b"n"]) <= position]
+        ours = [(entry_id, held) for entry_id, held in entries if held[b"o"].isdigit()]
+        done = [entry_id for entry_id, held in ours if int(held[b"o"]) + int(held[b"n"]) <= position]
         facts = {"position": max(position, 0), "last_id": done[-1] if done else "0-0", "epoch": 1}
         facts |= {"owner": group, "beat": self.beats}
         await self.redis.hset(shard.group(group), mapping=facts)
@@ -223,11 +224,13 @@ class Stage:
 
     def close(self) -> None:
         """End it all."""
-        self.halt()
-        self.call(self.redis.aclose())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
+        try:
+            self.halt()
+        finally:
+            self.call(self.redis.aclose())
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+            self._loop.close()
 
 
 @contextmanager

@@ -71,7 +71,8 @@ def heard(feed_frames: list[Frame], resume: Resume = Resume(), later_ns: int = 0
     """Return the records that a new feed yields."""
     feed = BinanceFeed(Settings(), resume)
     list(feed.opening())
-    steps = (step for frame in feed_frames for step in hear(feed, frame._replace(received_ns=frame[0] + later_ns)))
+    later = (msgspec.structs.replace(frame, received_ns=frame.received_ns + later_ns) for frame in feed_frames)
+    steps = (step for frame in later for step in hear(feed, frame))
     return [step for step in steps if isinstance(step, Record)]
 
 

@@ -164,6 +164,11 @@ def test_an_error_has_its_own_status_when_the_client_waits_for_the_end(clickhous
     assert (500, 395) == (answer.status, answer.code)
 
 
+@pytest.mark.parametrize("name", ["compress", "decompress"])
+def test_a_compression_we_cannot_do_is_refused_and_not_ignored(clickhouse, name):
+    assert 48 == clickhouse.ask("SELECT 1", **{name: 1}).code
+
+
 def test_a_page_of_another_site_cannot_query(clickhouse):
     foreign = clickhouse.ask("SELECT 1", {"Origin": "https://example.com"})
     own = clickhouse.ask("SELECT 1", {"Origin": f"http://127.0.0.1:{clickhouse.port}"})

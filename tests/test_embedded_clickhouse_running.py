@@ -40,6 +40,12 @@ def test_the_list_of_processes_can_be_joined_aliased_and_shown(clickhouse):
     assert "b" in clickhouse.ask("SHOW PROCESSLIST", query_id="b").text
 
 
+def test_a_system_table_shows_how_it_is_made(clickhouse):
+    shown = clickhouse.ask("SHOW CREATE TABLE system.one FORMAT TSVRaw").text
+
+    assert "CREATE TABLE system.one\n(\n    `dummy` UInt8\n)\nENGINE = SystemOne\n" == shown
+
+
 def test_a_name_is_used_once_at_a_time(clickhouse):
     with running(clickhouse, ENDLESS, "twice"):
         second = clickhouse.ask("SELECT 1", query_id="twice")

@@ -111,7 +111,7 @@ def test_garbage_on_a_socket_is_a_wire_error_that_holds_the_bytes(venue, payload
 def test_a_frame_that_was_cut_short_is_refused_and_nothing_else(case):
     for frame in frames(case):
         feed = opened(case.parent.name, resume_of(case))
-        half = frame._replace(payload=frame.payload[: len(frame.payload) // 2])
+        half = msgspec.structs.replace(frame, payload=frame.payload[: len(frame.payload) // 2])
 
         with pytest.raises((WireError, BadAnswer)):
             hear(feed, half)

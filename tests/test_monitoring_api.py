@@ -66,12 +66,11 @@ def test_rates_come_from_differences(url):
 
 
 def test_every_program_is_there_and_a_disabled_one_says_why(url):
-    view = get_json(f"{url}/api/v1/overview")
+    programs = {"binance_ingester", "goldsky_ingester", "trade_processor", "clickhouse_writer", "dashboard"}
+    until(lambda: programs <= by(get_json(f"{url}/api/v1/overview")["processes"], "name").keys(), "all are seen")
+    disabled = by(get_json(f"{url}/api/v1/overview")["disabled"], "program")
 
-    assert {"binance_ingester", "goldsky_ingester", "trade_processor", "clickhouse_writer", "dashboard"} <= {
-        process["name"] for process in view["processes"]
-    }
-    assert "set UPSTOX_ACCESS_TOKEN in .env" == by(view["disabled"], "program")["upstox_ingester"]["why"]
+    assert "set UPSTOX_ACCESS_TOKEN in .env" == disabled["upstox_ingester"]["why"]
 
 
 def test_a_cursor_that_is_a_time_has_an_age(url):
@@ -237,6 +236,28 @@ def test_a_program_that_falls_silent_is_not_ready_and_keeps_its_last_words(stage
     until(lambda: row()["verdict"]["level"] in ("slow", "down"), "its heartbeat is old")
 
     assert "connection reset" == row()["last_error"]
+
+
+def test_what_strangers_wrote_blinds_nobody(stage, url):
+    fleet, redis = stage[0].fleet, stage[0].redis
+
+    async def scribble():
+        await redis.hset("state:mine", "a", "b")
+        await redis.set("proc:mine", "not a hash")
+        await redis.xgroup_create("stream:quotes", "a_strangers_group", id="$")
+        await redis.xadd("stream:feed_events", {"o": "abc", "hello": "world"})
+        await fleet.event("resync", symbol="ETHUSDT", detail="after the scribbling")
+
+    def view():
+        return get_json(f"{url}/api/v1/overview")
+
+    stage[0].call(scribble())
+    until(lambda: view()["events"][0]["words"].startswith("after the scribbling"), "the page has seen it")
+    groups = {(group["name"], group["topic"]): group for group in view()["groups"]}
+
+    assert view()["servers"][0]["verdict"]["level"] == "well"
+    assert groups["a_strangers_group", "quotes"]["lag_records"] is None
+    assert groups["clickhouse_writer", "quotes"]["lag_records"] is not None
 
 
 def get_json(address):

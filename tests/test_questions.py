@@ -18,7 +18,9 @@ from ingesters.questions import Questions
 from ingesters.venue import Budget
 from ingesters.web import Web
 from tests.fleet_harness import free_port
-from tests.ingest_kit import PLENTY, WebVenue, answer, until
+from tests.ingest_kit import PLENTY, WebVenue, answer, listener, redis_of_module, until
+
+__all__ = ["redis_of_module"]
 
 pytestmark = [pytest.mark.redis, pytest.mark.timeout(30)]
 
@@ -27,8 +29,9 @@ ONE = Fetch("one", "")
 
 
 @pytest.fixture
-async def redis(redis_only):
-    client = connect(Settings(redis_host="127.0.0.1", redis_port=redis_only.redis_port))
+async def redis(redis_of_module):
+    redis_of_module.redis.flushall()
+    client = connect(Settings(redis_host="127.0.0.1", redis_port=redis_of_module.redis_port))
     yield client
     await client.aclose()
 
@@ -54,6 +57,14 @@ async def answers(mailbox, count=1):
         while len(found) < count:
             found += await mailbox.take()
     return [(frame.reply_to, frame.payload) for frame in found]
+
+
+async def failed(questions, mailbox):
+    """Raise what the questions fail with."""
+    async with asyncio.timeout(10):
+        while True:
+            await mailbox.take()
+            questions.check()
 
 
 async def trickle(writer):
@@ -99,20 +110,20 @@ async def test_a_venue_that_is_not_there_is_asked_until_it_is(redis):
     async with asking(redis) as (questions, mailbox):
         questions.ask(ONE._replace(url=f"http://127.0.0.1:{port}/"))
         await until(lambda: questions._figures.counters["questions_failed_total"] > 0)
-        server = await asyncio.start_server(WebVenue(GOOD).talk, "127.0.0.1", port)
-        async with server:
+        async with listener(WebVenue(GOOD).talk, port):
             assert [("one", b'{"good":1}')] == await answers(mailbox)
 
 
-@pytest.mark.parametrize("status", ["401 Unauthorized", "403 Forbidden", "404 Not Found", "410 Gone", "400 Bad Request"])
+@pytest.mark.parametrize(
+    "status", ["401 Unauthorized", "403 Forbidden", "404 Not Found", "410 Gone", "400 Bad Request"]
+)
 async def test_a_refusal_is_final_and_in_the_venues_words(redis, status):
-    async with WebVenue(answer(b"no, " + b"\xff" * 10**6, status)).open() as url, asking(redis) as (questions, mailbox):
+    venue = WebVenue(answer(b"no, " + b"\xff" * 10**6, status))
+    async with venue.open() as url, asking(redis) as (questions, mailbox):
         questions.ask(ONE._replace(url=f"{url}/book?key=secret"))
 
         with pytest.raises(FeedRefused, match=f"venue refused: {url}/book answered HTTP {status[:3]}: no, "):
-            while True:
-                await asyncio.wait_for(mailbox.take(), 10)
-                questions.check()
+            await failed(questions, mailbox)
 
 
 async def test_a_status_that_the_feed_understands_is_an_answer(redis):
@@ -124,12 +135,10 @@ async def test_a_status_that_the_feed_understands_is_an_answer(redis):
 
 async def test_a_bug_in_asking_is_not_lost(redis):
     async with asking(redis) as (questions, mailbox):
-        questions.ask(Fetch("one", None))
+        questions.ask(Fetch("one", "http://127.0.0.1/", body=object()))
 
-        with pytest.raises(AttributeError):
-            while True:
-                await asyncio.wait_for(mailbox.take(), 10)
-                questions.check()
+        with pytest.raises(TypeError):
+            await failed(questions, mailbox)
 
 
 def in_two_seconds():
@@ -191,9 +200,8 @@ async def test_two_processes_share_one_window(redis):
         await asyncio.gather(answers(heard_first, 8), answers(heard_second, 8))
 
     times = [at_s for _, at_s in venue.asked]
-    most = max(sum(start <= at_s < start + 2 - 0.1 for at_s in times) for start in times)
-    assert 16 == len(times)
-    assert most <= 11  # the window slides by an estimate: one more than allowed at most
+    most = max(sum(start <= at_s < start + 1.9 for at_s in times) for start in times)  # the way there takes time, too
+    assert (16, True) == (len(times), most <= 10)
 
 
 async def test_weights_count(redis):
@@ -227,13 +235,13 @@ async def test_a_question_heavier_than_the_budget_is_asked_alone(redis):
     assert loop.time() - started_s > 0.5
 
 
-async def test_what_redis_could_not_say_or_forget_is_tried_again(redis, redis_only):
+async def test_what_redis_could_not_say_or_forget_is_tried_again(redis, redis_of_module):
     await redis.sadd("words", "a", "b")
-    redis_only.kill("redis")
+    redis_of_module.kill("redis")
     async with asking(redis) as (questions, mailbox):
         questions.forget(Forget("words", ("a",)))
         await until(lambda: bool(questions._figures.last_error))
-        redis_only.restart("redis")
+        redis_of_module.restart("redis")
         await until(lambda: len(questions._tasks), 0)
         questions.recall(Recall("words"))
 

@@ -17,7 +17,9 @@ pytestmark = pytest.mark.fleet
 @pytest.fixture(scope="module")
 def shared_tree(tmp_path_factory):
     stamped()
-    return Tree(tmp_path_factory.mktemp("refusals") / "tree")
+    made = Tree(tmp_path_factory.mktemp("refusals") / "tree")
+    yield made
+    made.stop()
 
 
 @pytest.fixture
@@ -214,5 +216,5 @@ def _damaged_record(tree, data_dir):
     (file,) = Path(data_dir, "redis").rglob("*.incr.aof")
     content = bytearray(file.read_bytes())
     middle = len(content) // 2
-    content[middle : middle + 60] = b"#" * 60
+    content[middle : middle + 60] = bytes(60)
     file.write_bytes(content)

@@ -1,29 +1,27 @@
--- Let a question be asked if the venue's window has room and no ban is running; the window slides.
--- A question that is heavier than the whole budget is asked when nothing else was asked in this window.
--- KEYS: budget hash, ban   ARGV: weight, most in a window, window in s
-local weight, most, length = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]) * 1000
+-- Let a question be asked if no ban is running and the window has room. The window slides in tenths; what a question
+-- has cost counts for one tenth longer than the window, so that no stretch of its length ever holds more.
+-- A question that is heavier than the whole budget is asked when nothing else counts.
+-- KEYS: budget hash (tenth -> weight), ban   ARGV: weight, most in a window, window in s
+local weight, most, tenth = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]) * 100
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-local window = math.floor(now / length)
-local passed = now - window * length
-local held = redis.call('HMGET', KEYS[1], 'window', 'spent', 'before')
-local spent, before = 0, 0
-if tonumber(held[1] or '-1') == window then
-  spent, before = tonumber(held[2]), tonumber(held[3])
-elseif tonumber(held[1] or '-1') == window - 1 then
-  before = tonumber(held[2])
+local at = math.floor(now / tenth)
+local cost, oldest = 0, at
+local held = redis.call('HGETALL', KEYS[1])
+for i = 1, #held, 2 do
+  local number = tonumber(held[i])
+  if number < at - 10 or number > at then
+    redis.call('HDEL', KEYS[1], held[i])
+  else
+    cost = cost + tonumber(held[i + 1])
+    oldest = math.min(oldest, number)
+  end
 end
-local cost = spent + math.floor(before * (length - passed) / length)
 local banned = redis.call('PTTL', KEYS[2])
 if banned > 0 then return {'WAIT', tostring(banned), tostring(cost)} end
-if cost + weight > most and not (weight > most and spent == 0) then
-  -- Room comes as the last window slides out; if even that is not enough, with the next one.
-  local wait = length - passed
-  if spent + weight <= most then wait = math.ceil((cost + weight - most) * length / before) end
-  return {'WAIT', tostring(math.max(1, math.min(wait, length - passed))), tostring(cost)}
+if cost > 0 and cost + weight > most then
+  return {'WAIT', string.format('%.0f', (oldest + 11) * tenth - now), tostring(cost)}
 end
-redis.call('HSET', KEYS[1], 'window', string.format('%.0f', window))
-redis.call('HSET', KEYS[1], 'spent', string.format('%.0f', spent + weight))
-redis.call('HSET', KEYS[1], 'before', string.format('%.0f', before))
-redis.call('PEXPIRE', KEYS[1], string.format('%.0f', 2 * length))
+redis.call('HINCRBY', KEYS[1], string.format('%.0f', at), weight)
+redis.call('PEXPIRE', KEYS[1], string.format('%.0f', 11 * tenth))
 return {'OK', '0', tostring(cost + weight)}

@@ -8,7 +8,7 @@ from embedded.clickhouse.body import Body, ClientGone, Receive
 from embedded.clickhouse.decoding import decoder_for
 from embedded.clickhouse.desk import Desk
 from embedded.clickhouse.encoding import accepted
-from embedded.clickhouse.errors import STD_EXCEPTION, ClickHouseError
+from embedded.clickhouse.errors import NOT_IMPLEMENTED, STD_EXCEPTION, ClickHouseError
 from embedded.clickhouse.query import Query
 from embedded.clickhouse.reply import Reply, Send
 from embedded.clickhouse.request import Request, address_params, new_query_id
@@ -21,6 +21,7 @@ _NO_SUCH_PLACE: Final = (
     "There is no handle {path}\n\nUse / or /ping for health checks.\n"
     "Send queries from your program with POST method or GET /?query=...\n"
 )
+_NO_BLOCKS: Final = "compress=1 and decompress=1 are not supported: set enable_http_compression=1, or compress=0"
 _NOT_FROM_HERE: Final = b"Pages of other sites may not send queries.\n"
 
 
@@ -70,6 +71,8 @@ class Face:
         query_id = new_query_id(request.params, request.headers)
         reply.headers["X-ClickHouse-Query-Id"] = query_id
         reply.headers["X-ClickHouse-Timezone"] = self._desk.engine.timezone
+        if request.flag("compress") or request.flag("decompress"):
+            raise ClickHouseError(NOT_IMPLEMENTED, _NO_BLOCKS)
         user = authenticate(self._users, request.headers, request.params)
         decoder = decoder_for(request.headers.get("content-encoding", "").lower())
         running = self._desk.registry.begin(query_id, user.name)

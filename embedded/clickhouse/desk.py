@@ -68,6 +68,7 @@ class Desk:
     @asynccontextmanager
     async def handle(self, request: Request) -> AsyncIterator[Handle]:
         """Lend a handle that stands as the request wants it: its session's, or any."""
+        self.sessions.expire()
         if request.session_id:
             async with self._session_handle(request) as handle:
                 yield handle

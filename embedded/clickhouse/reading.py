@@ -117,7 +117,7 @@ class Reading:
             result_rows=stream.result_rows,
             elapsed_ns=self._running.elapsed_ns,
         )
-        if not self._reply.begun and held.tell() <= _IN_MEMORY_BYTES:
+        if not self._reply.begun and held.tell() <= (HELD_BYTES if self._reply.is_compressed else _IN_MEMORY_BYTES):
             held.seek(0)
             self._reply.whole(held.read(), outcome)
             return

@@ -68,7 +68,7 @@ class Running:
             self._waiting.cancel()
 
     def refuse_if_killed(self) -> None:
-        """Raise if somebody has killed the query: the engine ends a killed insert without an error."""
+        """Raise if somebody has killed the query."""
         if self.killed:
             raise ClickHouseError(QUERY_WAS_CANCELLED, "Query was cancelled")
 

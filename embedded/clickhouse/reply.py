@@ -1,5 +1,6 @@
 """One HTTP reply: whole when it is small or must be certain, streamed when it is large, honest when it breaks."""
 
+import asyncio
 import json
 import secrets
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -12,6 +13,7 @@ from embedded.clickhouse.handle import Outcome
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _OK: Final = 200
+_THREADED_BYTES: Final = 1 << 16
 
 
 class Reply:
@@ -31,6 +33,11 @@ class Reply:
         self.headers: dict[str, str] = {}
         self.begun = False
         self._last: list[MutableMapping[str, Any]] = []
+
+    @property
+    def is_compressed(self) -> bool:
+        """Return whether the client gets the body compressed."""
+        return bool(self._encoding)
 
     def whole(self, body: bytes, outcome: Outcome) -> None:
         """Reply with a complete result."""
@@ -64,7 +71,10 @@ class Reply:
 
     async def piece(self, data: bytes) -> None:
         """Send a piece of the body; waits while the client reads slower than we send."""
-        await self._send({"type": "http.response.body", "body": self._encoder.feed(data), "more_body": True})
+        # Compressing a large piece takes milliseconds, for which the other requests need not wait.
+        threaded = self.is_compressed and len(data) > _THREADED_BYTES
+        body = await asyncio.to_thread(self._encoder.feed, data) if threaded else self._encoder.feed(data)
+        await self._send({"type": "http.response.body", "body": body, "more_body": True})
 
     def end(self) -> None:
         """Complete the body."""

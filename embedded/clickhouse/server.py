@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
+import os
 import signal
 import socket
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +21,8 @@ from embedded.clickhouse.users import User
 
 _LAST_REQUESTS_S: Final = 20
 _LAST_WORDS_S: Final = 3
-_KEEP_ALIVE_S: Final = 30
+_CLOSING_S: Final = 10
+_KEEP_ALIVE_S: Final = 3600  # an idle connection closed under an insert would leave its fate in doubt
 
 
 class PortTaken(Exception):
@@ -73,7 +76,11 @@ def serve(host: str, port: int, path: Path, users: Mapping[str, User]) -> None:
         try:
             _run(listener, desk, Face(desk, users))
         finally:
+            impatient = threading.Timer(_CLOSING_S, _give_up)
+            impatient.daemon = True
+            impatient.start()
             desk.close()
+            impatient.cancel()
 
 
 def _run(listener: socket.socket, desk: Desk, face: Face) -> None:
@@ -95,6 +102,13 @@ def _run(listener: socket.socket, desk: Desk, face: Face) -> None:
     host, port = listener.getsockname()[:2]
     print(f"clickhouse: ready on http://{host}:{port}, data in {desk.engine.path}", flush=True)
     _Server(config, desk).run(sockets=[listener])
+
+
+def _give_up() -> None:
+    print(
+        f"clickhouse: the engine did not close within {_CLOSING_S} s; what was acknowledged is on the disk", flush=True
+    )
+    os._exit(0)
 
 
 def _listener(host: str, port: int) -> socket.socket:

@@ -14,6 +14,7 @@ from embedded.clickhouse.handle import Handle
 
 DEFAULT_TIMEOUT_S: Final = 60.0
 LONGEST_TIMEOUT_S: Final = 3600.0
+_LOOK_EVERY_S: Final = 1.0
 
 
 class Session:
@@ -31,6 +32,7 @@ class Sessions:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._sessions: dict[tuple[str, str], Session] = {}
+        self._look_s = 0.0
 
     def enter(self, user: str, name: str, *, must_exist: bool, readonly: bool) -> Session:
         """
@@ -39,8 +41,11 @@ class Sessions:
         Raises:
             ClickHouseError: another request is in it, or it was asked to exist and does not.
         """
-        self.expire()
         session = self._sessions.get((user, name))
+        if session is not None and not session.busy and session.expires_s <= time.monotonic():
+            del self._sessions[user, name]
+            session.handle.close()
+            session = None
         if session is not None:
             if session.busy:
                 raise ClickHouseError(SESSION_IS_LOCKED, f"Session {name} is locked by a concurrent client")
@@ -62,8 +67,11 @@ class Sessions:
         session.expires_s = time.monotonic() + timeout_s
 
     def expire(self) -> None:
-        """Close the sessions nobody came back to in time."""
+        """Close the sessions nobody came back to in time; looks once a second."""
         now_s = time.monotonic()
+        if now_s < self._look_s:
+            return
+        self._look_s = now_s + _LOOK_EVERY_S
         for key, session in list(self._sessions.items()):
             if not session.busy and session.expires_s <= now_s:
                 del self._sessions[key]

@@ -7,7 +7,9 @@ log as the registry remembers it.
 """
 
 import json
+import re
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Final
 
 from embedded.clickhouse.lexer import Token, quoted, tokens
@@ -17,6 +19,7 @@ _MARK: Final = r"/\\*request=([^&*]*)&user=([^&*]*)\\*/"
 _NAMED: Final = f"match(query, '{_MARK}')"
 _QUERY_ID: Final = r"decodeURLComponent(extract(query, '/\\*request=([^&*]*)&'))"
 _USER: Final = r"decodeURLComponent(extract(query, '&user=([^&*]*)\\*/'))"
+_HINT: Final = re.compile(r"process|query_log|show\s+create", re.IGNORECASE)
 _SHOWN: Final = 300
 _LOG_BYTES: Final = 180_000  # max_query_size is 262,144
 _LOG_COLUMNS: Final = (
@@ -30,9 +33,8 @@ _LOG_COLUMNS: Final = (
 
 def with_system_tables(text: str, registry: Registry) -> str:
     """Return the statement with our tables in it; text and result have one character a byte."""
-    for start, end, select, table in reversed(_places(text)):
-        source = _TABLES[table](registry).encode("utf-8", "surrogateescape").decode("latin-1")
-        text = text[:start] + select + source + text[end:]
+    for start, end, source in reversed(_places(text)):
+        text = text[:start] + source(registry).encode("utf-8", "surrogateescape").decode("latin-1") + text[end:]
     return text
 
 
@@ -82,18 +84,34 @@ def engine_id_query(query_id: str) -> str:
 _TABLES: Final[dict[str, Callable[[Registry], str]]] = {"processes": processes, "query_log": query_log}
 
 
-def _places(text: str) -> list[tuple[int, int, str, str]]:
-    """Return where a statement reads one of the tables, and what SHOW PROCESSLIST needs before it."""
-    if "process" not in text.lower() and "query_log" not in text:
-        return []
-    found = list(tokens(text))
-    if len(found) > 1 and found[0].says("SHOW") and found[1].says("PROCESSLIST"):
-        return [(found[0].start, found[1].end, "SELECT * FROM ", "processes")]
-    return [
-        (first.start, last.end, "", _name(last))
+def _places(text: str) -> list[tuple[int, int, Callable[[Registry], str]]]:
+    """Return where a statement asks what only a server could tell, and what tells it instead."""
+    found = list(tokens(text)) if _HINT.search(text) else []
+    show = found[1].text.upper() if len(found) > 1 and found[0].says("SHOW") else ""
+    if show == "PROCESSLIST":
+        return [(found[0].start, found[1].end, _process_list)]
+    read = [
+        (first.start, last.end, _name(last))
         for first, dot, last in zip(found, found[1:], found[2:], strict=False)
-        if dot.text == "." and _name(first) == "system" and _name(last) in _TABLES
+        if dot.text == "." and _name(first) == "system"
     ]
+    if show == "CREATE":
+        return [(found[0].start, end, partial(_definition, table)) for _, end, table in read[:1]]
+    return [(start, end, _TABLES[table]) for start, end, table in read if table in _TABLES]
+
+
+def _process_list(registry: Registry) -> str:
+    return f"SELECT * FROM {processes(registry)}"  # noqa: S608  (quoted)
+
+
+def _definition(table: str, _: Registry) -> str:
+    """Return the query for a system table's definition; the engine says that it has none."""
+    return (
+        "SELECT concat('CREATE TABLE system.', name, '\\n(\\n    ', (SELECT arrayStringConcat(groupArray("  # noqa: S608  (quoted)
+        "concat('`', name, '` ', type)), ',\\n    ') FROM system.columns WHERE database = 'system' "
+        f"AND table = {quoted(table)}), '\\n)\\nENGINE = ', engine) AS statement FROM system.tables "
+        f"WHERE database = 'system' AND name = {quoted(table)}"
+    )
 
 
 def _name(token: Token) -> str:

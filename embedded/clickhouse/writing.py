@@ -48,9 +48,7 @@ class Writing:
         data = text[statement.data_at :] + more
         format_name = statement.format or "Values"
         if whole:
-            outcome = await self._desk.call(self._running, self._at_once, head, format_name, data)
-            self._running.refuse_if_killed()
-            return outcome
+            return await self._desk.call(self._running, self._at_once, head, format_name, data)
         insert = await self._desk.call(self._running, self._begin, head, format_name, data)
         try:
             while data := (await body.first(_PIECE_BYTES))[0]:
@@ -60,10 +58,10 @@ class Writing:
                 await self._desk.start(insert.cancel)
             raise
         rows, written_bytes = await self._desk.call(self._running, insert.finish)
-        self._running.refuse_if_killed()
         return Outcome(written_rows=rows, written_bytes=written_bytes)
 
     def _begin(self, head: bytes, format_name: str, data: bytes) -> InsertStream:
+        self._running.refuse_if_killed()
         self._handle.prepare(self._request.database, self._request.settings)
         insert = self._handle.insert(head, format_name, self._request.bindings)
         try:

@@ -7,6 +7,7 @@ book once more, without an event time, and stored as a snapshot it would throw t
 """
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from urllib.parse import quote
 
 import msgspec
@@ -18,7 +19,8 @@ from ingesters.feed import Dial, Fetch, Frame, Resume, Step
 from ingesters.venues import binance_wire as wire
 from ingesters.venues.binance_book import BookSequence
 from ingesters.venues.binance_depth import delta_of, snapshot_of
-from ingesters.venues.binance_rare import Rare, Read, refused
+from ingesters.venues.binance_fields import Watch
+from ingesters.venues.binance_rare import Rare, refused
 from ingesters.venues.binance_trades import TradeSequence
 
 STREAMS = ("trade", "bookTicker", "depth@100ms")
@@ -32,6 +34,10 @@ WEIGHT_A_SECOND = 2000 / 60
 SNAPSHOT = "snapshot:"
 BAD_REQUEST = 400
 NAME_BYTES = 6  # of the name of a stream, its @ included
+KINDS = {b"@trade": "trade", b"@bookT": "bookTicker", b"@depth": "depthUpdate", b"@aggTr": "aggTrade"}
+# New fields are looked for in the first message of each kind, and again after so many deltas. Only deltas are counted:
+# each symbol has ten a second, and the counter would be felt in what comes more often.
+DELTAS_A_LOOK = 1000
 
 VENUE = wire.VENUE
 decode_trade = wire.TRADE.decode
@@ -49,14 +55,16 @@ class BinanceFeed:
         self._symbols = list(dict.fromkeys(symbol.upper() for symbol in settings.binance_symbols))
         self._trades: dict[str, TradeSequence] = {}
         self._books: dict[str, BookSequence] = {}
-        self._readers: dict[bytes, Read] = {
-            b"@trade": self._trade,
-            b"@bookT": self._quote,
-            b"@depth": self._depth,
-            b"@aggTr": self._agg_trade,
+        self._deltas = 0
+        by_kind = {
+            "trade": self._trade,
+            "bookTicker": self._quote,
+            "depthUpdate": self._depth,
+            "aggTrade": self._agg_trade,
         }
-        by_type = {"trade": self._trade, "aggTrade": self._agg_trade, "depthUpdate": self._depth}
-        self._rare = Rare(by_type, self._quote)
+        self._watch = Watch(KINDS, by_kind)
+        self._readers = self._watch.readers
+        self._rare = Rare(by_kind, self._watch)
 
     def opening(self) -> Iterator[Step]:
         """Listen first, then ask for the books: a snapshot must not be older than the first delta."""
@@ -162,6 +170,9 @@ class BinanceFeed:
 
     def _depth(self, payload: bytes, received_ns: int) -> Iterable[Step]:
         delta = delta_of(payload, received_ns)
+        self._deltas += 1
+        if self._deltas % DELTAS_A_LOOK == 0:
+            self._watch.look_again()
         return self._book(delta.symbol).hear(delta)
 
     def _answer(self, frame: Frame, symbol: str) -> Iterator[Step]:
@@ -174,4 +185,5 @@ class BinanceFeed:
             snapshot = snapshot_of(frame.payload, symbol, frame.received_ns)
         except msgspec.MsgspecError as error:
             raise BadAnswer(wire.VENUE, reason=f"depth of {symbol}: {error}") from error
-        return self._book(symbol).answer(snapshot)
+        news = self._watch.look_at_snapshot(frame.payload, frame.received_ns)
+        return chain(self._book(symbol).answer(snapshot), news)

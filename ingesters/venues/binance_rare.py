@@ -1,7 +1,7 @@
 """What Binance spot says now and then: candles, tickers, answers to commands, farewells, and what we do not know."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
@@ -10,8 +10,7 @@ from common.errors import WireLost
 from common.records import Bar, FeedEvent, Ticker
 from ingesters.feed import Frame, Step
 from ingesters.venues import binance_wire as wire
-
-Read = Callable[[bytes, int], Iterable[Step]]
+from ingesters.venues.binance_fields import Read, Watch
 
 PARTIAL_DEPTH = re.compile(r"@depth(5|10|20)(@100ms)?$")
 EXAMPLE_CHARACTERS = 500
@@ -24,9 +23,9 @@ class Rare:
     An unknown type is told once as `schema_change`, for a person to look at, and kept whole as a dead letter each time.
     """
 
-    def __init__(self, readers: Mapping[str, Read], read_quote: Read) -> None:
+    def __init__(self, readers: Mapping[str, Read], watch: Watch) -> None:
         self._readers = {"kline": _bar, "24hrTicker": _tickers, "24hrMiniTicker": _tickers, **readers}
-        self._read_quote = read_quote
+        self._watch = watch
         self._told: set[str] = set()
 
     def hear(self, frame: Frame) -> Iterator[Step]:
@@ -52,11 +51,11 @@ class Rare:
         first = inner[0] if isinstance(inner, list) and inner else inner
         if isinstance(first, list):
             return
-        read = self._readers.get(first.e)
-        if not first.e and stream.endswith("bookTicker"):
-            read = self._read_quote
+        kind = first.e or ("bookTicker" if stream.endswith("bookTicker") else "")
+        read = self._readers.get(kind)
         if read is not None:
             yield from read(frame.payload, frame.received_ns)
+            yield from self._watch.look(kind, frame.payload, frame.received_ns)
         elif not PARTIAL_DEPTH.search(stream):
             yield from self._unknown(frame, first.e or stream.partition("@")[2], symbol=first.s)
 

@@ -1,0 +1,276 @@
+"""The way into Redis, whatever Redis does: every record once and in order, or a gap that is told."""
+
+import asyncio
+import os
+import signal
+from contextlib import asynccontextmanager
+
+import pytest
+
+from common.errors import Fenced
+from common.heartbeat import Figures
+from common.records import OrderEvent, Trade
+from common.redis_facts import read_state
+from common.redis_streams import Shard, connect
+from common.settings import Settings
+from common.streams import DEAD_LETTERS, FEED_EVENTS, ORDER_EVENTS, TRADES
+from ingesters.sink import FULL_BYTES, Sink
+from tests.ingest_kit import Proxy, events, listener, records, until
+
+pytestmark = [pytest.mark.redis, pytest.mark.timeout(60)]
+
+SOURCE = "tester"
+LAYOUT = {stream: [Shard(stream, 0, 1)] for stream in (TRADES, ORDER_EVENTS, FEED_EVENTS, DEAD_LETTERS)}
+
+
+def trade(number, padding=""):
+    return Trade(
+        venue="venue",
+        symbol="ANY",
+        received_ns=number,
+        trade_id=str(number),
+        event_ns=number,
+        price="1",
+        size="1",
+        taker_side="buy",
+        sequence=number,
+        maker=padding,
+    )
+
+
+def order(number):
+    names = ("transaction_hash", "order_hash", "maker", "taker", "maker_asset_id", "taker_asset_id")
+    amounts = dict.fromkeys(("maker_amount", "taker_amount", "fee"), "1")
+    return OrderEvent(
+        venue="venue",
+        symbol="",
+        received_ns=number,
+        event_id=str(number),
+        event_ns=number,
+        role="maker_fill",
+        source="subgraph",
+        **dict.fromkeys(names, "0"),
+        **amounts,
+    )
+
+
+@asynccontextmanager
+async def carried(fleet, port=None):
+    """A sink at work; its task is in `carrying`."""
+    redis = connect(Settings(redis_host="127.0.0.1", redis_port=port or fleet.redis_port))
+    sink = Sink(redis, LAYOUT, SOURCE, Figures("tester", "tester", "ingester", "venue"))
+    await sink.claim()
+    sink.carrying = asyncio.create_task(sink.run())
+    try:
+        yield sink
+    finally:
+        sink.carrying.cancel()
+        await asyncio.gather(sink.carrying, return_exceptions=True)
+        await redis.aclose()
+
+
+async def emptied(sink, give_up_s=20):
+    async with asyncio.timeout(give_up_s):
+        await sink.empty()
+
+
+def ids(fleet):
+    return [int(record.trade_id) for record in records(fleet, "trades")]
+
+
+def running_numbers(fleet):
+    """Return the running number of each record, as consumers count them."""
+    entries = [entry for _, entry in fleet.redis.xrange("stream:trades")]
+    return [int(entry["o"]) + index for entry in entries for index in range(int(entry["n"]))]
+
+
+async def put_until_full(sink, first=0):
+    """Put as an ingester does that reads no further when the sink is full; return the number behind the last."""
+    number = first
+    while not sink.is_full:
+        for _ in range(100):
+            sink.put(trade(number, "x" * 10_000))
+            number += 1
+        await asyncio.sleep(0)
+    return number
+
+
+async def test_a_redis_that_stands_still_stops_the_ingester_at_its_bound_and_loses_nothing(redis_only):
+    async with carried(redis_only) as sink:
+        os.kill(redis_only.pid("redis"), signal.SIGSTOP)
+        try:
+            count = await put_until_full(sink)
+            held_bytes = sink.waiting_bytes
+        finally:
+            os.kill(redis_only.pid("redis"), signal.SIGCONT)
+        await emptied(sink)
+
+        assert (0, 0) == (sink.waiting_bytes, sink.waiting_records)
+    assert held_bytes < FULL_BYTES + 2 * 2**20
+    assert list(range(count)) == ids(redis_only)
+
+
+async def test_a_redis_that_is_killed_and_comes_back_has_all_once(redis_only):
+    async with carried(redis_only) as sink:
+        for number in range(3000):
+            sink.put(trade(number))
+            sink.checkpoint("trades", {"place": str(number)})
+            await asyncio.sleep(0)
+            if number in (1000, 2000):
+                redis_only.kill("redis")
+            if number in (1500, 2500):
+                redis_only.restart("redis")
+        await emptied(sink)
+        redis = sink._lanes[TRADES][0]._outbox._redis
+
+        assert {"place": "2999"} == await read_state(redis, ["place"])
+    assert list(range(3000)) == ids(redis_only) == running_numbers(redis_only)
+    assert [] == events(redis_only, "gap")
+
+
+async def test_a_full_redis_takes_all_once_when_there_is_room_again(redis_only):
+    redis_only.redis.config_set("maxmemory-policy", "noeviction")
+    async with carried(redis_only) as sink:
+        redis_only.redis.config_set("maxmemory", "1")
+        for number in range(1000):
+            sink.put(trade(number))
+        figures = sink._lanes[TRADES][0]._figures
+        await until(lambda: "maxmemory" in figures.last_error or "OOM" in figures.last_error)
+        redis_only.redis.config_set("maxmemory", "0")
+        await emptied(sink)
+
+    assert list(range(1000)) == ids(redis_only)
+
+
+async def test_a_reply_that_is_lost_after_the_script_ran_doubles_nothing(redis_only):
+    proxy = Proxy(redis_only.redis_port)
+    proxy.marker = b"EVALSHA"
+    async with listener(proxy.talk) as port, carried(redis_only, port) as sink:
+        for number in range(300):
+            proxy.swallow = int(number % 50 == 0)
+            sink.put(trade(number))
+            await emptied(sink)
+
+    assert 6 == proxy.swallowed
+    assert list(range(300)) == ids(redis_only) == running_numbers(redis_only)
+
+
+async def test_an_older_copy_is_fenced_and_nothing_of_it_follows(redis_only):
+    async with carried(redis_only) as old, carried(redis_only) as new:
+        new.put(trade(1))
+        await emptied(new)
+        old.put(trade(2))
+
+        with pytest.raises(Fenced, match="another process has taken it"):
+            await asyncio.wait_for(old.carrying, 10)
+    assert [1] == ids(redis_only)
+
+
+async def test_an_emptied_redis_is_told_and_gets_everything_from_then_on(redis_only):
+    async with carried(redis_only) as sink:
+        for number in range(3):
+            sink.put(trade(number))
+            sink.checkpoint("trades", {"place": str(number)})
+            await emptied(sink)
+        last = max(running_numbers(redis_only))
+        redis_only.redis.flushall()
+        for number in range(3, 6):
+            sink.put(trade(number))
+            await emptied(sink)
+        redis = sink._lanes[TRADES][0]._outbox._redis
+        await until(lambda: len(events(redis_only, "gap")), 1)
+
+        assert {"place": "2"} == await read_state(redis, ["place"])
+        assert {("trades", "ANY"): 5} == await sink.marks()
+    event = events(redis_only, "gap")[0]
+    assert ("redis", "venue", "3", "0") == (event.channel, event.venue, event.expected, event.found)
+    assert "3 batches" in event.detail
+    assert event.from_ns < event.to_ns
+    assert [3, 4, 5] == ids(redis_only)
+    assert min(running_numbers(redis_only)) > last
+    assert "1" == redis_only.redis.hget("topics", "trades")
+
+
+async def test_a_redis_that_comes_back_with_less_is_told_and_gets_everything_from_then_on(redis_only):
+    async with carried(redis_only) as sink:
+        for number in range(10):
+            sink.put(trade(number))
+            await emptied(sink)
+        redis_only.kill("redis")
+        tail = next((redis_only.folder / "redis" / "appendonlydir").glob("*.incr.aof"))
+        whole = tail.read_bytes()
+        tail.write_bytes(whole[: whole.rindex(b"XADD")])  # a power cut took the last append, and more
+        redis_only.restart("redis")
+        for number in range(10, 20):
+            sink.put(trade(number))
+            await emptied(sink)
+
+    found = ids(redis_only)
+    lost = 10 - found.index(10)
+    assert [*range(10 - lost), *range(10, 20)] == found
+    assert [("10", str(10 - lost))] == [(event.expected, event.found) for event in events(redis_only, "gap")]
+    assert lost >= 1
+    numbers = running_numbers(redis_only)
+    assert len(numbers) == len(set(numbers))
+    assert not set(range(10 - lost, 10)) & set(numbers)  # a number that was given out never comes again
+
+
+async def test_a_shard_that_is_quiet_says_what_it_lost_when_another_has_noticed(redis_only):
+    async with carried(redis_only) as sink:
+        sink.put(order(1))
+        sink.put(trade(1))
+        await emptied(sink)
+        redis_only.redis.flushall()
+        sink.put(trade(2))
+        await until(lambda: len(events(redis_only, "gap")), 2)
+        await emptied(sink)
+
+    assert {"stream:trades", "stream:order_events"} == {
+        event.detail.partition(": ")[0] for event in events(redis_only, "gap")
+    }
+    assert "0" == (redis_only.redis.hget("shard:{stream:order_events}", "offset") or "0")  # no phantom lag
+
+
+async def test_a_claim_that_was_repeated_because_its_reply_was_lost_does_not_fence_us(redis_only):
+    proxy = Proxy(redis_only.redis_port)
+    async with listener(proxy.talk) as port, carried(redis_only, port) as sink:
+        sink.put(trade(1))
+        await emptied(sink)
+        redis_only.redis.flushall()
+        proxy.marker, proxy.swallow = b"EVALSHA", 2  # the refused append, then the claim
+        sink.put(trade(2))
+        await emptied(sink)
+
+        assert not sink.carrying.done()
+    assert [2] == ids(redis_only)
+
+
+async def test_after_a_loss_only_one_of_two_copies_goes_on(redis_only):
+    async with carried(redis_only) as old:
+        old.put(trade(1))
+        await emptied(old)
+        redis_only.redis.flushall()
+        async with carried(redis_only) as new:
+            new.put(trade(2))
+            await emptied(new)
+            await until(lambda: ids(redis_only), [2])
+            old.put(trade(3))
+            new.put(trade(4))
+            ended, others = await asyncio.wait((old.carrying, new.carrying), timeout=10, return_when="FIRST_COMPLETED")
+
+            assert (1, 1) == (len(ended), len(others))
+            assert isinstance(ended.pop().exception(), Fenced)
+
+
+async def test_a_page_and_its_place_are_never_apart(redis_only):
+    proxy = Proxy(redis_only.redis_port)
+    async with listener(proxy.talk) as port, carried(redis_only, port) as sink:
+        for page in range(50):
+            proxy.swallow = int(page % 10 == 0)
+            for row in range(20):
+                sink.put(trade(page * 20 + row))
+            sink.checkpoint("trades", {"place": str(page)})
+            await asyncio.sleep(0)
+            place = redis_only.redis.get("state:place")
+            assert 20 * (int(place) + 1 if place else 0) == len(ids(redis_only))
+        await emptied(sink)
