@@ -13,7 +13,7 @@ from launch.report import CannotStart
 
 ROOT = Path(__file__).resolve().parent.parent
 MARK = "TICKFLEET_RUN"  # in the environment of every child: how start.sh knows its own after a crash
-SOCKET_BYTES = 107  # the longest name the kernel takes for a UNIX socket
+SOCKET_BYTES = 107 - len(".4194304")  # the kernel takes 107; Supervisor binds the name with its pid behind it first
 UNSPEAKABLE = "%[]?*"  # Supervisor would read them as its own syntax where it looks for what it includes
 
 

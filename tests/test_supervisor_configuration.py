@@ -127,10 +127,13 @@ def test_simulated_addresses_reach_the_ingesters_alone(tmp_path, settings):
 
 
 def test_a_socket_name_stays_within_what_the_kernel_takes(tmp_path):
-    near, far = Place(tmp_path), Place(tmp_path / ("deep" * 40))
+    near, far = Place(Path("/srv/tickfleet")), Place(tmp_path / ("deep" * 40))
+    brink = Place(Path("/", "b" * (99 - len("//run/supervisor.sock"))))
 
-    assert tmp_path / "run" / "supervisor.sock" == near.socket
-    assert len(str(far.socket)) <= 107
+    assert Path("/srv/tickfleet/run/supervisor.sock") == near.socket
+    assert (99, brink.root) == (len(str(brink.socket)), brink.socket.parent.parent)
+    assert Path("/tmp") == Place(Path(f"{brink.root}b")).socket.parent
+    assert len(str(far.socket)) <= 99
     assert far.socket != Place(tmp_path / ("deeper" * 40)).socket
 
 

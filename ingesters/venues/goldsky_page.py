@@ -1,4 +1,8 @@
-"""What an answer of the subgraph says, read whole or refused whole."""
+"""
+What an answer of the subgraph says, read whole or refused whole.
+
+It holds the fields that the question names and no others, so there are no unknown ones to look for.
+"""
 
 from itertools import pairwise
 from typing import Annotated, NamedTuple

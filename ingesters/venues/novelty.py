@@ -5,7 +5,8 @@ A field more breaks nothing, so it is no error; but it may be worth having, and 
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 
 import msgspec
 
@@ -31,7 +32,7 @@ class Novelty:
         self._known = known
         self._told: defaultdict[str, set[str]] = defaultdict(set)
 
-    def notice(self, kind: str, names: Set[str], example: str, received_ns: int) -> Iterator[FeedEvent]:
+    def notice(self, kind: str, names: AbstractSet[str], example: str, received_ns: int) -> Iterator[FeedEvent]:
         """Yield what is new among the names in a message, if anything is."""
         known, told = self._known[kind], self._told[kind]
         if names <= known:

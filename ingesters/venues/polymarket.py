@@ -12,10 +12,10 @@ from itertools import chain
 
 from common.clock import NS_PER_S
 from common.errors import FeedRefused, WireError
-from common.records import EventKind, FeedEvent
 from common.settings import Settings
 from ingesters.feed import Checkpoint, Fetch, Frame, Recall, Resume, Step
 from ingesters.venues.gamma import OFFSET, VENUE, Page, read_page
+from ingesters.venues.polymarket_notices import Notices, worded
 from ingesters.venues.polymarket_tokens import WantedTokens, tokens_url
 from ingesters.venues.polymarket_walks import Progress, Reading, Stage, Walk, closing_times_ns, page_url, read_objects
 
@@ -45,7 +45,7 @@ class PolymarketFeed:
         self._walks: dict[Stage, Walk] = {"open": Walk(), "closed": Walk(), "recent": Walk()}
         self._wanted = WantedTokens()
         self._questions = 0
-        self._told: set[tuple[str, int]] = set()
+        self._notices = Notices()
 
     def opening(self) -> Iterator[Step]:
         """Ask for the first page of each walk that has begun, and for the wanted tokens."""
@@ -81,6 +81,7 @@ class PolymarketFeed:
                 yield from self._closed_page(page, reading)
             case "recent":
                 yield from self._recent_page(page, reading, frame.received_ns)
+        yield from self._notices.new_fields(frame, page.objects)
 
     def _open_page(self, page: Page, reading: Reading, received_ns: int) -> Iterator[Step]:
         for market in reading.markets:
@@ -123,7 +124,7 @@ class PolymarketFeed:
         is_ordered = closed_ns == sorted(closed_ns, reverse=True)
         if not is_ordered:
             detail = "Gamma sorts by closedTime no more: what closes from now on is seen only when its token is wanted"
-            yield from self._tell("schema_change", detail, received_ns, once=("order", OK))
+            yield from self._notices.tell("schema_change", detail, received_ns, once=("order", OK))
         walk.newest_ns = max([walk.newest_ns, *closed_ns])
         if page.following is not None and is_ordered and min(closed_ns, default=received_ns) >= from_ns:
             yield from self._go_on("recent", page.following)
@@ -143,22 +144,22 @@ class PolymarketFeed:
 
     def _refused(self, stage: Stage, frame: Frame) -> Iterator[Step]:
         cursor, status = self._walks[stage].cursor, frame.status
-        reason = _worded(frame)
+        reason = worded(frame)
         if status in NO_ENDPOINT and not cursor.startswith(OFFSET):
             detail = f"no /markets/keyset, markets are read by offset, as far as that goes: {reason}"
-            yield from self._tell("schema_change", detail, frame.received_ns, once=("keyset", status))
+            yield from self._notices.tell("schema_change", detail, frame.received_ns, once=("keyset", status))
             yield self._ask(stage, self._progress.start(stage, OFFSET))
         elif status in BAD_QUESTION and cursor.startswith(OFFSET):
             # Not the end of the markets: there are more, and we cannot have them.
             detail = f"{stage} markets beyond {cursor} cannot be read: {reason}"
-            yield from self._tell("refused", detail, frame.received_ns, once=(stage, status))
+            yield from self._notices.tell("refused", detail, frame.received_ns, once=(stage, status))
             if stage == "open":
                 yield from self._open_ended(frame.received_ns)
             else:
                 yield self._ask(stage, "", after_s=self._poll_s)
         elif status in BAD_QUESTION and cursor:
             detail = f"the walk over {stage} markets begins again, its cursor is refused: {reason}"
-            yield from self._tell("refused", detail, frame.received_ns, once=(f"{stage} cursor", status))
+            yield from self._notices.tell("refused", detail, frame.received_ns, once=(f"{stage} cursor", status))
             yield self._ask(stage, "", after_s=self._poll_s)
         else:
             raise FeedRefused(VENUE, reason=reason)
@@ -175,11 +176,12 @@ class PolymarketFeed:
         if frame.status == OK:
             page = read_page(frame.payload, f"{OFFSET}0" if self._searches_by_offset else "")
             yield from chain(*read_objects(page.objects, frame.received_ns))
+            yield from self._notices.new_fields(frame, page.objects)
             return
         if frame.status in NO_ENDPOINT:
             self._searches_by_offset = True  # when the tokens are due again
-        detail = f"no search by token: {_worded(frame)}"
-        yield from self._tell("refused", detail, frame.received_ns, once=(TOKENS, frame.status))
+        detail = f"no search by token: {worded(frame)}"
+        yield from self._notices.tell("refused", detail, frame.received_ns, once=(TOKENS, frame.status))
 
     def _ask(self, stage: Stage, cursor: str, after_s: float = 0.0) -> Fetch:
         self._walks[stage].cursor = cursor
@@ -190,12 +192,3 @@ class PolymarketFeed:
         if state != self._kept:
             self._kept = state
             yield Checkpoint("markets", state)
-
-    def _tell(self, kind: EventKind, detail: str, at_ns: int, once: tuple[str, int]) -> Iterator[FeedEvent]:
-        if once not in self._told:
-            self._told.add(once)
-            yield FeedEvent(VENUE, "", at_ns, channel="markets", kind=kind, from_ns=at_ns, to_ns=at_ns, detail=detail)
-
-
-def _worded(frame: Frame) -> str:
-    return f"{frame.status} {frame.payload[:200].decode(errors='replace')}"
