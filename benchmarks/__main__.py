@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 
-from benchmarks.bench import PARTS, FULL, QUICK, run
+from benchmarks.bench import FULL, PARTS, QUICK, run
 from benchmarks.house import Broken
 from benchmarks.report import as_json, show
 

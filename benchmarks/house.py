@@ -18,6 +18,8 @@ from typing import Any, Self
 
 import clickhouse_connect
 import redis
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
 
 logging.getLogger("clickhouse_connect").setLevel(logging.CRITICAL)  # it tells of every try before the server is up
 ROOT = Path(__file__).parent.parent
@@ -44,7 +46,7 @@ def wait_for(ask: Callable[[], bool], what: str, *, give_up_s: float = START_S, 
         try:
             if ask():
                 return
-        except (redis.RedisError, clickhouse_connect.driver.exceptions.ClickHouseError, OSError) as error:
+        except (redis.RedisError, ClickHouseError, OSError) as error:
             last = f": {error}"
         time.sleep(every_s)
     raise Broken(f"{what} did not come within {give_up_s:.0f} s{last}")
@@ -56,12 +58,10 @@ class House:
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="tickfleet-bench-"))
         self.redis_port, self.clickhouse_port = free_port(), free_port()
-        self.environment = {
-            **{name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")},
-            **{"REDIS_HOST": "127.0.0.1", "REDIS_PORT": str(self.redis_port)},
-            **{"CLICKHOUSE_HOST": "127.0.0.1", "CLICKHOUSE_PORT": str(self.clickhouse_port)},
-            **{"DATA_DIR": str(self.folder), "LOG_DIR": str(self.folder), "LOG_LEVEL": "warning"},
-        }
+        self.environment = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
+        self.environment |= {"REDIS_HOST": "127.0.0.1", "REDIS_PORT": str(self.redis_port)}
+        self.environment |= {"CLICKHOUSE_HOST": "127.0.0.1", "CLICKHOUSE_PORT": str(self.clickhouse_port)}
+        self.environment |= {"DATA_DIR": str(self.folder), "LOG_DIR": str(self.folder), "LOG_LEVEL": "warning"}
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> Self:
@@ -108,11 +108,11 @@ class House:
         subprocess.run(command, cwd=ROOT, env=self.environment, check=True, capture_output=True, timeout=START_S)
 
     @cached_property
-    def redis(self) -> Any:
+    def redis(self) -> Any:  # noqa: ANN401  the driver types replies for both protocols at once
         """Return a client of the house's Redis."""
         return redis.Redis(port=self.redis_port, decode_responses=True)
 
-    def connect(self, database: str = "tickfleet") -> Any:
+    def connect(self, database: str = "tickfleet") -> Client:
         """Return a client of the house's ClickHouse."""
         return clickhouse_connect.get_client(
             host="127.0.0.1", port=self.clickhouse_port, database=database, autogenerate_session_id=False

@@ -15,7 +15,7 @@ NOT_OURS = ("simulator",)
 
 @dataclass(frozen=True)
 class Memory:
-    """Bytes by process, shared pages divided among those that share them, and the sum; `resident` counts them each time."""
+    """Bytes by process, shared pages divided among those that share them; `resident_bytes` counts them each time."""
 
     for_s: float
     proportional_bytes: Mapping[str, int]

@@ -13,7 +13,7 @@ import msgspec
 from common.records import FeedEvent
 from ingesters.feed import Step
 from ingesters.venues.binance_wire import VENUE
-from ingesters.venues.novelty import Novelty, fields_of, text_of
+from ingesters.venues.novelty import Novelty, fields_of
 
 Read = Callable[[bytes, int], Iterable[Step]]
 
@@ -28,9 +28,9 @@ _NAMES = {
     "24hrTicker": "e E s p P w x c Q b B a A o h l v q O C F L n",
     "24hrMiniTicker": "e E s c o h l v q",
 }
-KNOWN = {kind: frozenset(names.split()) for kind, names in _NAMES.items()}
+_decode_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
-_MESSAGES = msgspec.json.Decoder(dict[str, msgspec.Raw] | list[dict[str, msgspec.Raw]])
+KNOWN = {kind: frozenset(names.split()) for kind, names in _NAMES.items()}
 
 
 class Watch:
@@ -56,20 +56,22 @@ class Watch:
 
     def look(self, kind: str, payload: bytes, received_ns: int) -> Iterator[FeedEvent]:
         """Yield what is new in a frame of a combined stream; of several messages in it the first stands for all."""
-        text = text_of(payload)
-        envelope = fields_of(text)
-        yield from self._novelty.notice("combined", envelope.keys(), text, received_ns)
-        found = _MESSAGES.decode(envelope["data"])
-        message = found[0] if isinstance(found, list) else found
+        envelope = fields_of(payload)
+        yield from self._novelty.notice("combined", envelope.keys(), payload, received_ns)
+        message = fields_of(_first(envelope["data"]))
         inner = {f"k.{name}" for name in fields_of(message["k"])} if kind == "kline" else set()
-        yield from self._novelty.notice(kind, message.keys() | inner, text, received_ns)
+        yield from self._novelty.notice(kind, message.keys() | inner, payload, received_ns)
 
     def look_at_snapshot(self, payload: bytes, received_ns: int) -> Iterator[FeedEvent]:
         """Yield what is new in the answer to a question for a book."""
-        text = text_of(payload)
-        yield from self._novelty.notice("depth", fields_of(text).keys(), text, received_ns)
+        yield from self._novelty.notice("depth", fields_of(payload).keys(), payload, received_ns)
 
     def _read_and_look(self, name: bytes, payload: bytes, received_ns: int, *, kind: str, read: Read) -> Iterable[Step]:
         steps = read(payload, received_ns)
         self.readers[name] = read
         return chain(steps, self.look(kind, payload, received_ns))
+
+
+def _first(data: msgspec.Raw) -> msgspec.Raw:
+    """Return a message, or the first of several."""
+    return _decode_list(data)[0] if bytes(data).startswith(b"[") else data

@@ -16,12 +16,15 @@ EXAMPLE_CHARACTERS = 1000
 READABLE_NAMES = 40  # more known names than this tell a reader nothing
 MOST_NAMES = 100  # of one kind: who is sent data for names has been told by then
 
-fields_of = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
-def text_of(payload: bytes) -> str:
-    """Return a message that was read already as text, whatever bytes stand in the fields that were passed over."""
-    return payload.decode(errors="replace")
+def fields_of(payload: bytes | msgspec.Raw) -> dict[str, msgspec.Raw]:
+    """Return the fields of an object by their names, even where the bytes of a name are no text."""
+    try:
+        return _decode_fields(payload)
+    except UnicodeDecodeError:
+        return _decode_fields(bytes(payload).decode(errors="replace"))
 
 
 class Novelty:
@@ -32,7 +35,7 @@ class Novelty:
         self._known = known
         self._told: defaultdict[str, set[str]] = defaultdict(set)
 
-    def notice(self, kind: str, names: AbstractSet[str], example: str, received_ns: int) -> Iterator[FeedEvent]:
+    def notice(self, kind: str, names: AbstractSet[str], example: bytes, received_ns: int) -> Iterator[FeedEvent]:
         """Yield what is new among the names in a message, if anything is."""
         known, told = self._known[kind], self._told[kind]
         if names <= known:
@@ -54,7 +57,8 @@ class Novelty:
             )
 
 
-def _excerpt(example: str, name: str) -> str:
+def _excerpt(example: bytes, name: str) -> str:
     """Return the whole of an example; of a long one the part that begins with the new field."""
-    start = example.find(f'"{name}"') if len(example) > EXAMPLE_CHARACTERS else 0
-    return example[max(0, start) :][:EXAMPLE_CHARACTERS]
+    text = example.decode(errors="replace")
+    start = text.find(f'"{name}"') if len(text) > EXAMPLE_CHARACTERS else 0
+    return text[max(0, start) :][:EXAMPLE_CHARACTERS]

@@ -9,7 +9,7 @@ from common.records import EventKind, FeedEvent
 from ingesters.feed import Frame
 from ingesters.venues.gamma import VENUE
 from ingesters.venues.gamma_fields import MARKET, PAGE
-from ingesters.venues.novelty import Novelty, fields_of, text_of
+from ingesters.venues.novelty import Novelty, fields_of
 
 MARKETS, ENVELOPE = "markets", "markets/keyset"
 
@@ -30,12 +30,11 @@ class Notices:
     def new_fields(self, frame: Frame, objects: Iterable[bytes]) -> Iterator[FeedEvent]:
         """Yield what is new in a page and in the objects on it; those that are no markets are dead letters already."""
         if frame.payload.lstrip().startswith(b"{"):  # the older endpoint answers with a bare array
-            text = text_of(frame.payload)
-            yield from self._novelty.notice(ENVELOPE, fields_of(text).keys(), text, frame.received_ns)
+            names = fields_of(frame.payload).keys()
+            yield from self._novelty.notice(ENVELOPE, names, frame.payload, frame.received_ns)
         for raw in objects:
             with suppress(msgspec.MsgspecError):
-                text = text_of(raw)
-                yield from self._novelty.notice(MARKETS, fields_of(text).keys(), text, frame.received_ns)
+                yield from self._novelty.notice(MARKETS, fields_of(raw).keys(), raw, frame.received_ns)
 
 
 def worded(frame: Frame) -> str:

@@ -1,0 +1,263 @@
+"""The operators' command line against real servers, and against none."""
+
+import asyncio
+import json
+import logging
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+import structlog
+
+from common.codec import encode
+from common.outbox import Entry, Outbox, Packet
+from common.records import Trade
+from common.redis_streams import Shard, connect
+from common.settings import Settings
+from common.streams import TRADES
+from monitoring.cli.app import main
+from tests.fleet_harness import ROOT, Fleet, free_port, wait_for
+
+PROGRAMS = [
+    {"program": "binance_ingester", "kind": "ingester", "venue": "binance", "enabled": True, "why": ""},
+    {"program": "goldsky_ingester", "kind": "ingester", "venue": "goldsky", "enabled": False, "why": "switched off"},
+    {"program": "clickhouse_writer", "kind": "processor", "venue": "", "enabled": True, "why": ""},
+]
+
+
+def trade(number):
+    return Trade(
+        venue="binance",
+        symbol="BTCUSDT" if number % 2 else "ETHUSDT",
+        received_ns=1_700_000_000_000_000_000 + number,
+        trade_id=str(number),
+        event_ns=1_700_000_000_000_000_000,
+        price="61837.63000000",
+        size="0.5",
+        taker_side="buy",
+        sequence=number,
+    )
+
+
+async def fill(settings):
+    """Append ten trades and a line that is none."""
+    async with connect(settings) as redis:
+        outbox = Outbox(redis, Shard(TRADES, 0, 1), "binance_ingester")
+        await redis.hset("topics", "trades", "1")
+        await outbox.claim()
+        lines = [encode(trade(number)) for number in range(10)]
+        entries = [Entry(10, b"\n".join(lines)), Entry(1, b'{"venue":"nowhere"}')]
+        await outbox.append(Packet(outbox.batch + 1, entries))
+        await redis.set("fleet:programs", json.dumps(PROGRAMS))
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory):
+    """Servers, a writer, and no ingester: a fleet that is degraded."""
+    if shutil.which("redis-server") is None:
+        pytest.skip("redis-server is not installed")
+    with Fleet(tmp_path_factory.mktemp("cli")) as made:
+        made.start_servers()
+        asyncio.run(fill(Settings.from_env(made.environment, made.folder / "none")))
+        made.start_program("clickhouse_writer")
+        wait_for(lambda: made.sql("SELECT count() FROM trades")[0][0], expected=10, what="trades")
+        wait_for(lambda: made.sql("SELECT count() FROM dead_letters")[0][0], expected=1, what="dead letter")
+        yield made
+
+
+@pytest.fixture
+def run(capsys, monkeypatch, tmp_path):
+    """Call the command line as `./fleet` does; returns exit code, standard output and standard error."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(environment, *words):
+        try:
+            code = main(words, environment)
+        except SystemExit as end:
+            code = end.code
+        told = capsys.readouterr()
+        return code, told.out, told.err
+
+    yield call
+    logging.disable(logging.NOTSET)
+    structlog.reset_defaults()
+
+
+@pytest.fixture
+def nowhere():
+    """An environment in which nothing listens."""
+    return {"REDIS_HOST": "127.0.0.1", "REDIS_PORT": str(free_port()), "CLICKHOUSE_PORT": str(free_port())}
+
+
+def test_every_command_explains_itself_with_examples(run):
+    for command in ("status", "streams", "groups", "tail", "sql", "schema", "config", "venues", "doctor", "bench"):
+        code, out, _ = run({}, command, "--help")
+
+        assert code == 0
+        assert f"fleet {command}" in out
+        assert "Examples" in out
+
+
+@pytest.mark.parametrize("words", [("nonsense",), ("tail", "nothing_like_it"), ("sql", "SELECT 1", "--format", "xml")])
+def test_a_slip_of_the_pen_exits_2(run, nowhere, words):
+    assert run(nowhere, *words)[0] == 2
+
+
+def test_bad_settings_exit_78_with_every_problem_and_no_data(run):
+    code, out, err = run({"REDIS_PORT": "abc", "BOOKS_SHARDS": "0"}, "config")
+
+    assert (78, "") == (code, out)
+    assert "REDIS_PORT" in err
+    assert "BOOKS_SHARDS" in err
+
+
+@pytest.mark.parametrize(
+    "words", [("status",), ("streams",), ("groups",), ("tail", "trades"), ("venues",), ("dlq", "ls")]
+)
+def test_without_redis_one_line_says_so_and_the_exit_code_is_4(run, nowhere, words):
+    code, out, err = run(nowhere, *words)
+
+    assert (4, "") == (code, out)
+    assert err.startswith("fleet: redis does not answer: ")
+    assert 1 == err.count("\n")
+
+
+def test_without_clickhouse_one_line_says_so_and_the_exit_code_is_4(run, nowhere):
+    code, out, err = run(nowhere, "sql", "SELECT 1")
+
+    assert (4, "", 1) == (code, out, err.count("\n"))
+    assert err.startswith("fleet: clickhouse does not answer: ")
+
+
+def test_the_doctor_sees_that_nothing_runs_and_names_the_remedy(run, nowhere):
+    code, out, _ = run(nowhere, "doctor", "--json")
+    faults = {finding["check"]: finding["fix"] for finding in json.loads(out) if finding["grade"] == "fault"}
+
+    assert 4 == code
+    assert {"redis", "clickhouse"} == set(faults)
+    assert all(faults.values())
+
+
+def test_config_tells_where_each_value_comes_from_and_hides_secrets(run, tmp_path):
+    (tmp_path / ".env").write_text("CLICKHOUSE_PASSWORD=hush\nBINANCE_SYMBOLS=BTCUSDT\nBINANCE_SYMBOL=SLIP\n")
+    environment = {"REDIS_URL": "redis://user:hush@db.example:6379/0", "BINANCE_SYMBOLS": "ETHUSDT"}
+    code, out, err = run(environment, "config", "--json")
+    found = {row["name"]: (row["value"], row["origin"]) for row in json.loads(out)}
+
+    assert 0 == code
+    assert ("***", ".env") == found["CLICKHOUSE_PASSWORD"]
+    assert ("ETHUSDT", "env") == found["BINANCE_SYMBOLS"]
+    assert ("redis://***@db.example:6379/0", "env") == found["REDIS_URL"]
+    assert (4, "default") == found["BOOKS_SHARDS"]
+    assert "hush" not in out + err
+    assert "BINANCE_SYMBOL in .env is no setting of ours" in err
+
+
+@pytest.mark.redis
+@pytest.mark.clickhouse
+class TestRunning:
+    def test_status_is_degraded_while_a_program_is_missing(self, run, house):
+        code, out, _ = run(house.environment, "status", "--json")
+        view = json.loads(out)
+
+        assert (3, 3, "down") == (code, view["exit_code"], view["level"])
+        assert {"binance_ingester": "down", "clickhouse_writer": "well"} == {
+            process["name"]: process["verdict"]["level"] for process in view["processes"]
+        }
+        assert 11 == next(row["records_total"] for row in view["streams"] if row["topic"] == "trades")
+        assert 10 == next(row["rows"] for row in view["tables"] if row["name"] == "trades")
+
+    def test_status_says_it_on_one_screen_too(self, run, house):
+        code, out, _ = run(house.environment, "status")
+
+        assert 3 == code
+        assert "no heartbeat" in out
+        assert "goldsky_ingester  disabled: switched off" in out
+
+    def test_groups_name_owner_position_and_what_is_behind(self, run, house):
+        _, out, _ = run(house.environment, "groups", "clickhouse_writer", "--json")
+        place = next(place for place in json.loads(out) if place["key"] == "stream:trades")
+
+        assert ("clickhouse_writer", 11, 0, 0) == tuple(
+            place[name] for name in ("owner", "position", "behind_records", "pending_entries")
+        )
+
+    def test_tail_shows_the_newest_records_and_joins_no_group(self, run, house):
+        before = house.redis.xinfo_groups("stream:trades")
+        code, out, _ = run(house.environment, "tail", "stream:trades", "-n", "2", "--json", "--where", "symbol=BTCUSDT")
+        lines = [json.loads(line) for line in out.splitlines()]
+
+        assert 0 == code
+        assert [(7, "7"), (9, "9")] == [(line["offset"], line["record"]["trade_id"]) for line in lines]
+        assert before == house.redis.xinfo_groups("stream:trades")
+
+    def test_a_dead_letter_is_listed_once_and_shown_whole(self, run, house):
+        _, out, _ = run(house.environment, "dlq", "ls", "--json")
+        (letter,) = json.loads(out)
+        code, shown, _ = run(house.environment, "dlq", "show", letter["id"][:8], "--payload")
+
+        assert ("clickhouse_writer", 0, '{"venue":"nowhere"}') == (letter["program"], code, shown)
+
+    def test_a_dead_letter_that_is_not_there_exits_1(self, run, house):
+        assert (1, "") == run(house.environment, "dlq", "show", "zzz")[:2]
+
+    def test_sql_answers_in_every_format(self, run, house):
+        query = "SELECT symbol, count() AS n, sum(size) AS size FROM trades GROUP BY symbol ORDER BY symbol"
+        rows = [{"symbol": "BTCUSDT", "n": 5, "size": 2.5}, {"symbol": "ETHUSDT", "n": 5, "size": 2.5}]
+
+        assert rows == json.loads(run(house.environment, "sql", query, "--json")[1])
+        assert '"BTCUSDT",5,2.5' in run(house.environment, "sql", query, "--format", "csv")[1]
+        assert "BTCUSDT" in run(house.environment, "sql", query)[1]
+
+    @pytest.mark.parametrize(
+        "statement",
+        ["INSERT INTO schema_migrations (version) VALUES (9)", "DROP TABLE trades", "TRUNCATE TABLE trades"],
+    )
+    def test_sql_writes_nothing_unless_told_to(self, run, house, statement):
+        code, out, err = run(house.environment, "sql", statement)
+
+        assert (1, "") == (code, out)
+        assert "readonly" in err
+        assert [(10,)] == house.sql("SELECT count() FROM trades")
+
+    def test_sql_writes_when_told_to(self, run, house):
+        code, _, _ = run(house.environment, "sql", "CREATE TABLE scratch (a UInt8) ENGINE = Memory", "--write")
+
+        assert (0, [(1,)]) == (code, house.sql("SELECT count() FROM system.tables WHERE name = 'scratch'"))
+
+    def test_a_wrong_query_exits_1_with_the_engines_words(self, run, house):
+        code, out, err = run(house.environment, "sql", "SELECT nothing FROM trades")
+
+        assert (1, "") == (code, out)
+        assert "UNKNOWN_IDENTIFIER" in err
+
+    def test_schema_tells_version_and_columns(self, run, house):
+        code, out, _ = run(house.environment, "schema", "--json")
+        told = json.loads(out)
+        columns = json.loads(run(house.environment, "schema", "trades", "--json")[1])
+
+        assert (0, told["expected"]) == (code, told["version"])
+        assert "Decimal(38, 18)" == next(column["type"] for column in columns if column["name"] == "price")
+
+    def test_venues_say_why_one_is_off(self, run, house):
+        _, out, _ = run(house.environment, "venues", "--json")
+
+        assert [("binance", True, "no heartbeat", ""), ("goldsky", False, "off", "switched off")] == [
+            (row["venue"], row["enabled"], row["state"], row["why"]) for row in json.loads(out)
+        ]
+
+    def test_the_doctor_names_the_program_that_is_missing(self, run, house):
+        code, out, _ = run(house.environment, "doctor", "--json")
+        faults = {finding["check"]: finding["fix"] for finding in json.loads(out) if finding["grade"] == "fault"}
+
+        assert (3, {"binance_ingester"}) == (code, set(faults))
+        assert "supervisorctl" in faults["binance_ingester"]
+
+    def test_a_parquet_file_comes_out_of_a_pipe_whole(self, house):
+        command = [sys.executable, "-m", "monitoring.cli", "sql", "SELECT * FROM trades", "--format", "parquet"]
+        environment = {**house.environment, "PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"]}
+        done = subprocess.run(command, cwd=house.folder, env=environment, capture_output=True, check=True)
+
+        assert (b"PAR1", b"PAR1") == (done.stdout[:4], done.stdout[-4:])
