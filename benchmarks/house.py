@@ -175,8 +175,8 @@ class Source:
 
     def close(self) -> None:
         """End the process."""
-        self._process.terminate()
-        self._process.wait()
+        with self._process:  # closes its pipes and waits
+            self._process.terminate()
 
 
 @contextlib.contextmanager

@@ -41,11 +41,27 @@ class Figures:
     counters: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     gauges: dict[str, float] = field(default_factory=dict)
     started_ns: int = field(default_factory=now_ns)
+    _troubles: dict[str, str] = field(default_factory=dict)
 
     def failed(self, error: BaseException | str) -> None:
         """Remember the latest thing that went wrong."""
         self.last_error = str(error)[:500]
         self.last_error_ns = now_ns()
+
+    def waits(self, where: str, error: BaseException | str) -> None:
+        """Say that the work at one place waits, and for what."""
+        self.failed(error)
+        self._troubles[where] = str(error)[:200]
+        self._judge()
+
+    def works(self, where: str) -> None:
+        """Say that the work at one place goes on; all is well when it does so everywhere."""
+        self._troubles.pop(where, None)
+        self._judge()
+
+    def _judge(self) -> None:
+        self.state = "waiting" if self._troubles else "running"
+        self.detail = next(iter(self._troubles.values()), "")
 
     def fields(self) -> dict[str, str | int | float]:
         """Return all of it as the fields of `proc:<process>`."""

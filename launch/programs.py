@@ -94,6 +94,7 @@ def declared(programs: Sequence[Program]) -> str:
             {
                 "program": program.name,
                 "kind": program.kind,
+                "processes": program.process_names,
                 "venue": program.venue,
                 "enabled": program.why_not is None,
                 "why": program.why_not or "",

@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Coroutine, Iterator
+from functools import partial
 
 from common.clickhouse import Store
 from common.columns import Table
@@ -38,7 +39,7 @@ async def main(program: str, process: str, settings: Settings, stop: asyncio.Eve
         await wait_ready(redis)
         store = Store(await wait_current(settings, stop))
         layout: Layout = {stream: await shards(redis, stream, settings) for stream in STREAMS}
-        figures.state, figures.detail = "running", ""
+        figures.works(program)
         async with asyncio.TaskGroup() as tasks:
             for work in Program(redis, store, layout, figures, settings).tasks(stop):
                 tasks.create_task(work)
@@ -78,7 +79,8 @@ class Program:
         dead_letters = self._layout[DEAD_LETTERS][0]
         target: Target
         if isinstance(processor.target, Table):
-            delivery = Delivery(self._store, processor.target, inbox.begin, self._figures.failed)
+            waits = partial(self._figures.waits, inbox.shard.key)
+            delivery = Delivery(self._store, processor.target, inbox.begin, waits)
             target = TableTarget(processor.target, delivery, dead_letters)
         else:
             target = StreamTarget(self._layout[processor.target], dead_letters)

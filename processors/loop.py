@@ -62,8 +62,7 @@ async def consume(work: Consumer, stop: asyncio.Event) -> None:
             log.warning("consume.lost_shard", group=work.inbox.group, shard=work.inbox.shard.key)
         except (RedisError, StreamRefused, StoreRefused) as error:
             pause_s = next(pauses)
-            work.figures.failed(error)
-            work.figures.state, work.figures.detail = "waiting", str(error)[:200]
+            work.figures.waits(work.inbox.shard.key, error)
             log.warning("consume.waiting", shard=work.inbox.shard.key, pause_s=round(pause_s, 2), reason=str(error))
             await wait(stop, pause_s)
 
@@ -120,7 +119,7 @@ async def _recover(work: Consumer, manifest: Manifest) -> None:
 
 
 async def _turn(work: Consumer) -> None:
-    work.figures.state, work.figures.detail = "running", ""
+    work.figures.works(work.inbox.shard.key)
     entries = await _gather(work)
     if entries:
         batch = flawed(Batch(work.inbox.shard, work.inbox.group, work.position, tuple(entries)), await work.inbox.end())
