@@ -123,5 +123,5 @@ def hear(feed: Feed, frame: Frame) -> list[Step]:
     """
     try:
         return list(feed.receive(frame))
-    except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, IndexError, ValueError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, IndexError, ValueError, RecursionError) as error:
         raise WireError(feed.venue, reason=f"{type(error).__name__}: {error}", payload=frame.payload) from error

@@ -9,6 +9,7 @@ from requests.adapters import HTTPAdapter
 
 from ingesters.feed import Fetch
 
+AT_ONCE = 4  # questions of one connection to a venue
 CONNECT_S = 5.0
 WHOLE = 4  # times the pause that is allowed between two bytes: a venue that trickles is hanging, too
 
@@ -18,9 +19,10 @@ class Web:
 
     def __init__(self, answer_s: float) -> None:
         self._answer_s = answer_s
+        self._room = asyncio.Semaphore(AT_ONCE)
         self._session = requests.Session()
-        self._session.mount("http://", HTTPAdapter(pool_maxsize=4))
-        self._session.mount("https://", HTTPAdapter(pool_maxsize=4))
+        self._session.mount("http://", HTTPAdapter(pool_maxsize=AT_ONCE))
+        self._session.mount("https://", HTTPAdapter(pool_maxsize=AT_ONCE))
         self._session.headers["User-Agent"] = "tickfleet"
 
     async def ask(self, fetch: Fetch) -> requests.Response:
@@ -31,10 +33,11 @@ class Web:
             TimeoutError: it took too long as a whole.
             requests.RequestException: there was none, or a part of one.
         """
-        answer: asyncio.Future[requests.Response] = asyncio.get_running_loop().create_future()
-        Thread(target=self._work, args=(fetch, answer), name=f"ask {fetch.key}", daemon=True).start()
-        async with asyncio.timeout(WHOLE * self._answer_s):
-            return await answer
+        async with self._room:
+            answer: asyncio.Future[requests.Response] = asyncio.get_running_loop().create_future()
+            Thread(target=self._work, args=(fetch, answer), name=f"ask {fetch.key}", daemon=True).start()
+            async with asyncio.timeout(WHOLE * self._answer_s):
+                return await answer
 
     def close(self) -> None:
         """Close what is open and idle."""

@@ -39,6 +39,7 @@ class Consumer:
     figures: Figures
     linger_s: float
     position: int = 0
+    gathered_s: float = 0.0
     backlog: bool = True  # entries that were given to an earlier owner come first
 
 
@@ -134,12 +135,14 @@ async def _gather(work: Consumer) -> list[Received]:
         work.backlog = bool(entries)
         return entries
     if entries and len(entries) < READ_ENTRIES:
-        await asyncio.sleep(work.linger_s)
+        # From the last batch on: what came while that one was delivered has waited long enough.
+        await asyncio.sleep(work.gathered_s + work.linger_s - monotonic_s())
     while entries and sum(e.records for e in entries) < MAX_RECORDS and sum(len(e.data) for e in entries) < MAX_BYTES:
         more = await work.inbox.read(">", count=READ_ENTRIES, block_ms=None)
         if not more:
             break
         entries += more
+    work.gathered_s = monotonic_s()
     return entries
 
 

@@ -1,8 +1,9 @@
 """
 What Binance spot sends, typed.
 
-Unknown keys are ignored and only the keys that we use are asked for: the order ids `b` and `a` of a trade went in 2023,
-`M` may go any day. https://github.com/binance/binance-spot-api-docs/blob/master/web-socket-streams.md
+Only the keys that we use are asked for: the order ids `b` and `a` of a trade went in 2023, `M` may go any day. Unknown
+keys break nothing; `binance_fields` sees them.
+https://github.com/binance/binance-spot-api-docs/blob/master/web-socket-streams.md
 """
 
 from typing import Generic, TypeVar

@@ -14,7 +14,7 @@ from common.records import FeedEvent
 
 EXAMPLE_CHARACTERS = 1000
 READABLE_NAMES = 40  # more known names than this tell a reader nothing
-MOST_NAMES = 100  # of one kind: who is sent data for names has been told by then
+MOST_NAMES = 100  # of one kind: beyond that they are data in the place of names, and that much has been told
 
 _decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 

@@ -74,6 +74,7 @@ class PolymarketFeed:
         reading = read_objects(page.objects, frame.received_ns)
         if page.objects:
             walk.last_page = walk.cursor
+        yield from self._notices.new_fields(frame, page.objects)
         match stage:
             case "open":
                 yield from self._open_page(page, reading, frame.received_ns)
@@ -81,7 +82,6 @@ class PolymarketFeed:
                 yield from self._closed_page(page, reading)
             case "recent":
                 yield from self._recent_page(page, reading, frame.received_ns)
-        yield from self._notices.new_fields(frame, page.objects)
 
     def _open_page(self, page: Page, reading: Reading, received_ns: int) -> Iterator[Step]:
         for market in reading.markets:
