@@ -162,7 +162,7 @@ async def listener(talk, port=0):
         tasks.add(asyncio.current_task())
         writers.add(writer)
         try:
-            with suppress(ConnectionError, asyncio.IncompleteReadError):
+            with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
                 await talk(reader, writer)
         finally:
             writer.close()
@@ -218,24 +218,33 @@ def answer(body=b"{}", status="200 OK", length=None, **headers):
 
 
 class Proxy:
-    """Stands between a client and a server; can cut each connection right after the server's next reply."""
+    """Stands between a client and a server; cuts a connection when the server's reply comes, as often as told."""
 
     def __init__(self, port):
         self._port = port
-        self.swallow = 0  # replies that are not passed on; the connection is cut instead
+        self.swallow = 0  # replies that are still not to be passed on
         self.swallowed = 0
         self.marker = b""  # only replies to requests that hold it
 
     async def talk(self, reader, writer):
         upstream_reader, upstream = await asyncio.open_connection("127.0.0.1", self._port)
+        is_doomed = asyncio.Event()
+
+        async def answer_back():
+            while reply := await upstream_reader.read(1 << 16):
+                if is_doomed.is_set():
+                    writer.transport.abort()
+                    return
+                writer.write(reply)
+
+        answering = asyncio.create_task(answer_back())
         try:
-            while request := await reader.read(1 << 20):
-                upstream.write(request)
-                reply = await upstream_reader.read(1 << 20)
+            while request := await reader.read(1 << 16):
                 if self.swallow and self.marker in request:
                     self.swallow -= 1
                     self.swallowed += 1
-                    return
-                writer.write(reply)
+                    is_doomed.set()
+                upstream.write(request)
         finally:
+            answering.cancel()
             upstream.close()
