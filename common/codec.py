@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Literal, NamedTuple, TypeVar
 
@@ -13,7 +13,14 @@ from common.records import DeadLetter, Record
 
 R = TypeVar("R", bound=Record)
 
-encode: Callable[[object], bytes] = msgspec.json.Encoder().encode
+_ENCODER = msgspec.json.Encoder()
+
+encode: Callable[[object], bytes] = _ENCODER.encode
+
+
+def encode_lines(records: Sequence[Record]) -> bytes:
+    """Return records as JSON lines, without a newline at the end."""
+    return _ENCODER.encode_lines(records)[:-1]
 
 
 @cache

@@ -56,8 +56,8 @@ class Figures:
 
     def works(self, where: str) -> None:
         """Say that the work at one place goes on; all is well when it does so everywhere."""
-        self._troubles.pop(where, None)
-        self._judge()
+        if self._troubles.pop(where, None) is not None or self.state == "starting":
+            self._judge()
 
     def _judge(self) -> None:
         self.state = "waiting" if self._troubles else "running"

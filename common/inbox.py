@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from common.errors import Fenced, StreamRefused
-from common.outbox import Entry
+from common.packing import Entry
 from common.redis_streams import Redis, ResponseError, Shard, run_script
 
 

@@ -1,55 +1,18 @@
 """Append to streams as one source: entries, cursor, marks and state in one transaction, exactly once."""
 
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from common.errors import Fenced, HistoryLost, StreamRefused
+from common.packing import Entry
 from common.redis_streams import TOPICS, Redis, ResponseError, Shard, run_script
-
-
-class Entry(NamedTuple):
-    """Records packed for one stream entry: `records` JSON lines in `data`."""
-
-    records: int
-    data: bytes
-
-
-MAX_RECORDS = 500  # of one entry: more gains nothing, and a person must still be able to look at one
-MAX_BYTES = 128 * 1024
 
 # Running numbers left out where Redis lost its newest ones: other sources of the shard may have been given as many
 # behind the last that we know of, and a number must never come again.
 SKIPPED = 1_000_000
 # Epochs grow by chance, so that two copies have two different ones even after Redis has forgotten the first.
 EPOCH_STEP = 2**20
-
-
-def pack(lines: Iterable[bytes]) -> list[Entry]:
-    """Return JSON lines as entries, in order, none above the limits (but for a single line that is)."""
-    every = list(lines)
-    entries: list[Entry] = []
-    for at in range(0, len(every), MAX_RECORDS):
-        part = every[at : at + MAX_RECORDS]
-        data = b"\n".join(part)
-        entries += [Entry(len(part), data)] if len(data) <= MAX_BYTES else _by_size(part)
-    return entries
-
-
-def _by_size(lines: Iterable[bytes]) -> list[Entry]:
-    entries: list[Entry] = []
-    held: list[bytes] = []
-    size_bytes = 0
-    for line in lines:
-        if held and size_bytes + len(line) > MAX_BYTES:
-            entries.append(Entry(len(held), b"\n".join(held)))
-            held, size_bytes = [], 0
-        held.append(line)
-        size_bytes += len(line) + 1
-    if held:
-        entries.append(Entry(len(held), b"\n".join(held)))
-    return entries
 
 
 @dataclass(frozen=True)

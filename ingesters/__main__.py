@@ -11,7 +11,7 @@ from common.log import logger
 from common.redis_streams import Redis, RedisError, connect, shards
 from common.settings import Settings
 from ingesters.allowance import Allowance
-from ingesters.conversation import Ingester
+from ingesters.ingester import Ingester
 from ingesters.loop import ingest
 from ingesters.registry import VENUES, of_program
 from ingesters.sink import Sink

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 from common.backoff import delays_s
 from common.clock import now_ns
-from common.codec import encode
 from common.errors import HistoryLost, StreamRefused
 from common.heartbeat import Figures
 from common.log import logger
-from common.outbox import Outbox, Packet, pack
+from common.outbox import Outbox, Packet
+from common.packing import Packing
 from common.records import FeedEvent, Record
 from common.redis_streams import RedisError
 
@@ -24,12 +24,11 @@ class Lane:
     """What has been put and not yet taken by Redis, in order."""
 
     def __init__(self, outbox: Outbox, figures: Figures, tell: Callable[[FeedEvent], None]) -> None:
-        self.waiting_bytes = 0
-        self.waiting_records = 0
         self._outbox = outbox
         self._figures = figures
         self._tell = tell
-        self._lines: list[bytes] = []
+        self._packed = Packing()
+        self._on_its_way = Packing()
         self._marks: dict[str, int] = {}
         self._state: dict[str, str] = {}
         self._told_marks: dict[str, int] = {}  # all that Redis should remember, for one that does not
@@ -38,6 +37,7 @@ class Lane:
         self._claimed_ns = now_ns()
         self._is_in_doubt = False
         self._wake = asyncio.Event()
+        self._is_awake = False
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -47,16 +47,25 @@ class Lane:
         self._told_marks = {**held, **self._told_marks}
         return held
 
+    @property
+    def waiting_bytes(self) -> int:
+        """Return how much waits for Redis."""
+        return self._packed.size_bytes + self._on_its_way.size_bytes
+
+    @property
+    def waiting_records(self) -> int:
+        """Return how many records wait for Redis."""
+        return self._packed.records + self._on_its_way.records
+
     def put(self, record: Record) -> None:
         """Take a record."""
-        line = encode(record)
-        self._lines.append(line)
+        self._packed.add(record)
         sequence = record.sequence  # type: ignore[attr-defined]  # every record but the root has one
         if sequence is not None:
             self._marks[record.symbol] = sequence
-        self.waiting_bytes += len(line)
-        self.waiting_records += 1
-        self._wake.set()
+        if not self._is_awake:
+            self._is_awake = True
+            self._wake.set()
 
     def remember(self, state: Mapping[str, str]) -> None:
         """Have these strings written with the records put so far."""
@@ -79,6 +88,7 @@ class Lane:
         while True:
             await self._wake.wait()
             self._wake.clear()
+            self._is_awake = False
             self._idle.clear()
             while self._has_work:
                 await self._append()
@@ -86,18 +96,19 @@ class Lane:
 
     @property
     def _has_work(self) -> bool:
-        return bool(self._lines or self._state or self._is_in_doubt)
+        return bool(self._packed.records or self._state or self._is_in_doubt)
 
     async def _append(self) -> None:
         """Append all that waits, with the marks and the state that belong to it: never a part of a page."""
-        lines, marks, state = self._lines, self._marks, self._state
-        self._lines, self._marks, self._state, self._is_in_doubt = [], {}, {}, False
+        packed, marks, state = self._packed, self._marks, self._state
+        self._packed, self._marks, self._state, self._is_in_doubt = Packing(), {}, {}, False
         self._told_marks |= marks
         self._told_state |= state
-        await self._insist(Packet(self._outbox.batch + 1, pack(lines), marks=marks, state=state))
-        self.waiting_bytes -= sum(map(len, lines))
-        self.waiting_records -= len(lines)
-        self._figures.counters[f"records_total|{self._outbox.shard.stream.topic}"] += len(lines)
+        packet = Packet(self._outbox.batch + 1, packed.entries(), marks=marks, state=state)
+        self._on_its_way = packed
+        await self._insist(packet)
+        self._on_its_way = Packing()
+        self._figures.counters[f"records_total|{self._outbox.shard.stream.topic}"] += packed.records
 
     async def _insist(self, packet: Packet) -> None:
         """Repeat the very same packet until Redis has it."""
@@ -109,6 +120,7 @@ class Lane:
             except (RedisError, StreamRefused) as error:
                 await self._wait(error, pause_s)
             else:
+                self._figures.works(self._outbox.shard.key)
                 self._taken.append((packet.batch, now_ns()))
                 return
 
@@ -152,6 +164,6 @@ class Lane:
         )
 
     async def _wait(self, error: Exception, pause_s: float) -> None:
-        self._figures.failed(error)
+        self._figures.waits(self._outbox.shard.key, error)
         log.warning("sink.waiting", shard=self._outbox.shard.key, pause_s=round(pause_s, 2), reason=str(error))
         await asyncio.sleep(pause_s)

@@ -9,8 +9,9 @@ from common.lifecycle import wait
 from common.log import logger
 from common.redis_facts import read_state
 from common.redis_streams import RedisError
-from ingesters.conversation import Conversation, Ingester, connection_event
+from ingesters.conversation import Conversation
 from ingesters.feed import Resume
+from ingesters.ingester import CONNECTION, Ingester, connection_event
 
 log = logger("ingest")
 
@@ -23,6 +24,7 @@ async def ingest(work: Ingester, stop: asyncio.Event) -> None:
         FeedRefused: the venue will not serve us.
     """
     pauses = delays_s()
+    work.figures.state, work.figures.detail = "waiting", "no answer from the venue yet"
     while not stop.is_set():
         try:
             await work.sink.empty()
@@ -45,8 +47,7 @@ async def ingest(work: Ingester, stop: asyncio.Event) -> None:
 
 
 async def _pause(work: Ingester, error: Exception, pause_s: float, stop: asyncio.Event) -> None:
-    work.figures.failed(error)
-    work.figures.state, work.figures.detail = "waiting", str(error)[:200]
+    work.figures.waits(CONNECTION, error)
     work.figures.counters["reconnects_total"] += 1
     log.warning("ingest.reconnecting", venue=work.venue.name, pause_s=round(pause_s, 2), reason=str(error))
     await wait(stop, pause_s)

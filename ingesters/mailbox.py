@@ -18,16 +18,24 @@ class Mailbox:
         self.lost: WireLost | None = None
         self.arrived = asyncio.Event()
 
-    def put(self, frame: Frame) -> None:
-        """Add a frame, unless the connection is lost; an answer goes before the thousands that may wait of a socket."""
+    def put(self, frame: Frame) -> bool:
+        """
+        Add a frame, unless the connection is lost; an answer goes before the thousands that may wait of a socket.
+
+        Returns:
+            whether no more should be read from the sockets for now.
+        """
         if self.lost is not None:
-            return
+            return False
         if frame.reply_to is None:
             self.frames.append(frame)
         else:
             self.frames.insert(0, frame)
         self.size_bytes += len(frame.payload)
-        self.arrived.set()
+        waiting = len(self.frames)
+        if waiting == 1:
+            self.arrived.set()
+        return waiting > MOST_WAITING or self.size_bytes > MOST_WAITING_BYTES
 
     @property
     def is_full(self) -> bool:

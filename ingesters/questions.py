@@ -21,6 +21,7 @@ from ingesters.web import Web
 
 log = logger("questions")
 
+OURS = "redis"  # the wire of answers from our own Redis: no sign of the venue
 OK = 200
 LATER = (408, 425)  # the venue itself asks for a repeat
 SLOW_DOWN = (418, 429)
@@ -64,6 +65,8 @@ class Questions:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        for key in self.asked:
+            self._figures.works(key)
         self._web.close()
 
     def _go(self, work: Coroutine[None, None, None]) -> None:
@@ -96,7 +99,7 @@ class Questions:
                 self._figures.failed(error)
                 await asyncio.sleep(pause_s)
             else:
-                self._mailbox.put(Frame(now_ns(), "\n".join(words).encode(), reply_to=step.key))
+                self._mailbox.put(Frame(now_ns(), "\n".join(words).encode(), OURS, reply_to=step.key))
                 return
 
     async def _answer(self, fetch: Fetch) -> None:
@@ -111,6 +114,7 @@ class Questions:
                 continue
             status = response.status_code
             if status == OK or status in fetch.accept:
+                self._figures.works(fetch.key)
                 self._mailbox.put(Frame(now_ns(), response.content, reply_to=fetch.key, status=status))
                 return
             await self._wait_or_give_up(fetch, response, pause_s)
@@ -128,7 +132,7 @@ class Questions:
         await asyncio.sleep(wait_s)
 
     def _failed(self, fetch: Fetch, reason: str, pause_s: float) -> None:
-        self._figures.failed(f"{fetch.key}: {reason}")
+        self._figures.waits(fetch.key, f"{fetch.key}: {reason}")
         self._figures.counters["questions_failed_total"] += 1
         log.warning(
             "question.waiting", venue=self._figures.venue, key=fetch.key, pause_s=round(pause_s, 2), reason=reason

@@ -21,6 +21,7 @@ class Socket(WSListener):
         super().__init__()
         self.heard_s = monotonic_s()  # anything, pings too: less than this and the line is dead
         self.spoke_s = monotonic_s()  # messages only: less than this and it is mute
+        self.has_spoken = False  # since `judge` looked; a clock for every frame would cost more than this needs
         self._venue = venue
         self._wire = wire
         self._mailbox = mailbox
@@ -41,20 +42,19 @@ class Socket(WSListener):
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         """Take a frame: the hot path."""
-        self.heard_s = monotonic_s()
         kind = frame.msg_type
         if kind in MESSAGE:
-            self.spoke_s = self.heard_s
+            self.has_spoken = True
             payload = frame.get_payload_as_bytes()
             if self._parts or not frame.fin:
                 whole = self._joined(transport, payload, is_last=frame.fin)
                 if whole is None:
                     return
                 payload = whole
-            self._mailbox.put(Frame(now_ns(), payload, self._wire))
-            if self._mailbox.is_full:
+            if self._mailbox.put(Frame(now_ns(), payload, self._wire)):
                 self.pause()
         elif kind == WSMsgType.PING:
+            self.heard_s = monotonic_s()
             transport.send_pong(frame.get_payload_as_bytes())
         elif kind == WSMsgType.CLOSE:
             code = frame.get_close_code()
@@ -161,6 +161,8 @@ class Wires:
         for wire, socket in self._sockets.items():
             if socket.is_paused:  # the silence is ours
                 continue
+            if socket.has_spoken:
+                socket.has_spoken, socket.heard_s, socket.spoke_s = False, now_s, now_s
             if now_s - socket.heard_s > dead_s:
                 raise WireLost(self._venue, reason=f"{wire}: not a byte for {dead_s:g} s")
             if now_s - socket.spoke_s > mute_s:

@@ -9,7 +9,7 @@ import polars as pl
 
 from common.codec import encode
 from common.columns import Table
-from common.outbox import Entry, pack
+from common.packing import Entry, pack
 from common.records import DeadLetter
 from common.redis_streams import Shard
 from common.streams import shard_of

@@ -12,7 +12,8 @@ import pytest
 import structlog
 
 from common.codec import encode
-from common.outbox import Entry, Outbox, Packet
+from common.outbox import Outbox, Packet
+from common.packing import Entry
 from common.records import Trade
 from common.redis_streams import Shard, connect
 from common.settings import Settings

@@ -26,7 +26,18 @@ SECOND_NS = 1_000_000_000
 
 FEEDS = {venue.name: venue.feed for venue in VENUES}
 CASES = sorted(WIRE.glob("*/*.frame"))
-NOT_JSON = (b"[" * 100_000, b"", b"\x00", b"\xff\xfe\xfd", b"{", b'{"stream":', b"<html>502 Bad Gateway</html>", b"[1,2", b'"')
+BOTTOMLESS = b"[" * 100_000
+NOT_JSON = (
+    BOTTOMLESS,
+    b"",
+    b"\x00",
+    b"\xff\xfe\xfd",
+    b"{",
+    b'{"stream":',
+    b"<html>502 Bad Gateway</html>",
+    b"[1,2",
+    b'"',
+)
 
 
 class Line(msgspec.Struct, forbid_unknown_fields=True):

@@ -5,7 +5,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from common.inbox import Carried, Inbox
-from common.outbox import Outbox, Packet, pack
+from common.outbox import Outbox, Packet
+from common.packing import pack
 from common.redis_streams import Shard, connect, trim
 from common.settings import Settings
 from common.streams import TRADES

@@ -1,0 +1,74 @@
+"""Records packed into stream entries: one in a quiet market, hundreds in a busy one."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from common.codec import encode_lines
+from common.records import Record
+
+
+class Entry(NamedTuple):
+    """Records packed for one stream entry: `records` JSON lines in `data`."""
+
+    records: int
+    data: bytes
+
+
+MAX_RECORDS = 500  # of one entry: more gains nothing, and a person must still be able to look at one
+MAX_BYTES = 128 * 1024
+
+
+def pack(lines: Iterable[bytes]) -> list[Entry]:
+    """Return JSON lines as entries, in order, none above the limits (but for a single line that is)."""
+    every = list(lines)
+    entries: list[Entry] = []
+    for at in range(0, len(every), MAX_RECORDS):
+        part = every[at : at + MAX_RECORDS]
+        data = b"\n".join(part)
+        entries += [Entry(len(part), data)] if len(data) <= MAX_BYTES else _by_size(part)
+    return entries
+
+
+def _by_size(lines: Iterable[bytes]) -> list[Entry]:
+    entries: list[Entry] = []
+    held: list[bytes] = []
+    size_bytes = 0
+    for line in lines:
+        if held and size_bytes + len(line) > MAX_BYTES:
+            entries.append(Entry(len(held), b"\n".join(held)))
+            held, size_bytes = [], 0
+        held.append(line)
+        size_bytes += len(line) + 1
+    if held:
+        entries.append(Entry(len(held), b"\n".join(held)))
+    return entries
+
+
+class Packing:
+    """Records on their way into entries, in order; they are encoded five hundred at a time, which costs half."""
+
+    def __init__(self) -> None:
+        self.records = 0
+        self.size_bytes = 0  # of what is encoded; fewer than MAX_RECORDS are not yet
+        self._entries: list[Entry] = []
+        self._open: list[Record] = []
+
+    def add(self, record: Record) -> None:
+        """Take a record."""
+        self.records += 1
+        self._open.append(record)
+        if len(self._open) == MAX_RECORDS:
+            self._encode()
+
+    def entries(self) -> list[Entry]:
+        """Return everything as entries."""
+        if self._open:
+            self._encode()
+        return self._entries
+
+    def _encode(self) -> None:
+        data = encode_lines(self._open)
+        entries = [Entry(len(self._open), data)] if len(data) <= MAX_BYTES else pack(data.split(b"\n"))
+        self._entries += entries
+        self._open = []
+        self.size_bytes += len(data)
