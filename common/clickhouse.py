@@ -71,6 +71,7 @@ class Store:
 
     def _insert(self, table: Table, frame: pl.DataFrame, token: str) -> None:
         body = io.BytesIO()
+        frame = frame.select(column for column in frame if not _says_nothing(column))
         frame.write_ipc_stream(body, compat_level=pl.CompatLevel.oldest())
         settings: dict[str, Any] = {**INSERT_SETTINGS, "insert_deduplication_token": token, "query_id": query_id(token)}
         try:
@@ -119,6 +120,11 @@ class Store:
             await asyncio.to_thread(self._client.command, sql, dict(parameters or {}))
         except (ClickHouseError, urllib3.exceptions.HTTPError, OSError) as error:
             raise _refused(sql.split(maxsplit=1)[0].lower(), error) from error
+
+
+def _says_nothing(column: pl.Series) -> bool:
+    """Return whether a column is what the engine fills in by itself: sending it would cost and say nothing."""
+    return column.null_count() == len(column) or (column.dtype == pl.String and bool((column == "").all()))
 
 
 def query_id(token: str) -> str:

@@ -23,7 +23,7 @@ SQL_TYPE: dict[Kind, str] = {
 CODEC: dict[Kind, str] = {
     "text": "ZSTD(1)",
     "word": "ZSTD(1)",
-    "time": "DoubleDelta, ZSTD(1)",
+    "time": "Delta, ZSTD(1)",
     "number": "ZSTD(1)",
     "whole": "ZSTD(1)",
     "flag": "ZSTD(1)",

@@ -6,7 +6,7 @@ yields records; it hears `Frame`s. It never dials, sleeps, retries or logs. The 
 connection, so no state can survive one by mistake; what must survive is in `Resume`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -105,10 +105,10 @@ class Feed(Protocol):
     def venue(self) -> str:
         """Return the venue's name, as in the `venue` column."""
 
-    def opening(self) -> Iterator[Step]:
+    def opening(self) -> Iterable[Step]:
         """Say what to do first: dial, log in, subscribe, fetch."""
 
-    def receive(self, frame: Frame) -> Iterator[Step]:
+    def receive(self, frame: Frame) -> Iterable[Step]:
         """Say what a frame means. Decoding errors may escape: `hear` turns them into one."""
 
 

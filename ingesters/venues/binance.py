@@ -80,7 +80,7 @@ class BinanceFeed:
             self._book(symbol, is_asked=True)
             yield request._replace(after_s=max(0.0, (asked_weight - BURST_WEIGHT) / WEIGHT_A_SECOND))
 
-    def receive(self, frame: Frame) -> Iterator[Step]:
+    def receive(self, frame: Frame) -> Iterable[Step]:
         """Say what a frame means. Its stream's name is looked up in the bytes, so that it is parsed once."""
         payload = frame.payload
         if frame.reply_to is not None:
@@ -90,7 +90,7 @@ class BinanceFeed:
         if read is None:
             return self._rare.hear(frame)
         try:
-            return iter(read(payload, frame.received_ns))
+            return read(payload, frame.received_ns)
         except msgspec.ValidationError:  # not what the stream's name promises
             return self._rare.hear(frame)
 
