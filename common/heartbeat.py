@@ -51,7 +51,11 @@ class Figures:
     def waits(self, where: str, error: BaseException | str) -> None:
         """Say that the work at one place waits, and for what."""
         self.failed(error)
-        self._troubles[where] = str(error)[:200]
+        self.expects(where, str(error))
+
+    def expects(self, where: str, what: str) -> None:
+        """Say what the work at one place waits for, although nothing is wrong."""
+        self._troubles[where] = what[:200]
         self._judge()
 
     def works(self, where: str) -> None:

@@ -24,7 +24,7 @@ async def ingest(work: Ingester, stop: asyncio.Event) -> None:
         FeedRefused: the venue will not serve us.
     """
     pauses = delays_s()
-    work.figures.state, work.figures.detail = "waiting", "no answer from the venue yet"
+    work.figures.expects(CONNECTION, "no answer from the venue yet")
     while not stop.is_set():
         try:
             await work.sink.empty()

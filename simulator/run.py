@@ -9,6 +9,9 @@ from simulator.registry import VENUES
 from simulator.server import Simulator, shell_of
 from simulator.sessions import read_sessions
 
+# A recording that has ended is quiet, not mute, and the head of an old subgraph is as old as it is: nothing is amiss.
+OF_A_RECORDING = {"BINANCE_MUTE_S": "86400", "GOLDSKY_LAG_S": "1e10"}
+
 
 def demo(seed: int = 1, limits: Limits | None = None) -> Simulator:
     """Return a simulator of all venues in an invented world."""
@@ -25,4 +28,4 @@ def replay(paths: Sequence[Path], speed: float = float("inf"), limits: Limits | 
     """
     sessions, shell = read_sessions(paths, speed), shell_of(limits)
     venues = {entry.name: entry.replay(sessions[entry.name], shell) for entry in VENUES if entry.name in sessions}
-    return Simulator(venues, shell)
+    return Simulator(venues, shell, OF_A_RECORDING)

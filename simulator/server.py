@@ -86,10 +86,11 @@ class SocketServer:
 class Simulator:
     """All venues of one run. Use it as an asynchronous context, or start and stop it."""
 
-    def __init__(self, venues: Mapping[str, Venue], shell: Shell) -> None:
+    def __init__(self, venues: Mapping[str, Venue], shell: Shell, settings: Mapping[str, str] | None = None) -> None:
         self.faults = shell.faults
         self.ledger = Ledger(shell.faults)
         self.environment: dict[str, str] = {}
+        self._settings = dict(settings or {})
         self.failed = asyncio.Event()
         self._venues = dict(venues)
         self._shell = shell
@@ -103,7 +104,7 @@ class Simulator:
         Raises:
             OSError: a port is taken.
         """
-        self.environment = dict.fromkeys(NOT_SIMULATED, "false")
+        self.environment = dict.fromkeys(NOT_SIMULATED, "false") | self._settings
         control = control_routes(self.faults, self.ledger, set(self._venues))
         listener = _bound(port_base)
         await self._serve(WebServer(control, CONTROL, self.faults), listener)
