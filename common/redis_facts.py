@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 from common.redis_streams import Redis, run_script
 
-WANTED_TOKENS = "wanted:tokens"  # outcome tokens that order events name and no market is known for
 MOST_WORDS = 10_000
 
 

@@ -18,9 +18,8 @@ from common.readings import (
     text_of,
     whole_of,
 )
-from common.redis_facts import WANTED_TOKENS
 from common.redis_streams import Redis, RedisError, Shard, all_shards
-from common.streams import STREAMS
+from common.streams import STREAMS, WANTED_TOKENS
 
 PROGRAMS = "fleet:programs"
 MODE = "fleet:mode"

@@ -60,5 +60,8 @@ DEAD_LETTERS = Stream("dead_letters", DeadLetter)
 
 STREAMS = (MARKETS, ORDER_EVENTS, TRADES, QUOTES, BOOKS, TICKERS, BARS, FEED_EVENTS, DEAD_LETTERS)
 
+# A set of words beside the streams: outcome tokens that order events name and no market is known for.
+WANTED_TOKENS = "wanted:tokens"
+
 BY_RECORD: dict[type[Record], Stream] = {stream.record: stream for stream in STREAMS}
 BY_TOPIC: dict[str, Stream] = {stream.topic: stream for stream in STREAMS}

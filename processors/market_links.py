@@ -10,8 +10,9 @@ from common.errors import StoreRefused
 from common.heartbeat import Figures
 from common.lifecycle import wait
 from common.log import logger
-from common.redis_facts import WANTED_TOKENS, remove_words, words_of
+from common.redis_facts import remove_words, words_of
 from common.redis_streams import Redis, RedisError, Shard, progress
+from common.streams import WANTED_TOKENS
 from processors.knowledge import Knowledge
 
 log = logger("market_links")

@@ -13,13 +13,14 @@ from itertools import chain
 from common.clock import NS_PER_S
 from common.errors import FeedRefused, WireError
 from common.settings import Settings
+from common.streams import WANTED_TOKENS
 from ingesters.feed import Checkpoint, Fetch, Frame, Recall, Resume, Step
 from ingesters.venues.gamma import OFFSET, VENUE, Page, read_page
 from ingesters.venues.polymarket_notices import Notices, worded
 from ingesters.venues.polymarket_tokens import WantedTokens, tokens_url
 from ingesters.venues.polymarket_walks import Progress, Reading, Stage, Walk, closing_times_ns, page_url, read_objects
 
-WANTED, TOKENS = "wanted:tokens", "tokens:"
+TOKENS = "tokens:"
 WANTED_EVERY_S = 2.0
 POLLS_PER_WALK = 20  # open markets are read from end to end once in so many polls
 OVERLAP_S = 3600  # a market may show up as closed long after the time that it gives for it
@@ -52,14 +53,14 @@ class PolymarketFeed:
         yield self._ask("open", self._progress.start("open"))
         if self._progress.stage != "open":
             yield self._ask(self._progress.stage, self._progress.start(self._progress.stage))
-        yield Recall(WANTED)
+        yield Recall(WANTED_TOKENS)
 
     def receive(self, frame: Frame) -> Iterator[Step]:
         """Say what an answer holds; one that is none changes nothing, and the same is asked again."""
         key = frame.reply_to or ""
         if key in self._walks:
             yield from self._page(key, frame) if frame.status == OK else self._refused(key, frame)
-        elif key == WANTED:
+        elif key == WANTED_TOKENS:
             yield from self._look_for(frame)
         elif key.startswith(TOKENS):
             yield from self._found(frame)
@@ -170,7 +171,7 @@ class PolymarketFeed:
                 self._questions += 1
                 url = tokens_url(self._base, tokens, closed, by_offset=self._searches_by_offset)
                 yield Fetch(key=f"{TOKENS}{self._questions}", url=url, accept=ANSWERS)
-        yield Recall(WANTED, after_s=WANTED_EVERY_S)
+        yield Recall(WANTED_TOKENS, after_s=WANTED_EVERY_S)
 
     def _found(self, frame: Frame) -> Iterator[Step]:
         if frame.status == OK:

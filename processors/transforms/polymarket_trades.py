@@ -2,10 +2,9 @@
 
 import polars as pl
 
+from common.streams import WANTED_TOKENS
 from processors.processor import Made
 from processors.transforms.order_trades import order_trades
-
-WANTED_TOKENS = "wanted:tokens"
 
 
 def tokens_of(events: pl.DataFrame) -> pl.Series:
