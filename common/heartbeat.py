@@ -65,7 +65,7 @@ class Figures:
 
     def _judge(self) -> None:
         self.state = "waiting" if self._troubles else "running"
-        self.detail = next(iter(self._troubles.values()), "")
+        self.detail = next(reversed(self._troubles.values()), "")
 
     def fields(self) -> dict[str, str | int | float]:
         """Return all of it as the fields of `proc:<process>`."""
