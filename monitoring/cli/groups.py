@@ -1,5 +1,6 @@
 """`fleet groups`: who owns which shard, how far it is, and which batch it has in hand."""
 
+import json
 from dataclasses import asdict, dataclass
 from typing import Annotated
 
@@ -56,7 +57,7 @@ def groups(
             age(place.behind_s),
             number(place.pending_entries),
             number(place.attempts) if place.manifest else "",
-            place.manifest,
+            _in_short(place.manifest),
         )
         for place in places
     ]
@@ -93,3 +94,12 @@ def _place(group: GroupReading, reading: RedisReading, manifest: str) -> Place:
         attempts=group.attempts,
         manifest=manifest,
     )
+
+
+def _in_short(manifest: str) -> str:
+    """Return which records the batch in flight holds, and in which round it is if not the first."""
+    if not manifest:
+        return ""
+    named = json.loads(manifest)
+    later = f", round {named['round']}" if named["round"] > 1 else ""
+    return f"{named['start']:,} to {named['stop']:,}{later}"
