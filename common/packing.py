@@ -16,6 +16,7 @@ class Entry(NamedTuple):
 
 MAX_RECORDS = 500  # of one entry: more gains nothing, and a person must still be able to look at one
 MAX_BYTES = 128 * 1024
+ENCODED_TOGETHER = 100  # few enough that what is not encoded yet, and so not measured, stays small
 
 
 def pack(lines: Iterable[bytes]) -> list[Entry]:
@@ -45,30 +46,46 @@ def _by_size(lines: Iterable[bytes]) -> list[Entry]:
 
 
 class Packing:
-    """Records on their way into entries, in order; they are encoded five hundred at a time, which costs half."""
+    """Records on their way into entries, in order; encoding a hundred in one call costs half of one by one."""
 
     def __init__(self) -> None:
         self.records = 0
-        self.size_bytes = 0  # of what is encoded; fewer than MAX_RECORDS are not yet
+        self.size_bytes = 0  # of what is encoded; fewer than ENCODED_TOGETHER are not yet
         self._entries: list[Entry] = []
         self._open: list[Record] = []
+        self._parts: list[bytes] = []  # of the next entry
+        self._part_records = 0
+        self._part_bytes = 0
 
     def add(self, record: Record) -> None:
         """Take a record."""
         self.records += 1
         self._open.append(record)
-        if len(self._open) == MAX_RECORDS:
+        if len(self._open) == ENCODED_TOGETHER:
             self._encode()
 
     def entries(self) -> list[Entry]:
         """Return everything as entries."""
-        if self._open:
-            self._encode()
+        self._encode()
+        self._seal()
         return self._entries
 
     def _encode(self) -> None:
-        data = encode_lines(self._open)
-        entries = [Entry(len(self._open), data)] if len(data) <= MAX_BYTES else pack(data.split(b"\n"))
-        self._entries += entries
+        if not self._open:
+            return
+        data, count = encode_lines(self._open), len(self._open)
         self._open = []
+        if self._part_records + count > MAX_RECORDS or self._part_bytes + len(data) > MAX_BYTES:
+            self._seal()
+        self._parts.append(data)
+        self._part_records += count
+        self._part_bytes += len(data) + 1
         self.size_bytes += len(data)
+
+    def _seal(self) -> None:
+        if not self._parts:
+            return
+        data = b"\n".join(self._parts)
+        fits = len(data) <= MAX_BYTES
+        self._entries += [Entry(self._part_records, data)] if fits else pack(data.split(b"\n"))
+        self._parts, self._part_records, self._part_bytes = [], 0, 0

@@ -17,7 +17,7 @@ from ingesters.registry import VENUES, of_program
 from ingesters.sink import Sink
 from ingesters.venue import Venue
 
-DRAIN_S = 20.0
+DRAIN_S = 12.0
 LAST_BEAT_S = 1.0
 
 log = logger("ingest")

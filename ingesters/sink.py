@@ -1,7 +1,8 @@
 """Records to streams: each to the lane of its shard; pressure goes back to the wire."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from common.errors import Fenced
 from common.heartbeat import Figures
@@ -23,7 +24,10 @@ class Sink:
             stream: [Lane(outbox, figures, self._tell_loss) for outbox in parts]
             for stream, parts in self._outboxes.items()
         }
-        self._of_record = {stream.record: parts for stream, parts in self._lanes.items()}
+        self._puts: dict[type[Record], Callable[[Record], None]] = {
+            stream.record: parts[0].put if len(parts) == 1 else partial(_put_by_symbol, parts)
+            for stream, parts in self._lanes.items()
+        }
         self._every = [lane for parts in self._lanes.values() for lane in parts]
 
     async def claim(self) -> None:
@@ -42,9 +46,7 @@ class Sink:
 
     def put(self, record: Record) -> None:
         """Take a record for its stream."""
-        lanes = self._of_record[type(record)]
-        number = shard_of(record.venue, record.symbol, len(lanes)) if len(lanes) > 1 else 0
-        lanes[number].put(record)
+        self._puts[type(record)](record)
 
     def checkpoint(self, topic: str, state: Mapping[str, str]) -> None:
         """Have state written with the records of a topic put so far."""
@@ -84,3 +86,7 @@ class Sink:
         self.put(event)
         for lane in self._every:
             lane.check()
+
+
+def _put_by_symbol(lanes: Sequence[Lane], record: Record) -> None:
+    lanes[shard_of(record.venue, record.symbol, len(lanes))].put(record)

@@ -22,6 +22,8 @@ log = logger("consume")
 MAX_RECORDS = 50_000  # of one batch: past 10,000 rows an insert's fixed cost is small, past 100,000 only memory grows
 MAX_BYTES = 16 * 2**20
 READ_ENTRIES = 64
+BUSY_RECORDS = 5_000  # at once: tens of thousands a second; then fewer, larger inserts are worth a longer linger
+BUSY_LINGERS = 3
 BLOCK_MS = 1000
 BEAT_S = 1.0
 SILENT_S = 4.0  # an owner whose beat stands still this long, by our own monotonic clock, is taken for dead
@@ -134,9 +136,11 @@ async def _gather(work: Consumer) -> list[Received]:
     if work.backlog:
         work.backlog = bool(entries)
         return entries
-    if entries and len(entries) < READ_ENTRIES:
+    if entries:
         # From the last batch on: what came while that one was delivered has waited long enough.
-        await asyncio.sleep(work.gathered_s + work.linger_s - monotonic_s())
+        is_busy = sum(entry.records for entry in entries) >= BUSY_RECORDS
+        linger_s = work.linger_s * (BUSY_LINGERS if is_busy else 1)
+        await asyncio.sleep(work.gathered_s + linger_s - monotonic_s())
     while entries and sum(e.records for e in entries) < MAX_RECORDS and sum(len(e.data) for e in entries) < MAX_BYTES:
         more = await work.inbox.read(">", count=READ_ENTRIES, block_ms=None)
         if not more:
