@@ -64,9 +64,13 @@ def table_frame(frame: pl.DataFrame, table: Table) -> pl.DataFrame:
         table: where the rows are to go.
 
     Raises:
-        polars.exceptions.InvalidOperationError: a value does not fit; `unfit` tells which.
+        polars.exceptions.InvalidOperationError: a value does not fit or is missing; `unfit` tells which.
     """
-    return frame.select(_cast(column, strict=True) for column in table.all_columns)
+    typed = frame.select(_cast(column, strict=True) for column in table.all_columns)
+    if any(typed[column.name].null_count() for column in table.all_columns if not column.optional):
+        # ClickHouse would take its default for a null, which is 0: a value that nobody told.
+        raise pl.exceptions.InvalidOperationError(f"expected a value in every row of {table.name}, found null")
+    return typed
 
 
 def unfit(frame: pl.DataFrame, table: Table) -> pl.DataFrame:
