@@ -49,17 +49,21 @@ class Packing:
     """Records on their way into entries, in order; encoding a hundred in one call costs half of one by one."""
 
     def __init__(self) -> None:
-        self.records = 0
         self.size_bytes = 0  # of what is encoded; fewer than ENCODED_TOGETHER are not yet
         self._entries: list[Entry] = []
         self._open: list[Record] = []
+        self._encoded = 0
         self._parts: list[bytes] = []  # of the next entry
         self._part_records = 0
         self._part_bytes = 0
 
+    @property
+    def records(self) -> int:
+        """Return how many were taken."""
+        return self._encoded + len(self._open)
+
     def add(self, record: Record) -> None:
         """Take a record."""
-        self.records += 1
         self._open.append(record)
         if len(self._open) == ENCODED_TOGETHER:
             self._encode()
@@ -75,6 +79,7 @@ class Packing:
             return
         data, count = encode_lines(self._open), len(self._open)
         self._open = []
+        self._encoded += count
         if self._part_records + count > MAX_RECORDS or self._part_bytes + len(data) > MAX_BYTES:
             self._seal()
         self._parts.append(data)

@@ -40,6 +40,7 @@ KINDS = {b"@trade": "trade", b"@bookT": "bookTicker", b"@depth": "depthUpdate", 
 DELTAS_A_LOOK = 1000
 
 VENUE = wire.VENUE
+venue_ns = wire.venue_ns
 decode_trade = wire.TRADE.decode
 decode_book_ticker = wire.BOOK_TICKER.decode
 
@@ -126,7 +127,7 @@ class BinanceFeed:
         return self._numbered(wire.AGG_TRADE.decode(payload).data, received_ns)
 
     def _numbered(self, message: wire.TradeMessage | wire.AggTradeMessage, received_ns: int) -> Iterable[Step]:
-        symbol = message.symbol
+        symbol, number = message.symbol, message.id
         sequence = self._trades.get(symbol)
         if sequence is None:
             sequence = TradeSequence(self._resume.marks.get(("trades", symbol)), type(message))
@@ -134,19 +135,19 @@ class BinanceFeed:
         if sequence.kind is not type(message):  # the same trades told twice, under two numberings: the first counts
             return ()
         trade = Trade(
-            venue=VENUE,
-            symbol=symbol,
-            received_ns=received_ns,
-            trade_id=str(message.id),
-            event_ns=wire.venue_ns(message.time),
+            VENUE,
+            symbol,
+            received_ns,
+            trade_id=str(number),
+            event_ns=venue_ns(message.time),
             price=message.price,
             size=message.size,
             # Binance flags the maker, not the taker. A buyer who was the maker means a seller who crossed the spread.
             # https://github.com/binance/binance-spot-api-docs/blob/master/web-socket-streams.md#trade-streams
             taker_side="sell" if message.is_buyer_maker else "buy",
-            sequence=message.id,
+            sequence=number,
         )
-        return sequence.hear(trade, message.id)
+        return sequence.hear(trade, number)
 
     def _quote(self, payload: bytes, received_ns: int) -> Iterable[Step]:
         message = decode_book_ticker(payload).data
