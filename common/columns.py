@@ -5,7 +5,9 @@ from typing import Literal
 
 from common.streams import Stream
 
-Kind = Literal["text", "word", "time", "number", "whole", "flag", "texts", "numbers", "count", "small"]
+Kind = Literal[
+    "text", "word", "time", "number", "whole", "flag", "texts", "numbers", "counts", "count", "small", "real"
+]
 
 # What a kind is in ClickHouse. Codecs were chosen by size and speed on recorded sessions (docs/schema.md).
 SQL_TYPE: dict[Kind, str] = {
@@ -17,8 +19,10 @@ SQL_TYPE: dict[Kind, str] = {
     "flag": "Bool",
     "texts": "Array(String)",
     "numbers": "Array(Decimal(38, 18))",
+    "counts": "Array(UInt64)",
     "count": "UInt64",
     "small": "UInt16",
+    "real": "Float64",
 }
 CODEC: dict[Kind, str] = {
     "text": "ZSTD(1)",
@@ -29,8 +33,10 @@ CODEC: dict[Kind, str] = {
     "flag": "ZSTD(1)",
     "texts": "ZSTD(1)",
     "numbers": "ZSTD(1)",
+    "counts": "ZSTD(1)",
     "count": "DoubleDelta, ZSTD(1)",
     "small": "ZSTD(1)",
+    "real": "Gorilla, ZSTD(1)",
 }
 
 

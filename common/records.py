@@ -39,6 +39,44 @@ class Trade(Record, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     maker: str = ""
     taker: str = ""
     transaction_hash: str = ""
+    exchange: str = ""
+    conditions: str = ""
+
+
+class TradeCorrection(Record, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """
+    What a venue said later of a trade that it had told: it never was (`cancel`), or it was otherwise (`correct`).
+
+    `trade_id` is the trade as it was told; the new values are None when it was cancelled.
+    """
+
+    trade_id: str
+    action: Literal["cancel", "correct"]
+    event_ns: int
+    new_trade_id: str = ""
+    new_price: str | None = None
+    new_size: str | None = None
+    new_conditions: str = ""
+    detail: str = ""
+    sequence: int | None = None
+
+
+class Status(Record, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """
+    What an instrument or a whole market (`symbol` empty) may do from now on.
+
+    `kind` says what it is about: "trading" (open, halted ...), "price_band" (LULD), "tick_size", "resolution",
+    "session". Limits are prices in quote currency where the venue tells them.
+    """
+
+    event_ns: int | None = None
+    kind: str
+    status: str
+    reason: str = ""
+    lower_price: str | None = None
+    upper_price: str | None = None
+    detail: str = ""
+    sequence: int | None = None
 
 
 class Quote(Record, frozen=True, gc=False, kw_only=True, omit_defaults=True):
@@ -56,32 +94,79 @@ class BookUpdate(Record, frozen=True, gc=False, kw_only=True, omit_defaults=True
     """
     A snapshot (replaces the book) or a delta (sets levels; size 0 removes one; an unknown removal is no error).
 
-    Levels are parallel arrays, best level first in a snapshot. `last_sequence` is the book's version afterwards.
+    Levels are parallel arrays, best level first in a snapshot. `last_sequence` is the book's version afterwards, None
+    where the venue numbers nothing; `bid_orders` and `ask_orders` count the orders of each level where it tells them.
+    A snapshot of `depth` levels knows nothing of what lies behind its last level; None when it is the whole book.
     """
 
     event_ns: int | None = None
     kind: Literal["snapshot", "delta"]
-    first_sequence: int
-    last_sequence: int
+    first_sequence: int | None = None
+    last_sequence: int | None = None
     bid_prices: tuple[str, ...]
     bid_sizes: tuple[str, ...]
     ask_prices: tuple[str, ...]
     ask_sizes: tuple[str, ...]
+    bid_orders: tuple[int, ...] = ()
+    ask_orders: tuple[int, ...] = ()
+    depth: int | None = None
 
     @property
-    def sequence(self) -> int:
+    def sequence(self) -> int | None:
         """The number by which a repeated update is known."""
         return self.last_sequence
 
 
+class BookSnapshot(Record, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """
+    A book at an instant, best level first: as we keep it (`maintained`), as asked for by REST, or the venue's own top.
+
+    `depth` is the number of levels a side that were asked for; fewer stand there when the book has no more.
+    """
+
+    event_ns: int | None = None
+    depth: int
+    bid_prices: tuple[str, ...]
+    bid_sizes: tuple[str, ...]
+    ask_prices: tuple[str, ...]
+    ask_sizes: tuple[str, ...]
+    bid_orders: tuple[int, ...] = ()
+    ask_orders: tuple[int, ...] = ()
+    source: Literal["maintained", "rest", "partial"]
+    sequence: int | None = None
+
+
 class Ticker(Record, frozen=True, gc=False, kw_only=True, omit_defaults=True):
-    """A venue's ticker or conflated tick."""
+    """
+    A venue's ticker or conflated tick; None is what the venue did not tell.
+
+    `volume` is in base, `quote_volume` in quote currency, over the venue's own window; greeks are as the venue tells.
+    """
 
     event_ns: int | None = None
     last_price: str
     last_size: str | None = None
+    last_trade_ns: int | None = None
     volume: str | None = None
+    quote_volume: str | None = None
     open_interest: str | None = None
+    bid_price: str | None = None
+    bid_size: str | None = None
+    ask_price: str | None = None
+    ask_size: str | None = None
+    open: str | None = None
+    high: str | None = None
+    low: str | None = None
+    previous_close: str | None = None
+    average_price: str | None = None
+    total_bid_size: str | None = None
+    total_ask_size: str | None = None
+    implied_volatility: str | None = None
+    delta: str | None = None
+    gamma: str | None = None
+    theta: str | None = None
+    vega: str | None = None
+    rho: str | None = None
     sequence: int | None = None
 
 
@@ -96,6 +181,8 @@ class Bar(Record, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     low: str
     close: str
     volume: str
+    quote_volume: str | None = None
+    vwap: str | None = None
     trades: int | None = None
     is_closed: bool | None = None
     sequence: int | None = None

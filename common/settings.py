@@ -79,6 +79,10 @@ class Settings(BaseModel):
     polymarket_enabled: bool = True
     polymarket_gamma_url: HttpUrl = "https://gamma-api.polymarket.com"
     polymarket_poll_s: Annotated[float, Field(gt=0)] = 30.0
+    polymarket_clob_enabled: bool = True
+    polymarket_clob_url: HttpUrl = "https://clob.polymarket.com"
+    polymarket_ws_url: WsUrl = "wss://ws-subscriptions-clob.polymarket.com"
+    polymarket_markets: Words = ("top:50",)  # slugs, condition ids, or top:N by volume
 
     goldsky_enabled: bool = True
     goldsky_url: HttpUrl = (
@@ -88,12 +92,46 @@ class Settings(BaseModel):
     goldsky_poll_s: Annotated[float, Field(gt=0)] = 5.0
     goldsky_lag_s: Annotated[float, Field(gt=0)] = 600.0  # a head older than this is called stale
 
+    polygon_enabled: bool = True  # when POLYGON_RPC_URL is set
+    polygon_rpc_url: HttpUrl | None = None
+    polygon_start_block: Annotated[int, Field(ge=0)] | None = None  # unset: the newest one at the first start
+    polygon_confirmations: Annotated[int, Field(ge=0)] = 5  # blocks on top before one is believed
+    polygon_poll_s: Annotated[float, Field(gt=0)] = 2.0
+
     binance_enabled: bool = True
     binance_ws_url: WsUrl = "wss://stream.binance.com:9443"
     binance_rest_url: HttpUrl = "https://api.binance.com"
     binance_symbols: Words = ("BTCUSDT", "ETHUSDT")
     binance_depth_levels: Annotated[int, Field(ge=1, le=5000)] = 1000
     binance_mute_s: Annotated[float, Field(gt=0)] = 120.0  # a socket with nothing but pings is dialled again
+
+    okx_enabled: bool = True
+    okx_api_base_url: HttpUrl = "https://www.okx.com"
+    okx_ws_url: WsUrl = "wss://ws.okx.com:8443"
+    okx_symbols: Words = ("BTC-USDT", "ETH-USDT")
+    okx_books_full_interval_s: Annotated[float, Field(gt=0)] = 60.0  # a 5000-level book by REST for each symbol
+    okx_mute_s: Annotated[float, Field(gt=0)] = 120.0
+
+    alpaca_stocks_enabled: bool = True  # when ALPACA_API_KEY and ALPACA_SECRET_KEY are set
+    alpaca_crypto_enabled: bool = True
+    alpaca_api_key: SecretStr | None = None
+    alpaca_secret_key: SecretStr | None = None
+    alpaca_ws_url: WsUrl = "wss://stream.data.alpaca.markets"
+    alpaca_rest_url: HttpUrl = "https://data.alpaca.markets"
+    alpaca_stocks_feed: Annotated[str, Field(pattern="^(iex|sip|delayed_sip|boats|overnight|test)$")] = "iex"
+    alpaca_stocks_symbols: Words = ("SPY", "AAPL")
+    alpaca_crypto_symbols: Words = ("BTC/USD", "ETH/USD")
+
+    upstox_enabled: bool = True  # when UPSTOX_ACCESS_TOKEN or UPSTOX_TOKEN_URL is set
+    upstox_access_token: SecretStr | None = None
+    upstox_token_url: HttpUrl | None = None
+    upstox_api_url: HttpUrl = "https://api.upstox.com"
+    upstox_instrument_keys: Words = ("NSE_INDEX|Nifty 50", "NSE_INDEX|Nifty Bank")
+    upstox_mode: Annotated[str, Field(pattern="^(ltpc|full|option_greeks|full_d30)$")] = "full"
+
+    backfill_max_s: Annotated[float, Field(ge=0)] = 86_400.0  # a stretch that is longer is told, not fetched again
+    spool_max_bytes: Annotated[int, Field(ge=2**20)] = 2**30  # of each ingester, on disk while Redis cannot take it
+    spool_max_age_s: Annotated[float, Field(gt=0)] = 86_400.0
 
     @field_validator("dashboard_password")
     @classmethod
@@ -174,5 +212,6 @@ def _worded(fact: dict[str, Any], values: Mapping[str, Any]) -> str:
     if not fact["loc"]:
         return message
     field = str(fact["loc"][0])
-    found = "" if "password" in field else f", found {values.get(field)!r}"
+    is_secret = any(word in field for word in ("password", "key", "token"))
+    found = "" if is_secret else f", found {values.get(field)!r}"
     return f"{field.upper()}: {message}{'' if 'found' in message else found}"

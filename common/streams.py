@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from common.records import (
     Bar,
+    BookSnapshot,
     BookUpdate,
     DeadLetter,
     FeedEvent,
@@ -12,8 +13,10 @@ from common.records import (
     OrderEvent,
     Quote,
     Record,
+    Status,
     Ticker,
     Trade,
+    TradeCorrection,
 )
 
 MINUTE_S = 60
@@ -53,15 +56,37 @@ ORDER_EVENTS = Stream("order_events", OrderEvent)
 TRADES = Stream("trades", Trade, retention_s=10 * MINUTE_S)
 QUOTES = Stream("quotes", Quote, retention_s=10 * MINUTE_S)
 BOOKS = Stream("books", BookUpdate, shards=4, retention_s=10 * MINUTE_S)
+BOOK_SNAPSHOTS = Stream("book_snapshots", BookSnapshot, retention_s=10 * MINUTE_S)
 TICKERS = Stream("tickers", Ticker)
 BARS = Stream("bars", Bar)
+TRADE_CORRECTIONS = Stream("trade_corrections", TradeCorrection)
+STATUSES = Stream("statuses", Status)
 FEED_EVENTS = Stream("feed_events", FeedEvent)
 DEAD_LETTERS = Stream("dead_letters", DeadLetter)
 
-STREAMS = (MARKETS, ORDER_EVENTS, TRADES, QUOTES, BOOKS, TICKERS, BARS, FEED_EVENTS, DEAD_LETTERS)
+STREAMS = (
+    MARKETS,
+    ORDER_EVENTS,
+    TRADES,
+    TRADE_CORRECTIONS,
+    QUOTES,
+    BOOKS,
+    BOOK_SNAPSHOTS,
+    TICKERS,
+    BARS,
+    STATUSES,
+    FEED_EVENTS,
+    DEAD_LETTERS,
+)
 
 # A set of words beside the streams: outcome tokens that order events name and no market is known for.
 WANTED_TOKENS = "wanted:tokens"
+
+
+def symbols_key(program: str) -> str:
+    """Return the key of the set that replaces the symbols of an ingester's settings while it is not empty."""
+    return f"symbols:{program}"
+
 
 BY_RECORD: dict[type[Record], Stream] = {stream.record: stream for stream in STREAMS}
 BY_TOPIC: dict[str, Stream] = {stream.topic: stream for stream in STREAMS}

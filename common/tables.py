@@ -3,13 +3,16 @@
 from common.columns import Column, Table
 from common.streams import (
     BARS,
+    BOOK_SNAPSHOTS,
     BOOKS,
     DEAD_LETTERS,
     FEED_EVENTS,
     MARKETS,
     ORDER_EVENTS,
     QUOTES,
+    STATUSES,
     TICKERS,
+    TRADE_CORRECTIONS,
     TRADES,
 )
 
@@ -110,10 +113,33 @@ TRADE_ROWS = Table(
         _text("maker", "address, where the venue tells"),
         _text("taker", "address, where the venue tells"),
         _text("transaction_hash", "where the venue tells"),
+        _word("exchange", "where it was made, if the venue gathers several"),
+        _word("conditions", "the venue's own marks, separated by commas"),
     ),
     order_by="(venue, symbol, event_time, offset)",
     partition_by="toYYYYMM(event_time)",
     comment="Trades of all venues, each once.",
+)
+
+TRADE_CORRECTION_ROWS = Table(
+    "trade_corrections",
+    TRADE_CORRECTIONS,
+    (
+        VENUE,
+        SYMBOL,
+        _text("trade_id", "the trade as it was told first"),
+        _word("action", "cancel: it never was; correct: it was as the new values say"),
+        EVENT,
+        RECEIVED,
+        _text("new_trade_id", "its id from now on, empty if it is cancelled or keeps its id"),
+        _number("new_price", "quote currency", optional=True),
+        _number("new_size", "base currency", optional=True),
+        _word("new_conditions", "the venue's own marks, separated by commas"),
+        _text("detail", "what else the venue said"),
+    ),
+    order_by="(venue, symbol, event_time, offset)",
+    partition_by="toYYYYMM(event_time)",
+    comment="Trades that a venue took back or changed; `trades` keeps them as they were told.",
 )
 
 QUOTE_ROWS = Table(
@@ -135,6 +161,15 @@ QUOTE_ROWS = Table(
     comment="Best bid and ask after each change that the venue told.",
 )
 
+LEVELS = (
+    Column("bid_prices", "numbers", "bid_prices", "quote currency, best first in a snapshot"),
+    Column("bid_sizes", "numbers", "bid_sizes", "base currency"),
+    Column("ask_prices", "numbers", "ask_prices", "quote currency, best first in a snapshot"),
+    Column("ask_sizes", "numbers", "ask_sizes", "base currency"),
+    Column("bid_orders", "counts", "bid_orders", "orders at each level, empty if the venue does not tell"),
+    Column("ask_orders", "counts", "ask_orders", "orders at each level, empty if the venue does not tell"),
+)
+
 BOOK_UPDATE_ROWS = Table(
     "book_updates",
     BOOKS,
@@ -144,16 +179,32 @@ BOOK_UPDATE_ROWS = Table(
         MAYBE_EVENT,
         RECEIVED,
         _word("kind", "snapshot replaces the book, delta sets levels (size 0 removes one)"),
-        Column("first_sequence", "count", "first_sequence", "first book version the message covers"),
-        Column("last_sequence", "count", "last_sequence", "book version after it"),
-        Column("bid_prices", "numbers", "bid_prices", "quote currency"),
-        Column("bid_sizes", "numbers", "bid_sizes", "base currency"),
-        Column("ask_prices", "numbers", "ask_prices", "quote currency"),
-        Column("ask_sizes", "numbers", "ask_sizes", "base currency"),
+        Column("first_sequence", "count", "first_sequence", "first book version the message covers", optional=True),
+        Column("last_sequence", "count", "last_sequence", "book version after it", optional=True),
+        *LEVELS,
+        Column("depth", "small", "depth", "levels a side of a limited snapshot, null if it is whole", optional=True),
     ),
     order_by="(venue, symbol, received_time, offset)",
     partition_by="toYYYYMMDD(received_time)",
     comment="Order books as the venue told them, message by message.",
+)
+
+BOOK_SNAPSHOT_ROWS = Table(
+    "book_snapshots",
+    BOOK_SNAPSHOTS,
+    (
+        VENUE,
+        SYMBOL,
+        MAYBE_EVENT,
+        RECEIVED,
+        Column("depth", "small", "depth", "levels a side that were asked for"),
+        *LEVELS,
+        _word("source", "maintained by us, rest: asked for, partial: the venue's own top"),
+        SEQUENCE,
+    ),
+    order_by="(venue, symbol, received_time, offset)",
+    partition_by="toYYYYMMDD(received_time)",
+    comment="Whole books, or their best levels, at an instant.",
 )
 
 TICKER_ROWS = Table(
@@ -166,8 +217,27 @@ TICKER_ROWS = Table(
         RECEIVED,
         _number("last_price", "quote currency"),
         _number("last_size", "base currency", optional=True),
+        Column("last_trade_time", "time", "last_trade_ns", "of the last trade", optional=True),
         _number("volume", "base currency, over the venue's own window", optional=True),
+        _number("quote_volume", "quote currency, over the venue's own window", optional=True),
         _number("open_interest", "contracts", optional=True),
+        _number("bid_price", "best bid", optional=True),
+        _number("bid_size", "base currency", optional=True),
+        _number("ask_price", "best ask", optional=True),
+        _number("ask_size", "base currency", optional=True),
+        _number("open", "of the venue's own window", optional=True),
+        _number("high", "of the venue's own window", optional=True),
+        _number("low", "of the venue's own window", optional=True),
+        _number("previous_close", "of the session before", optional=True),
+        _number("average_price", "of the venue's own window", optional=True),
+        _number("total_bid_size", "of all levels", optional=True),
+        _number("total_ask_size", "of all levels", optional=True),
+        _number("implied_volatility", "as the venue has it", optional=True),
+        _number("delta", "as the venue has it", optional=True),
+        _number("gamma", "as the venue has it", optional=True),
+        _number("theta", "as the venue has it", optional=True),
+        _number("vega", "as the venue has it", optional=True),
+        _number("rho", "as the venue has it", optional=True),
     ),
     order_by="(venue, symbol, received_time, offset)",
     partition_by="toYYYYMM(received_time)",
@@ -187,6 +257,8 @@ BAR_VERSIONS = Table(
         _number("low", "quote currency"),
         _number("close", "quote currency"),
         _number("volume", "base currency"),
+        _number("quote_volume", "quote currency, null if not told", optional=True),
+        _number("vwap", "quote currency, null if not told", optional=True),
         Column("trades", "count", "trades", "number of trades, null if not told", optional=True),
         Column("is_closed", "flag", "is_closed", "whether the venue calls it final", optional=True),
         MAYBE_EVENT,
@@ -196,6 +268,26 @@ BAR_VERSIONS = Table(
     partition_by="toYYYYMM(open_time)",
     comment="Every version of the venues' own candles; read `bars` for the newest.",
     engine="ReplacingMergeTree(offset)",
+)
+
+STATUS_ROWS = Table(
+    "statuses",
+    STATUSES,
+    (
+        VENUE,
+        SYMBOL,
+        _word("kind", "trading, price_band, tick_size, resolution or session"),
+        _word("status", "the venue's own word"),
+        _text("reason", "the venue's own words"),
+        _number("lower_price", "lower limit, quote currency", optional=True),
+        _number("upper_price", "upper limit, quote currency", optional=True),
+        _text("detail", "what else the venue said"),
+        MAYBE_EVENT,
+        RECEIVED,
+    ),
+    order_by="(venue, symbol, received_time, offset)",
+    partition_by="toYYYYMM(received_time)",
+    comment="What instruments and markets may do: halts, price bands, tick sizes, sessions, resolutions.",
 )
 
 FEED_EVENT_ROWS = Table(
@@ -242,10 +334,13 @@ TABLES = (
     MARKET_VERSIONS,
     ORDER_EVENT_ROWS,
     TRADE_ROWS,
+    TRADE_CORRECTION_ROWS,
     QUOTE_ROWS,
     BOOK_UPDATE_ROWS,
+    BOOK_SNAPSHOT_ROWS,
     TICKER_ROWS,
     BAR_VERSIONS,
+    STATUS_ROWS,
     FEED_EVENT_ROWS,
     DEAD_LETTER_ROWS,
 )

@@ -9,7 +9,7 @@ from common.errors import BadAnswer, FeedRefused, WireError, WireLost
 from common.lifecycle import wait
 from common.log import logger
 from common.records import DeadLetter, FeedEvent, Record
-from ingesters.feed import Checkpoint, Dial, Fetch, Forget, Frame, Recall, Resume, Send, Step, hear
+from ingesters.feed import Checkpoint, Dial, Fetch, Forget, Frame, Recall, Resume, Send, Step, Wake, hear
 from ingesters.ingester import CONNECTION, Ingester, connection_event
 from ingesters.mailbox import Mailbox
 from ingesters.questions import OURS, Questions
@@ -126,12 +126,8 @@ class Conversation:
                 await self._dial(step)
             case Send():
                 self._wires.send(step)
-            case Fetch():
-                self._questions.ask(step)
-            case Recall():
-                self._questions.recall(step)
-            case Forget():
-                self._questions.forget(step)
+            case Fetch() | Wake() | Recall() | Forget():
+                self._questions.put(step)
             case Checkpoint():
                 self._work.sink.checkpoint(step.topic, step.state)
             case Record():

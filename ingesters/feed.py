@@ -1,9 +1,9 @@
 """
 The contract between a venue and the ingest loop.
 
-A venue is a conversation without a socket. It says what to do (`Dial`, `Send`, `Fetch`, `Recall`, `Checkpoint`) and
-yields records; it hears `Frame`s. It never dials, sleeps, retries or logs. The loop makes a fresh feed for every
-connection, so no state can survive one by mistake; what must survive is in `Resume`.
+A venue is a conversation without a socket. It says what to do (`Dial`, `Send`, `Fetch`, `Wake`, `Recall`,
+`Checkpoint`) and yields records; it hears `Frame`s. It never dials, sleeps, retries or logs. The loop makes a fresh
+feed for every connection, so no state can survive one by mistake; what must survive is in `Resume`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -26,18 +26,28 @@ class Frame(msgspec.Struct, frozen=True, gc=False):
     status: int = 200
 
 
+class KeepAlive(NamedTuple):
+    """A text message that a venue wants to hear every `every_s`, because it does not count WebSocket pings."""
+
+    payload: bytes
+    every_s: float
+
+
 class Dial(NamedTuple):
     """Open a WebSocket and call it `wire`; what is sent to it later waits until it stands."""
 
     url: str
     wire: str = "main"
+    headers: tuple[tuple[str, str], ...] = ()
+    keep_alive: KeepAlive | None = None
 
 
 class Send(NamedTuple):
-    """Write this to a WebSocket."""
+    """Write this to a WebSocket, as text unless it `is_binary`."""
 
     payload: bytes
     wire: str = "main"
+    is_binary: bool = False
 
 
 class Fetch(NamedTuple):
@@ -54,6 +64,14 @@ class Fetch(NamedTuple):
     after_s: float = 0.0
     weight: int = 1
     accept: tuple[int, ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+class Wake(NamedTuple):
+    """Be given an empty Frame with `reply_to=key`, `after_s` from now."""
+
+    key: str
+    after_s: float
 
 
 class Recall(NamedTuple):
@@ -82,7 +100,7 @@ class Checkpoint(NamedTuple):
     state: Mapping[str, str]
 
 
-Step = Record | Dial | Send | Fetch | Recall | Forget | Checkpoint
+Step = Record | Dial | Send | Fetch | Wake | Recall | Forget | Checkpoint
 
 
 @dataclass(frozen=True)

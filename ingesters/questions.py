@@ -15,13 +15,13 @@ from common.log import logger
 from common.redis_facts import remove_words, words_of
 from common.redis_streams import Redis, RedisError
 from ingesters.allowance import Allowance
-from ingesters.feed import Fetch, Forget, Frame, Recall
+from ingesters.feed import Fetch, Forget, Frame, Recall, Wake
 from ingesters.mailbox import Mailbox
 from ingesters.web import Web
 
 log = logger("questions")
 
-OURS = "redis"  # the wire of answers from our own Redis: no sign of the venue
+OURS = "ours"  # the wire of answers from our own Redis and clock: no sign of the venue
 OK = 200
 LATER = (408, 425)  # the venue itself asks for a repeat
 SLOW_DOWN = (418, 429)
@@ -47,13 +47,17 @@ class Questions:
         self.asked[fetch.key] = fetch
         self._go(self._answer(fetch._replace(after_s=max(fetch.after_s, pause_s))))
 
-    def recall(self, step: Recall) -> None:
-        """Read a set of words from Redis; they come as a frame."""
-        self._go(self._remember(step))
-
-    def forget(self, step: Forget) -> None:
-        """Take words out of a set in Redis, as soon as it can be reached."""
-        self._go(self._forget(step))
+    def put(self, step: Fetch | Wake | Recall | Forget) -> None:
+        """Have a step carried out, as soon as it may be; what it asks for comes as a frame."""
+        match step:
+            case Fetch():
+                self.ask(step)
+            case Wake():
+                self._go(self._wake(step))
+            case Recall():
+                self._go(self._remember(step))
+            case Forget():
+                self._go(self._forget(step))
 
     def check(self) -> None:
         """Raise FeedRefused if the venue has refused a question for good, or what broke in asking it."""
@@ -79,6 +83,10 @@ class Questions:
         if not task.cancelled() and (error := task.exception()):
             self._failure = self._failure or error
             self._mailbox.arrived.set()
+
+    async def _wake(self, step: Wake) -> None:
+        await asyncio.sleep(step.after_s)
+        self._mailbox.put(Frame(now_ns(), b"", OURS, reply_to=step.key))
 
     async def _forget(self, step: Forget) -> None:
         for pause_s in delays_s():

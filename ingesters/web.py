@@ -55,11 +55,11 @@ class Web:
 
     def _send(self, fetch: Fetch) -> requests.Response:
         timeout_s = (min(CONNECT_S, self._answer_s), self._answer_s)
+        headers = dict(fetch.headers)
         if fetch.body is None:
-            return self._session.get(fetch.url, timeout=timeout_s)
-        return self._session.post(
-            fetch.url, data=fetch.body, headers={"Content-Type": "application/json"}, timeout=timeout_s
-        )
+            return self._session.get(fetch.url, headers=headers, timeout=timeout_s)
+        headers = {"Content-Type": "application/json", **headers}
+        return self._session.post(fetch.url, data=fetch.body, headers=headers, timeout=timeout_s)
 
 
 def _settle(answer: "asyncio.Future[requests.Response]", outcome: requests.Response | Exception) -> None:

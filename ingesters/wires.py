@@ -6,7 +6,7 @@ from picows import WSCloseCode, WSError, WSFrame, WSListener, WSMsgType, WSTrans
 
 from common.clock import monotonic_s, now_ns
 from common.errors import WireLost
-from ingesters.feed import Dial, Frame, Send
+from ingesters.feed import Dial, Frame, KeepAlive, Send
 from ingesters.mailbox import Mailbox
 
 MESSAGE = (WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.CONTINUATION)
@@ -95,10 +95,10 @@ class Socket(WSListener):
             if not self._transport.is_disconnected:
                 self._transport.underlying_transport.resume_reading()
 
-    def send(self, payload: bytes) -> None:
-        """Write a text message."""
+    def send(self, payload: bytes, *, is_binary: bool = False) -> None:
+        """Write a message."""
         if self._transport is not None:
-            self._transport.send(WSMsgType.TEXT, payload)
+            self._transport.send(WSMsgType.BINARY if is_binary else WSMsgType.TEXT, payload)
 
     def hang_up(self) -> None:
         """End the connection politely."""
@@ -115,6 +115,7 @@ class Wires:
         self._mailbox = mailbox
         self._dial_s = dial_s
         self._sockets: dict[str, Socket] = {}
+        self._keeping: list[asyncio.Task[None]] = []
 
     async def dial(self, step: Dial) -> None:
         """Open a WebSocket; raise WireLost when that fails."""
@@ -126,6 +127,7 @@ class Wires:
                     lambda: socket,
                     step.url,
                     enable_auto_pong=False,
+                    extra_headers=dict(step.headers),
                     max_frame_size=MAX_FRAME_BYTES,
                     logger_name="tickfleet",
                 )
@@ -135,6 +137,8 @@ class Wires:
         if not socket.was_connected:  # picows returns as if all were well when the venue hangs up in the handshake
             raise WireLost(self._venue, reason=f"no connection to {host}: the venue hung up in the handshake")
         self._sockets[step.wire] = socket
+        if step.keep_alive is not None:
+            self._keeping.append(asyncio.create_task(_keep_alive(socket, step.keep_alive)))
 
     @property
     def are_none(self) -> bool:
@@ -143,7 +147,7 @@ class Wires:
 
     def send(self, step: Send) -> None:
         """Write to a socket that was dialled."""
-        self._sockets[step.wire].send(step.payload)
+        self._sockets[step.wire].send(step.payload, is_binary=step.is_binary)
 
     def pause(self) -> None:
         """Stop reading every socket."""
@@ -170,5 +174,13 @@ class Wires:
 
     def hang_up(self) -> None:
         """End every connection."""
+        for keeping in self._keeping:
+            keeping.cancel()
         for socket in self._sockets.values():
             socket.hang_up()
+
+
+async def _keep_alive(socket: Socket, word: KeepAlive) -> None:
+    while True:
+        await asyncio.sleep(word.every_s)
+        socket.send(word.payload)

@@ -79,6 +79,8 @@ CREATE TABLE IF NOT EXISTS trades
     maker String CODEC(ZSTD(1)) COMMENT 'address, where the venue tells',
     taker String CODEC(ZSTD(1)) COMMENT 'address, where the venue tells',
     transaction_hash String CODEC(ZSTD(1)) COMMENT 'where the venue tells',
+    exchange LowCardinality(String) CODEC(ZSTD(1)) COMMENT 'where it was made, if the venue gathers several',
+    conditions LowCardinality(String) CODEC(ZSTD(1)) COMMENT 'the venue\'s own marks, separated by commas',
     shard UInt16 CODEC(ZSTD(1)) COMMENT 'shard of the stream that held the record',
     offset UInt64 CODEC(DoubleDelta, ZSTD(1)) COMMENT 'running number of the record in its shard: dense, so a hole is visible',
     INDEX place offset TYPE minmax GRANULARITY 1
@@ -90,6 +92,31 @@ SETTINGS non_replicated_deduplication_window = 10000,
          fsync_after_insert = 1, fsync_part_directory = 1,
          min_rows_to_fsync_after_merge = 1, min_compressed_bytes_to_fsync_after_merge = 1
 COMMENT 'Trades of all venues, each once.';
+
+CREATE TABLE IF NOT EXISTS trade_corrections
+(
+    venue LowCardinality(String) CODEC(ZSTD(1)) COMMENT 'venue, lower case',
+    symbol LowCardinality(String) CODEC(ZSTD(1)) COMMENT 'the venue\'s own spelling',
+    trade_id String CODEC(ZSTD(1)) COMMENT 'the trade as it was told first',
+    action LowCardinality(String) CODEC(ZSTD(1)) COMMENT 'cancel: it never was; correct: it was as the new values say',
+    event_time DateTime64(9, 'UTC') CODEC(Delta, ZSTD(1)) COMMENT 'when the venue says it happened',
+    received_time DateTime64(9, 'UTC') CODEC(Delta, ZSTD(1)) COMMENT 'when the bytes reached us',
+    new_trade_id String CODEC(ZSTD(1)) COMMENT 'its id from now on, empty if it is cancelled or keeps its id',
+    new_price Nullable(Decimal(38, 18)) CODEC(ZSTD(1)) COMMENT 'quote currency',
+    new_size Nullable(Decimal(38, 18)) CODEC(ZSTD(1)) COMMENT 'base currency',
+    new_conditions LowCardinality(String) CODEC(ZSTD(1)) COMMENT 'the venue\'s own marks, separated by commas',
+    detail String CODEC(ZSTD(1)) COMMENT 'what else the venue said',
+    shard UInt16 CODEC(ZSTD(1)) COMMENT 'shard of the stream that held the record',
+    offset UInt64 CODEC(DoubleDelta, ZSTD(1)) COMMENT 'running number of the record in its shard: dense, so a hole is visible',
+    INDEX place offset TYPE minmax GRANULARITY 1
+)
+ENGINE = MergeTree
+PARTITION BY toYYYYMM(event_time)
+ORDER BY (venue, symbol, event_time, offset)
+SETTINGS non_replicated_deduplication_window = 10000,
+         fsync_after_insert = 1, fsync_part_directory = 1,
+         min_rows_to_fsync_after_merge = 1, min_compressed_bytes_to_fsync_after_merge = 1
+COMMENT 'Trades that a venue took back or changed; `trades` keeps them as they were told.';
 
 CREATE TABLE IF NOT EXISTS quotes
 (
@@ -121,12 +148,15 @@ CREATE TABLE IF NOT EXISTS book_updates
     event_time Nullable(DateTime64(9, 'UTC')) CODEC(Delta, ZSTD(1)) COMMENT 'when the venue says it happened, null if it does not',
     received_time DateTime64(9, 'UTC') CODEC(Delta, ZSTD(1)) COMMENT 'when the bytes reached us',
     kind LowCardinality(String) CODEC(ZSTD(1)) COMMENT 'snapshot replaces the book, delta sets levels (size 0 removes one)',
-    first_sequence UInt64 CODEC(DoubleDelta, ZSTD(1)) COMMENT 'first book version the message covers',
-    last_sequence UInt64 CODEC(DoubleDelta, ZSTD(1)) COMMENT 'book version after it',
-    bid_prices Array(Decimal(38, 18)) CODEC(ZSTD(1)) COMMENT 'quote currency',
+    first_sequence Nullable(UInt64) CODEC(DoubleDelta, ZSTD(1)) COMMENT 'first book version the message covers',
+    last_sequence Nullable(UInt64) CODEC(DoubleDelta, ZSTD(1)) COMMENT 'book version after it',
+    bid_prices Array(Decimal(38, 18)) CODEC(ZSTD(1)) COMMENT 'quote currency, best first in a snapshot',
     bid_sizes Array(Decimal(38, 18)) CODEC(ZSTD(1)) COMMENT 'base currency',
-    ask_prices Array(Decimal(38, 18)) CODEC(ZSTD(1)) COMMENT 'quote currency',
+    ask_prices Array(Decimal(38, 18)) CODEC(ZSTD(1)) COMMENT 'quote currency, best first in a snapshot',
     ask_sizes Array(Decimal(38, 18)) CODEC(ZSTD(1)) COMMENT 'base currency',
+    bid_orders Array(UInt64) CODEC(ZSTD(1)) COMMENT 'orders at each level, empty if the venue does not tell',
+    ask_orders Array(UInt64) CODEC(ZSTD(1)) COMMENT 'orders at each level, empty if the venue does not tell',
+    depth Nullable(UInt16) CODEC(ZSTD(1)) COMMENT 'levels a side of a limited snapshot, null if it is whole',
     shard UInt16 CODEC(ZSTD(1)) COMMENT 'shard of the stream that held the record',
     offset UInt64 CODEC(DoubleDelta, ZSTD(1)) COMMENT 'running number of the record in its shard: dense, so a hole is visible',
     INDEX place offset TYPE minmax GRANULARITY 1
@@ -139,6 +169,33 @@ SETTINGS non_replicated_deduplication_window = 10000,
          min_rows_to_fsync_after_merge = 1, min_compressed_bytes_to_fsync_after_merge = 1
 COMMENT 'Order books as the venue told them, message by message.';
 
+CREATE TABLE IF NOT EXISTS book_snapshots
+(
+    venue LowCardinality(String) CODEC(ZSTD(1)) COMMENT 'venue, lower case',
+    symbol LowCardinality(String) CODEC(ZSTD(1)) COMMENT 'the venue\'s own spelling',
+    event_time Nullable(DateTime64(9, 'UTC')) CODEC(Delta, ZSTD(1)) COMMENT 'when the venue says it happened, null if it does not',
+    received_time DateTime64(9, 'UTC') CODEC(Delta, ZSTD(1)) COMMENT 'when the bytes reached us',
+    depth UInt16 CODEC(ZSTD(1)) COMMENT 'levels a side that were asked for',
+    bid_prices Array(Decimal(38, 18)) CODEC(ZSTD(1)) COMMENT 'quote currency, best first in a snapshot',
+    bid_sizes Array(Decimal(38, 18)) CODEC(ZSTD(1)) COMMENT 'base currency',
+    ask_prices Array(Decimal(38, 18)) CODEC(ZSTD(1)) COMMENT 'quote currency, best first in a snapshot',
+    ask_sizes Array(Decimal(38, 18)) CODEC(ZSTD(1)) COMMENT 'base currency',
+    bid_orders Array(UInt64) CODEC(ZSTD(1)) COMMENT 'orders at each level, empty if the venue does not tell',
+    ask_orders Array(UInt64) CODEC(ZSTD(1)) COMMENT 'orders at each level, empty if the venue does not tell',
+    source LowCardinality(String) CODEC(ZSTD(1)) COMMENT 'maintained by us, rest: asked for, partial: the venue\'s own top',
+    sequence Nullable(UInt64) CODEC(DoubleDelta, ZSTD(1)) COMMENT 'the venue\'s running number, null if it has none',
+    shard UInt16 CODEC(ZSTD(1)) COMMENT 'shard of the stream that held the record',
+    offset UInt64 CODEC(DoubleDelta, ZSTD(1)) COMMENT 'running number of the record in its shard: dense, so a hole is visible',
+    INDEX place offset TYPE minmax GRANULARITY 1
+)
+ENGINE = MergeTree
+PARTITION BY toYYYYMMDD(received_time)
+ORDER BY (venue, symbol, received_time, offset)
+SETTINGS non_replicated_deduplication_window = 10000,
+         fsync_after_insert = 1, fsync_part_directory = 1,
+         min_rows_to_fsync_after_merge = 1, min_compressed_bytes_to_fsync_after_merge = 1
+COMMENT 'Whole books, or their best levels, at an instant.';
+
 CREATE TABLE IF NOT EXISTS tickers
 (
     venue LowCardinality(String) CODEC(ZSTD(1)) COMMENT 'venue, lower case',
@@ -147,8 +204,27 @@ CREATE TABLE IF NOT EXISTS tickers
     received_time DateTime64(9, 'UTC') CODEC(Delta, ZSTD(1)) COMMENT 'when the bytes reached us',
     last_price Decimal(38, 18) CODEC(ZSTD(1)) COMMENT 'quote currency',
     last_size Nullable(Decimal(38, 18)) CODEC(ZSTD(1)) COMMENT 'base currency',
+    last_trade_time Nullable(DateTime64(9, 'UTC')) CODEC(Delta, ZSTD(1)) COMMENT 'of the last trade',
     volume Nullable(Decimal(38, 18)) CODEC(ZSTD(1)) COMMENT 'base currency, over the venue\'s own window',
+    quote_volume Nullable(Decimal(38, 18)) CODEC(ZSTD(1)) COMMENT 'quote currency, over the venue\'s own window',
     open_interest Nullable(Decimal(38, 18)) CODEC(ZSTD(1)) COMMENT 'contracts',
+    bid_price Nullable(Decimal(38, 18)) CODEC(ZSTD(1)) COMMENT 'best bid',
+    bid_size Nullable(Decimal(38, 18)) CODEC(ZSTD(1)) COMMENT 'base currency',
+    ask_price Nullable(Decimal(38, 18)) CODEC(ZSTD(1)) COMMENT 'best ask',
+    ask_size Nullable(Decimal(38, 18)) CODEC(ZSTD(1)) COMMENT 'base currency',
+    open Nullable(Decimal(38, 18)) CODEC(ZSTD(1)) COMMENT 'of the venue\'s own window',
+    high Nullable(Decimal(38, 18)) CODEC(ZSTD(1)) COMMENT 'of the venue\'s own window',
+    low Nullable(Decimal(38, 18)) CODEC(ZSTD(1)) COMMENT 'of the venue\'s own window',
+    previous_close Nullable(Decimal(38, 18)) CODEC(ZSTD(1)) COMMENT 'of the session before',
+    average_price Nullable(Decimal(38, 18)) CODEC(ZSTD(1)) COMMENT 'of the venue\'s own window',
+    total_bid_size Nullable(Decimal(38, 18)) CODEC(ZSTD(1)) COMMENT 'of all levels',
+    total_ask_size Nullable(Decimal(38, 18)) CODEC(ZSTD(1)) COMMENT 'of all levels',
+    implied_volatility Nullable(Decimal(38, 18)) CODEC(ZSTD(1)) COMMENT 'as the venue has it',
+    delta Nullable(Decimal(38, 18)) CODEC(ZSTD(1)) COMMENT 'as the venue has it',
+    gamma Nullable(Decimal(38, 18)) CODEC(ZSTD(1)) COMMENT 'as the venue has it',
+    theta Nullable(Decimal(38, 18)) CODEC(ZSTD(1)) COMMENT 'as the venue has it',
+    vega Nullable(Decimal(38, 18)) CODEC(ZSTD(1)) COMMENT 'as the venue has it',
+    rho Nullable(Decimal(38, 18)) CODEC(ZSTD(1)) COMMENT 'as the venue has it',
     shard UInt16 CODEC(ZSTD(1)) COMMENT 'shard of the stream that held the record',
     offset UInt64 CODEC(DoubleDelta, ZSTD(1)) COMMENT 'running number of the record in its shard: dense, so a hole is visible',
     INDEX place offset TYPE minmax GRANULARITY 1
@@ -172,6 +248,8 @@ CREATE TABLE IF NOT EXISTS bar_versions
     low Decimal(38, 18) CODEC(ZSTD(1)) COMMENT 'quote currency',
     close Decimal(38, 18) CODEC(ZSTD(1)) COMMENT 'quote currency',
     volume Decimal(38, 18) CODEC(ZSTD(1)) COMMENT 'base currency',
+    quote_volume Nullable(Decimal(38, 18)) CODEC(ZSTD(1)) COMMENT 'quote currency, null if not told',
+    vwap Nullable(Decimal(38, 18)) CODEC(ZSTD(1)) COMMENT 'quote currency, null if not told',
     trades Nullable(UInt64) CODEC(DoubleDelta, ZSTD(1)) COMMENT 'number of trades, null if not told',
     is_closed Nullable(Bool) CODEC(ZSTD(1)) COMMENT 'whether the venue calls it final',
     event_time Nullable(DateTime64(9, 'UTC')) CODEC(Delta, ZSTD(1)) COMMENT 'when the venue says it happened, null if it does not',
@@ -187,6 +265,30 @@ SETTINGS non_replicated_deduplication_window = 10000,
          fsync_after_insert = 1, fsync_part_directory = 1,
          min_rows_to_fsync_after_merge = 1, min_compressed_bytes_to_fsync_after_merge = 1
 COMMENT 'Every version of the venues\' own candles; read `bars` for the newest.';
+
+CREATE TABLE IF NOT EXISTS statuses
+(
+    venue LowCardinality(String) CODEC(ZSTD(1)) COMMENT 'venue, lower case',
+    symbol LowCardinality(String) CODEC(ZSTD(1)) COMMENT 'the venue\'s own spelling',
+    kind LowCardinality(String) CODEC(ZSTD(1)) COMMENT 'trading, price_band, tick_size, resolution or session',
+    status LowCardinality(String) CODEC(ZSTD(1)) COMMENT 'the venue\'s own word',
+    reason String CODEC(ZSTD(1)) COMMENT 'the venue\'s own words',
+    lower_price Nullable(Decimal(38, 18)) CODEC(ZSTD(1)) COMMENT 'lower limit, quote currency',
+    upper_price Nullable(Decimal(38, 18)) CODEC(ZSTD(1)) COMMENT 'upper limit, quote currency',
+    detail String CODEC(ZSTD(1)) COMMENT 'what else the venue said',
+    event_time Nullable(DateTime64(9, 'UTC')) CODEC(Delta, ZSTD(1)) COMMENT 'when the venue says it happened, null if it does not',
+    received_time DateTime64(9, 'UTC') CODEC(Delta, ZSTD(1)) COMMENT 'when the bytes reached us',
+    shard UInt16 CODEC(ZSTD(1)) COMMENT 'shard of the stream that held the record',
+    offset UInt64 CODEC(DoubleDelta, ZSTD(1)) COMMENT 'running number of the record in its shard: dense, so a hole is visible',
+    INDEX place offset TYPE minmax GRANULARITY 1
+)
+ENGINE = MergeTree
+PARTITION BY toYYYYMM(received_time)
+ORDER BY (venue, symbol, received_time, offset)
+SETTINGS non_replicated_deduplication_window = 10000,
+         fsync_after_insert = 1, fsync_part_directory = 1,
+         min_rows_to_fsync_after_merge = 1, min_compressed_bytes_to_fsync_after_merge = 1
+COMMENT 'What instruments and markets may do: halts, price bands, tick sizes, sessions, resolutions.';
 
 CREATE TABLE IF NOT EXISTS feed_events
 (

@@ -21,21 +21,25 @@ POLARS_TYPE: dict[Kind, pl.DataType] = {
     "flag": pl.Boolean(),
     "texts": pl.List(pl.String),
     "numbers": pl.List(PRICE),
+    "counts": pl.List(pl.UInt64),
     "count": pl.UInt64(),
     "small": pl.UInt16(),
+    "real": pl.Float64(),
 }
 
 
 @cache
 def schema_of(record_type: type[Record]) -> dict[str, pl.DataType]:
-    """Return the columns of a frame of such records: integers Int64, flags Boolean, arrays List, all else String."""
+    """Return the columns of a frame of such records: Int64, Float64, Boolean, List for arrays, all else String."""
     return {field.name: _dtype(field.type) for field in msgspec.structs.fields(record_type)}
 
 
 def _dtype(hint: object) -> pl.DataType:
     described = str(hint)
     if "tuple" in described:
-        return pl.List(pl.String)
+        return pl.List(pl.Int64 if "int" in described else pl.String)
+    if "float" in described:
+        return pl.Float64()
     if "bool" in described:
         return pl.Boolean()
     return pl.Int64() if "int" in described else pl.String()
@@ -92,7 +96,7 @@ def _cast(column: Column, *, strict: bool) -> pl.Expr:
 
 def _fault(column: Column) -> pl.Expr:
     cast = _cast(column, strict=False)
-    if column.kind in ("texts", "numbers"):
+    if column.kind in ("texts", "numbers", "counts"):
         return cast.is_null() | cast.list.eval(pl.element().is_null()).list.any()
     missing = cast.is_null()
     return missing & pl.col(column.field).is_not_null() if column.optional else missing

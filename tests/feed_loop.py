@@ -6,7 +6,7 @@ from itertools import count
 
 from common.errors import BadAnswer
 from common.records import FeedEvent, Record
-from ingesters.feed import Checkpoint, Feed, Fetch, Frame, Recall, Resume, Step, hear
+from ingesters.feed import Checkpoint, Feed, Fetch, Frame, Recall, Resume, Step, Wake, hear
 
 START_S = 1_760_000_000
 SECOND_NS = 10**9
@@ -35,7 +35,7 @@ class FeedLoop:
     def start(self) -> None:
         """Begin as a new process would, with nothing but the kept state."""
         self.feed = self._feed_of(Resume(dict(self.state)))
-        self._due: list[tuple[int, int, Fetch | Recall]] = []
+        self._due: list[tuple[int, int, Fetch | Recall | Wake]] = []
         self._ask(list(self.feed.opening()))
 
     def turn(self, *, spoil: bytes | None = None, is_killed: bool = False) -> None:
@@ -44,6 +44,8 @@ class FeedLoop:
         self.now_ns = max(self.now_ns, due_ns)
         if isinstance(asked, Recall):
             status, body = 200, "\n".join(sorted(self.words)).encode()
+        elif isinstance(asked, Wake):
+            status, body = 200, b""
         else:
             self.fetched.append(asked.url)
             status, body = self._answer(asked, self.now_ns) if spoil is None else (200, spoil)
@@ -75,5 +77,5 @@ class FeedLoop:
 
     def _ask(self, steps: list[Step]) -> None:
         for step in steps:
-            if isinstance(step, Fetch | Recall):
+            if isinstance(step, Fetch | Recall | Wake):
                 heapq.heappush(self._due, (self.now_ns + int(step.after_s * SECOND_NS), next(self._numbers), step))

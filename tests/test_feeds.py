@@ -21,6 +21,7 @@ from ingesters.feed import Feed, Frame, Resume, Step, hear
 from ingesters.registry import VENUES
 
 WIRE = Path(__file__).parent / "wire"
+QUIET = {"headers": ()}  # what a step leaves out of its line when it has nothing to say
 START_NS = 1_723_161_255_000_000_000
 SECOND_NS = 1_000_000_000
 
@@ -78,7 +79,11 @@ def resume_of(case: Path) -> Resume:
 
 
 def as_line(step: Step) -> dict[str, object]:
-    facts = step if isinstance(step, Record) else {name: _text(value) for name, value in step._asdict().items()}
+    facts = (
+        step
+        if isinstance(step, Record)
+        else {name: _text(value) for name, value in step._asdict().items() if name not in QUIET or QUIET[name] != value}
+    )
     return {"type": type(step).__name__} | msgspec.json.decode(msgspec.json.encode(facts))
 
 

@@ -239,10 +239,10 @@ async def test_what_redis_could_not_say_or_forget_is_tried_again(redis, redis_of
     await redis.sadd("words", "a", "b")
     redis_of_module.kill("redis")
     async with asking(redis) as (questions, mailbox):
-        questions.forget(Forget("words", ("a",)))
+        questions.put(Forget("words", ("a",)))
         await until(lambda: bool(questions._figures.last_error))
         redis_of_module.restart("redis")
         await until(lambda: len(questions._tasks), 0)
-        questions.recall(Recall("words"))
+        questions.put(Recall("words"))
 
         assert [("words", b"b")] == await answers(mailbox)

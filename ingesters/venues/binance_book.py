@@ -14,7 +14,7 @@ from functools import partial
 from common.clock import NS_PER_S
 from common.records import BookUpdate, FeedEvent
 from ingesters.feed import Fetch, Step
-from ingesters.venues.binance_depth import WaitingRoom, happened_ns
+from ingesters.venues.binance_depth import WaitingRoom, happened_ns, versions
 from ingesters.venues.binance_wire import RESET_MARGIN_NS, VENUE
 
 LONGEST_PAUSE_S = 30.0
@@ -61,12 +61,13 @@ class BookSequence:
 
     def hear(self, delta: BookUpdate) -> Iterator[Step]:
         """Say what a delta is good for: nothing, storing, or asking for a snapshot."""
-        if delta.last_sequence <= self._last:
+        first, last = versions(delta)
+        if last <= self._last:
             if self._is_reset(delta):
                 yield from self._begin_again(delta)
-        elif delta.first_sequence > self._last + 1:
+        elif first > self._last + 1:
             if self.is_in_step:
-                yield self._hole(delta.received_ns, happened_ns(delta), delta.first_sequence)
+                yield self._hole(delta.received_ns, happened_ns(delta), first)
             yield from self._wait(delta)
         else:
             yield from self._go_on(delta)
@@ -77,7 +78,7 @@ class BookSequence:
         self._answered_ns = snapshot.received_ns
         if self.is_in_step:  # a late delta has closed the gap, or the stored book went on
             return
-        version = snapshot.last_sequence
+        _, version = versions(snapshot)
         valid_ns = self._waiting.drop_covered(version) or snapshot.received_ns
         if (first := self._waiting.first) is not None and first.first_sequence > version + 1:
             yield self._ask(snapshot.received_ns)
@@ -98,7 +99,7 @@ class BookSequence:
         self._waiting.close()
 
     def _go_on(self, delta: BookUpdate) -> Iterator[Step]:
-        self._last = delta.last_sequence
+        _, self._last = versions(delta)
         self._last_event_ns = delta.event_ns
         yield delta
         if not self.is_in_step:
@@ -118,7 +119,8 @@ class BookSequence:
 
     def _begin_again(self, delta: BookUpdate) -> Iterator[Step]:
         detail = "the venue began its update ids again"
-        yield self._hole(delta.received_ns, happened_ns(delta), delta.first_sequence, detail=detail)
+        first, _ = versions(delta)
+        yield self._hole(delta.received_ns, happened_ns(delta), first, detail=detail)
         self._last = _NO_VERSION
         self.last_quote = _NO_VERSION
         self._waiting.clear()
@@ -138,8 +140,8 @@ class BookSequence:
                     yield self._ask(received_ns)
                 return
             delta = self._waiting.take()
-            if delta.last_sequence > self._last:
-                self._last = delta.last_sequence
+            if first.last_sequence > self._last:
+                self._last = first.last_sequence
                 self._last_event_ns = delta.event_ns
                 yield delta
         self.is_in_step = True
