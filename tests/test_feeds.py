@@ -25,7 +25,7 @@ QUIET = {"headers": ()}  # what a step leaves out of its line when it has nothin
 START_NS = 1_723_161_255_000_000_000
 SECOND_NS = 1_000_000_000
 
-FEEDS = {venue.name: venue.feed for venue in VENUES}
+FEEDS = {venue.program.removesuffix("_ingester"): venue.feed for venue in VENUES}  # as the folders in wire/ are named
 CASES = sorted(WIRE.glob("*/*.frame"))
 BOTTOMLESS = b"[" * 100_000
 NOT_JSON = (
