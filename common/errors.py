@@ -10,6 +10,7 @@ TickfleetError
 ├── BadAnswer           a venue's answer is no answer: the same question is asked again after a pause
 ├── WireError           bytes from the venue could not be read: dead letter with the bytes, and on
 ├── UnreadableRecord    a stream entry could not be read: dead letter, and on
+├── UnreadableCheckpoint  a processor's saved state is of another version: rebuilt from the stream, and told
 ├── StreamRefused       Redis would not append (full, or the cursor does not fit): held back and tried again
 │   └── HistoryLost     Redis has lost what it had confirmed: claimed again, a `gap` event, and on
 ├── StoreRefused        ClickHouse would not store: tried again, or split until the guilty rows are alone
@@ -109,6 +110,17 @@ class UnreadableRecord(TickfleetError):
 
     def __str__(self) -> str:
         return f"expected a {self.record}: {self.reason}"
+
+
+class UnreadableCheckpoint(TickfleetError):
+    """A saved state that this code cannot go on from."""
+
+    def __init__(self, processor: str, *, reason: str) -> None:
+        self.processor = processor
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"the checkpoint of {self.processor} cannot be read: {self.reason}"
 
 
 class StreamRefused(TickfleetError):

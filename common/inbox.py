@@ -33,6 +33,14 @@ class Ownership(NamedTuple):
     attempts: int
 
 
+class Checkpoint(NamedTuple):
+    """A saved state, and the place in the shard that it belongs to: behind the entry `last_id`."""
+
+    position: int
+    last_id: str
+    state: bytes
+
+
 class Held(NamedTuple):
     """Somebody else owns the shard; `beat` must move, or it may be taken."""
 
@@ -42,10 +50,15 @@ class Held(NamedTuple):
 
 @dataclass(frozen=True)
 class Carried:
-    """What goes with a commit, in its transaction: entries for other shards, words for sets by their keys."""
+    """
+    What goes with a commit, in its transaction: entries for other shards, words for sets by their keys, and a state.
+
+    `state` is what a processor remembers behind the batch, None for not now.
+    """
 
     entries: Mapping[Shard, Sequence[Entry]] = field(default_factory=dict)
     words: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    state: bytes | None = None
 
 
 class Inbox:
@@ -80,9 +93,16 @@ class Inbox:
         """Show that the owner lives; raise Fenced when it is no longer the owner."""
         await self._renew("beat")
 
-    async def release(self) -> None:
-        """Let go, so that another may own the shard at once."""
-        await self._renew("release")
+    async def release(self, checkpoint: Checkpoint | None = None) -> None:
+        """Let go, so that another may own the shard at once; the checkpoint is for it to go on from."""
+        await self._renew("release", *(checkpoint or ()))
+
+    async def checkpoint(self) -> Checkpoint | None:
+        """Return the group's saved state in this shard, None when there is none."""
+        position, last_id, state = await self._redis.hmget(
+            self.shard.checkpoint(self.group), "position", "last_id", "state"
+        )
+        return None if state is None else Checkpoint(int(position), last_id.decode(), state)
 
     async def end(self) -> int:
         """Return the running number behind the newest record of the shard."""
@@ -92,9 +112,9 @@ class Inbox:
         """Return the name of the process that owns the shard, empty when nobody does."""
         return (await self._redis.hget(self.shard.group(self.group), "owner") or b"").decode()
 
-    async def _renew(self, what: str) -> None:
-        keys = [self.shard.group(self.group)]
-        if await run_script(self._redis, "renew", keys, [self.epoch, what]) != [b"OK"]:
+    async def _renew(self, what: str, *saved: bytes | str | int) -> None:
+        keys = [self.shard.group(self.group), self.shard.checkpoint(self.group)]
+        if await run_script(self._redis, "renew", keys, [self.epoch, what, *saved]) != [b"OK"]:
             raise Fenced(f"{self.group} on {self.shard.key}", epoch=self.epoch)
 
     async def read(self, start: str, *, count: int, block_ms: int | None) -> list[Received]:
@@ -110,6 +130,20 @@ class Inbox:
         found = await self._redis.xrange(self.shard.key, first_id, last_id)
         return [_received(entry_id, fields) for entry_id, fields in found]
 
+    async def committed(self, behind_id: str, last_id: str, *, count: int) -> list[Received]:
+        """Return the first entries behind one and up to another, which this group has committed before."""
+        found = await self._redis.xrange(self.shard.key, f"({behind_id}", last_id, count=count)
+        return [_received(entry_id, fields) for entry_id, fields in found]
+
+    async def tell(self, target: Shard, entries: Sequence[Entry]) -> None:
+        """Append entries to another shard at once, as the owner of this one."""
+        args: list[bytes | str | int] = [self.epoch]
+        for entry in entries:
+            args += (entry.records, entry.data)
+        keys = [self.shard.group(self.group), target.key, target.facts]
+        if await run_script(self._redis, "tell", keys, args) != [b"OK"]:
+            raise Fenced(f"{self.group} on {self.shard.key}", epoch=self.epoch)
+
     async def begin(self, start: int, manifest: bytes) -> int:
         """Name a batch in Redis before anything of it is written; return how often this very one was begun."""
         keys = [self.shard.group(self.group)]
@@ -119,8 +153,9 @@ class Inbox:
 
     async def commit(self, start: int, stop: int, ids: Sequence[str], carried: Carried) -> None:
         """Finish the batch of records start..stop: append what it made, acknowledge, move on; one transaction."""
-        keys = [self.shard.key, self.shard.group(self.group)]
-        args: list[bytes | str | int] = [self.group, self.epoch, start, stop, ids[-1], len(ids), *ids]
+        keys = [self.shard.key, self.shard.group(self.group), self.shard.checkpoint(self.group)]
+        args: list[bytes | str | int] = [self.group, self.epoch, start, stop, ids[-1]]
+        args += (int(carried.state is not None), carried.state or b"", len(ids), *ids)
         args.append(len(carried.entries))
         for target, entries in carried.entries.items():
             keys += (target.key, target.facts)

@@ -75,6 +75,10 @@ class Shard:
         """Return the key of the hash that holds a group's ownership, position and batch in flight."""
         return f"group:{{{self.tag}}}:{group}"
 
+    def checkpoint(self, group: str) -> str:
+        """Return the key of the hash that holds a group's saved state, and the place in the shard it belongs to."""
+        return f"checkpoint:{{{self.tag}}}:{group}"
+
 
 async def run_script(redis: Redis, name: str, keys: Sequence[str], args: Sequence[bytes | str | int]) -> list[bytes]:
     """Run one of our scripts; it is one transaction. Scalars come back as a list of one."""

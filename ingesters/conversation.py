@@ -1,7 +1,8 @@
 """One connection to a venue: every frame is heard, every step carried out."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from common.backoff import delays_s
 from common.codec import Origin, dead_letter
@@ -38,6 +39,7 @@ class Conversation:
         self._pauses: dict[str, Iterator[float]] = {}  # of questions that got no good answer, by key
         self._stale: set[str] = set()
         self._heard_ns = 0
+        self._puts: dict[type, Callable[[Any], None]] = {**work.sink.puts, FeedEvent: self._put_event}
         self._ended_by = "the program ended"
 
     async def hold(self, stop: asyncio.Event) -> None:
@@ -70,55 +72,67 @@ class Conversation:
         """Hear frames in their order: the hot path, tens of thousands a second in a busy market."""
         counters = self._figures.counters
         counters["frames_total"] += len(frames)
-        counters["bytes_in_total"] += sum([len(frame.payload) for frame in frames])
-        put = self._work.sink.put
+        counters["bytes_in_total"] += self._mailbox.taken_bytes
+        self._note_life(frames)
+        feed, puts = self._feed, self._puts
         for frame in frames:
-            if frame.wire != OURS:
-                if not self._heard_ns:
-                    self._connected(frame)
-                self._heard_ns = frame.received_ns
-            for step in self._hear(frame):
-                if isinstance(step, Record):
+            try:
+                steps = hear(feed, frame)
+            except (WireError, BadAnswer, WireLost) as error:
+                self._could_not_hear(frame, error)
+                continue
+            if frame.reply_to is not None:
+                self._answered(frame.reply_to)
+            if not self.brought_data:
+                self._judge(frame, steps)
+            for step in steps:
+                put = puts.get(type(step))
+                if put is not None:
                     put(step)
-                    if not self.brought_data or isinstance(step, FeedEvent):
-                        self._notice(frame, step)
                 else:
                     await self._do(step)
 
-    def _hear(self, frame: Frame) -> list[Step]:
-        try:
-            steps = hear(self._feed, frame)
-        except WireError as error:
-            self._set_aside(error, frame)
-            self._ask_again(frame, str(error), None)
-        except BadAnswer as error:
-            self._ask_again(frame, str(error), error.retry_after_s)
-        except WireLost as error:  # announced by the venue; what came with it is still heard
-            self._mailbox.lose(error)
-        else:
-            if frame.reply_to is not None:
-                self._questions.asked.pop(frame.reply_to, None)
-                self._pauses.pop(frame.reply_to, None)
-            return steps
-        return []
+    def _note_life(self, frames: list[Frame]) -> None:
+        """Keep in mind when the venue was last heard, and say when it was heard first."""
+        if not self._heard_ns and (first := next((frame for frame in frames if frame.wire != OURS), None)):
+            self._connected(first)
+        if last := next((frame for frame in reversed(frames) if frame.wire != OURS), None):
+            self._heard_ns = last.received_ns
+
+    def _could_not_hear(self, frame: Frame, error: WireError | BadAnswer | WireLost) -> None:
+        match error:
+            case WireError():
+                self._set_aside(error, frame)
+                self._ask_again(frame, str(error), None)
+            case BadAnswer():
+                self._ask_again(frame, str(error), error.retry_after_s)
+            case WireLost():  # announced by the venue; what came with it is still heard
+                self._mailbox.lose(error)
+
+    def _answered(self, key: str) -> None:
+        self._questions.asked.pop(key, None)
+        self._pauses.pop(key, None)
 
     def _connected(self, frame: Frame) -> None:
         self._figures.works(CONNECTION)
         words = f"first answer, to {frame.reply_to}" if frame.reply_to else f"first frame from {frame.wire}"
         self._work.sink.put(connection_event(self._work, "connected", frame.received_ns, words))
 
-    def _notice(self, frame: Frame, record: Record) -> None:
-        """Count what a user must know, keep what is stale in sight, see whether the connection is worth anything."""
-        if isinstance(record, FeedEvent):
-            self._figures.counters[f"feed_events_total|{record.kind}"] += 1
-            if record.kind == "stale":
-                self._figures.waits(record.channel, f"stale: {record.detail}")
-                self._stale.add(record.channel)
-            elif record.kind == "resync":
-                self._figures.works(record.channel)
-        # Questions may go well while every socket is cut.
+    def _put_event(self, event: FeedEvent) -> None:
+        """Count what a user must know, and keep what is stale in sight."""
+        self._work.sink.put(event)
+        self._figures.counters[f"feed_events_total|{event.kind}"] += 1
+        if event.kind == "stale":
+            self._figures.waits(event.channel, f"stale: {event.detail}")
+            self._stale.add(event.channel)
+        elif event.kind == "resync":
+            self._figures.works(event.channel)
+
+    def _judge(self, frame: Frame, steps: Sequence[Step]) -> None:
+        """See whether the connection is worth anything: questions may go well while every socket is cut."""
         is_live = frame.reply_to is None or self._wires.are_none
-        self.brought_data = self.brought_data or (is_live and not isinstance(record, NOT_DATA))
+        data = (step for step in steps if isinstance(step, Record) and not isinstance(step, NOT_DATA))
+        self.brought_data = is_live and any(True for _ in data)
 
     async def _do(self, step: Step) -> None:
         match step:
@@ -131,7 +145,7 @@ class Conversation:
             case Checkpoint():
                 self._work.sink.checkpoint(step.topic, step.state)
             case Record():
-                self._work.sink.put(step)
+                self._puts[type(step)](step)
 
     async def _dial(self, step: Dial) -> None:
         try:

@@ -6,7 +6,7 @@ A venue is a conversation without a socket. It says what to do (`Dial`, `Send`, 
 feed for every connection, so no state can survive one by mistake; what must survive is in `Resume`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -130,7 +130,7 @@ class Feed(Protocol):
         """Say what a frame means. Decoding errors may escape: `hear` turns them into one."""
 
 
-def hear(feed: Feed, frame: Frame) -> list[Step]:
+def hear(feed: Feed, frame: Frame) -> Sequence[Step]:
     """
     Return what a frame means, whole or not at all.
 
@@ -140,6 +140,7 @@ def hear(feed: Feed, frame: Frame) -> list[Step]:
         FeedRefused: the venue will not serve us.
     """
     try:
-        return list(feed.receive(frame))
+        steps = feed.receive(frame)
+        return steps if type(steps) is tuple else list(steps)
     except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, IndexError, ValueError, RecursionError) as error:
         raise WireError(feed.venue, reason=f"{type(error).__name__}: {error}", payload=frame.payload) from error

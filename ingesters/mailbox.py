@@ -15,6 +15,7 @@ class Mailbox:
     def __init__(self) -> None:
         self.frames: list[Frame] = []
         self.size_bytes = 0
+        self.taken_bytes = 0  # with the last take
         self.lost: WireLost | None = None
         self.arrived = asyncio.Event()
 
@@ -59,5 +60,6 @@ class Mailbox:
             self.arrived.clear()
         elif not self.frames:
             raise self.lost
+        self.taken_bytes = self.size_bytes
         frames, self.frames, self.size_bytes = self.frames, [], 0
         return frames

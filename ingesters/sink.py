@@ -24,7 +24,7 @@ class Sink:
             stream: [Lane(outbox, figures, self._tell_loss) for outbox in parts]
             for stream, parts in self._outboxes.items()
         }
-        self._puts: dict[type[Record], Callable[[Record], None]] = {
+        self.puts: dict[type[Record], Callable[[Record], None]] = {
             stream.record: parts[0].put if len(parts) == 1 else partial(_put_by_symbol, parts)
             for stream, parts in self._lanes.items()
         }
@@ -46,7 +46,7 @@ class Sink:
 
     def put(self, record: Record) -> None:
         """Take a record for its stream."""
-        self._puts[type(record)](record)
+        self.puts[type(record)](record)
 
     def checkpoint(self, topic: str, state: Mapping[str, str]) -> None:
         """Have state written with the records of a topic put so far."""

@@ -11,21 +11,21 @@ from common.errors import Fenced
 from common.heartbeat import Figures, beat
 from common.inbox import Inbox
 from common.lifecycle import REFUSED, run
-from common.redis_streams import Redis, Shard, shards, wait_ready
+from common.redis_streams import Redis, shards, wait_ready
 from common.redis_streams import connect as connect_redis
 from common.schema import wait_current
 from common.settings import Settings
-from common.streams import DEAD_LETTERS, STREAMS, TRADES, Stream
+from common.streams import FEED_EVENTS, STREAMS, TRADES
 from processors.delivery import Delivery
 from processors.knowledge import Knowledge
 from processors.loop import Consumer, consume
 from processors.market_links import keep_linked
+from processors.memory import Memory
 from processors.processor import Processor
 from processors.registry import PROGRAMS, TRADE_PROCESSOR, WRITER, groups_on, of_program
-from processors.targets import StreamTarget, TableTarget, Target
+from processors.targets import Layout, StreamTarget, TableTarget, Target
 from processors.trimming import keep_trimmed
 
-Layout = dict[Stream, list[Shard]]
 PROCESSOR_LINGER_S = 0.02
 
 
@@ -76,15 +76,24 @@ class Program:
             yield keep_trimmed(self._redis, every, groups_on, stop)
 
     def _consumer(self, processor: Processor, inbox: Inbox, knowledge: Knowledge) -> Consumer:
-        dead_letters = self._layout[DEAD_LETTERS][0]
         target: Target
         if isinstance(processor.target, Table):
             waits = partial(self._figures.waits, inbox.shard.key)
             delivery = Delivery(self._store, processor.target, inbox.begin, waits)
-            target = TableTarget(processor.target, delivery, dead_letters)
+            target = TableTarget(processor.target, delivery, self._layout)
         else:
-            target = StreamTarget(self._layout[processor.target], dead_letters)
-        return Consumer(processor, self._figures.process, inbox, target, knowledge, self._figures, self._linger_s)
+            target = StreamTarget(processor.target, self._layout)
+        return Consumer(
+            processor=processor,
+            process=self._figures.process,
+            inbox=inbox,
+            target=target,
+            knowledge=knowledge,
+            figures=self._figures,
+            linger_s=self._linger_s,
+            memory=Memory(processor),
+            events=self._layout[FEED_EVENTS][0],
+        )
 
 
 def _start() -> int:

@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from common.codec import Origin, dead_letter, decode_line, decode_lines
+from common.codec import Origin, dead_letter, decode_alike, decode_line
 from common.errors import UnreadableRecord
 from common.inbox import Received
 from common.records import DeadLetter, Record
@@ -130,7 +130,7 @@ def content_of(batch: Batch, *, now_ns: int) -> Content:
     offsets = [np.arange(entry.offset, entry.offset + entry.records, dtype=np.uint64) for entry in good]
     numbers = np.concatenate(offsets) if offsets else np.empty(0, dtype=np.uint64)
     try:
-        records = decode_lines(data, record_type)
+        records = decode_alike(data, record_type)
     except UnreadableRecord:
         lines = data.split(b"\n")
         tried = [_tried(line, record_type) for line in lines]

@@ -45,17 +45,35 @@ def _dtype(hint: object) -> pl.DataType:
     return pl.Int64() if "int" in described else pl.String()
 
 
-def frame_of(records: Sequence[Record], record_type: type[Record]) -> pl.DataFrame:
-    """Return one column per field, one row per record, in order; with its columns even when empty."""
-    return pl.DataFrame(
-        [_series(name, list(map(attrgetter(name), records)), dtype) for name, dtype in schema_of(record_type).items()]
-    )
+def frame_of(records: Sequence[msgspec.Struct], record_type: type[Record]) -> pl.DataFrame:
+    """
+    Return one column per field, one row per record, in order; with its columns even when empty.
+
+    Records of `decode_alike` lack the fields that none of them tells: there every row has the default.
+    """
+    told = records[0].__struct_fields__ if records else record_type.__struct_fields__
+    columns = []
+    for name, dtype in schema_of(record_type).items():
+        if name in told:
+            columns.append(_series(name, list(map(attrgetter(name), records)), dtype))
+        else:
+            columns.append(_repeated(name, _default_of(record_type, name), len(records), dtype))
+    return pl.DataFrame(columns)
+
+
+def _default_of(record_type: type[Record], name: str) -> Any:  # noqa: ANN401  of any column
+    default = next(field.default for field in msgspec.structs.fields(record_type) if field.name == name)
+    return list(default) if isinstance(default, tuple) else default
+
+
+def _repeated(name: str, value: Any, rows: int, dtype: pl.DataType) -> pl.Series:  # noqa: ANN401  of any column
+    return pl.repeat(value, rows, dtype=dtype, eager=True).alias(name)
 
 
 def _series(name: str, values: Sequence[Any], dtype: pl.DataType) -> pl.Series:
     """Return a column; one that says the same in every row, as many do, is made without looking at each again."""
     if values and values[0] == values[-1] and not dtype.is_nested() and values.count(values[0]) == len(values):
-        return pl.repeat(values[0], len(values), dtype=dtype, eager=True).alias(name)
+        return _repeated(name, values[0], len(values), dtype)
     return pl.Series(name, values, dtype=dtype)
 
 

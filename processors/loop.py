@@ -6,14 +6,18 @@ from dataclasses import dataclass
 
 from common.backoff import delays_s
 from common.clock import monotonic_s, now_ns
+from common.codec import encode
 from common.errors import Fenced, StoreRefused, StreamRefused
 from common.heartbeat import Figures
 from common.inbox import Carried, Held, Inbox, Ownership, Received
 from common.lifecycle import wait
 from common.log import logger
-from common.redis_streams import RedisError
+from common.packing import pack
+from common.redis_streams import RedisError, Shard
 from processors.batch import Batch, Manifest, content_of, decode_manifest, flawed
+from processors.events import rebuilt
 from processors.knowledge import Knowledge
+from processors.memory import Memory
 from processors.processor import Processor
 from processors.targets import Named, Target
 
@@ -40,6 +44,8 @@ class Consumer:
     knowledge: Knowledge
     figures: Figures
     linger_s: float
+    memory: Memory
+    events: Shard
     position: int = 0
     gathered_s: float = 0.0
     backlog: bool = True  # entries that were given to an earlier owner come first
@@ -91,13 +97,13 @@ async def _serve(work: Consumer, owned: Ownership, stop: asyncio.Event) -> Itera
     work.position, work.backlog = owned.position, True
     beating = asyncio.create_task(_beat(work.inbox))
     try:
-        if owned.manifest:
+        if await _remember(work, owned, stop) and owned.manifest:
             await _recover(work, decode_manifest(owned.manifest))
         while not stop.is_set():
             await _turn(work)
             if beating.done():
                 beating.result()
-        await work.inbox.release()
+        await work.inbox.release(work.memory.last(work.position))
     finally:
         beating.cancel()
     return delays_s(first_s=0.2, ceiling_s=10.0)
@@ -111,6 +117,15 @@ async def _beat(inbox: Inbox) -> None:
             await inbox.beat()
         except RedisError as error:
             log.warning("consume.beat_lost", shard=inbox.shard.key, reason=str(error))
+
+
+async def _remember(work: Consumer, owned: Ownership, stop: asyncio.Event) -> bool:
+    """Bring a processor's state to where its group has committed; return False when told to stop meanwhile."""
+    lost = await work.memory.restore(work.inbox, owned)
+    if lost:
+        log.warning("consume.rebuilding", shard=work.inbox.shard.key, reason=lost)
+        await work.inbox.tell(work.events, pack([encode(rebuilt(work.inbox, owned, lost, now_ns=now_ns()))]))
+    return await work.memory.catch_up(work.inbox, owned, work.knowledge, stop)
 
 
 async def _recover(work: Consumer, manifest: Manifest) -> None:
@@ -154,10 +169,13 @@ async def _finish(work: Consumer, batch: Batch, named: Named) -> None:
     """Bring a named batch to its end: nothing of it is written before its name stands in Redis."""
     await work.inbox.begin(batch.start, named.manifest.encode())
     content = content_of(batch, now_ns=now_ns())
-    made = work.processor.transform(content.frame, await work.knowledge.about(content.frame))
+    made = work.memory.turn(batch, content, await work.knowledge.about(content.frame))
     delivered = await work.target.deliver(batch, content, made, named)
-    await work.inbox.commit(batch.start, batch.stop, batch.ids, Carried(delivered.entries, made.wanted))
+    state = work.memory.due()
+    await work.inbox.commit(batch.start, batch.stop, batch.ids, Carried(delivered.entries, made.wanted, state))
     work.position = batch.stop
+    if state is not None:
+        work.memory.saved()
     counters, topic = work.figures.counters, work.processor.source.topic
     counters["batches_total"] += 1
     counters[f"records_total|{topic}"] += batch.stop - batch.start

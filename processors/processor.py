@@ -1,7 +1,8 @@
 """The declaration of a processor: where from, what is done, where to."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import polars as pl
 
@@ -17,12 +18,14 @@ class Made:
     What a transform gives for a batch.
 
     `rows` go to the target; `refused` names rows of the input (offset, reason) that are set aside whole; `wanted` are
-    words for a set that the fleet keeps in Redis, by its key.
+    words for a set that the fleet keeps in Redis, by its key; `also` are rows for further streams, appended in the
+    transaction that commits the batch.
     """
 
     rows: pl.DataFrame
     refused: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=REFUSED_SCHEMA))
-    wanted: dict[str, Sequence[str]] = field(default_factory=dict)
+    wanted: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    also: Mapping[Stream, pl.DataFrame] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -39,15 +42,40 @@ class Lookup:
     schema: dict[str, type[pl.DataType]]
 
 
+class State(Protocol):
+    """
+    What a stateful processor remembers of one shard.
+
+    It depends on the records and their order alone: not on how they are cut into batches, and on no clock. Time in a
+    shard is the largest `received_ns` seen in it. So turning the same records again gives the same rows again.
+    """
+
+    def turn(self, frame: pl.DataFrame, knowledge: pl.DataFrame, /) -> Made:
+        """Take the next records of the shard; return what they give."""
+
+    def save(self) -> bytes:
+        """Return everything, so that a state made of these bytes goes on as this one would."""
+
+
 @dataclass(frozen=True)
 class Processor:
-    """One consumer group on one stream, and the pure function between it and the target."""
+    """
+    One consumer group on one stream, and what is between it and the target: a pure function, or a state.
+
+    `state` makes one from saved bytes, b"" for a beginning, and raises UnreadableCheckpoint (or msgspec.DecodeError)
+    for bytes that an earlier version of it saved and that it cannot read.
+    """
 
     program: str
     source: Stream
-    transform: Callable[[pl.DataFrame, pl.DataFrame], Made]
+    transform: Callable[[pl.DataFrame, pl.DataFrame], Made] | None
     target: Stream | Table
     lookup: Lookup | None = None
+    state: Callable[[bytes], State] | None = None
+
+    def __post_init__(self) -> None:
+        if (self.transform is None) == (self.state is None):
+            raise ValueError(f"{self.program}: expected a transform or a state, found both or neither")
 
 
 def identity(frame: pl.DataFrame, _: pl.DataFrame) -> Made:

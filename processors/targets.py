@@ -1,7 +1,7 @@
 """Where the rows of a batch go: into a table, or with the commit into another stream."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,11 +12,13 @@ from common.columns import Table
 from common.packing import Entry, pack
 from common.records import DeadLetter
 from common.redis_streams import Shard
-from common.streams import shard_of
+from common.streams import DEAD_LETTERS, Stream, shard_of
 from processors.batch import Batch, Content, Manifest, refused_letters
 from processors.delivery import Delivery
 from processors.frames import table_frame, unfit
 from processors.processor import Made
+
+Layout = Mapping[Stream, Sequence[Shard]]
 
 
 @dataclass(frozen=True)
@@ -46,10 +48,10 @@ class Named:
 class TableTarget:
     """Rows into a table, exactly once; what cannot be stored becomes dead letters."""
 
-    def __init__(self, table: Table, delivery: Delivery, dead_letters: Shard) -> None:
+    def __init__(self, table: Table, delivery: Delivery, layout: Layout) -> None:
         self._table = table
         self._delivery = delivery
-        self._dead_letters = dead_letters
+        self._layout = layout
 
     async def deliver(self, batch: Batch, content: Content, made: Made, named: Named) -> Delivered:
         """Return when the rows stand; the dead letters go with the commit."""
@@ -60,37 +62,48 @@ class TableTarget:
             fitting = table_frame(made.rows.join(bad, on="offset", how="anti", maintain_order="left"), self._table)
         refused = await self._delivery.store(fitting, named.manifest, in_doubt=named.in_doubt)
         letters = [*content.dead, *refused_letters(batch, content, pl.concat([bad, refused]))]
-        return Delivered(_letters(letters, self._dead_letters), len(fitting) - len(refused), len(letters))
+        return Delivered(_entries(letters, made.also, self._layout), len(fitting) - len(refused), len(letters))
 
 
 class StreamTarget:
     """Rows as records into another stream, in the transaction that commits their batch."""
 
-    def __init__(self, shards: Sequence[Shard], dead_letters: Shard) -> None:
-        self._shards = shards
-        self._dead_letters = dead_letters
+    def __init__(self, stream: Stream, layout: Layout) -> None:
+        self._stream = stream
+        self._layout = layout
 
     async def deliver(self, batch: Batch, content: Content, made: Made, named: Named) -> Delivered:
         """Return the entries; nothing is written before the commit, so nothing can be in doubt."""
         del named
         letters = [*content.dead, *refused_letters(batch, content, made.refused)]
-        entries = _letters(letters, self._dead_letters)
-        for shard, rows in self._by_shard(made.rows):
-            entries[shard] = pack(_lines(rows))
-        return Delivered(entries, len(made.rows), len(letters))
+        rows = {**made.also, self._stream: made.rows}
+        return Delivered(_entries(letters, rows, self._layout), len(made.rows), len(letters))
 
-    def _by_shard(self, rows: pl.DataFrame) -> list[tuple[Shard, pl.DataFrame]]:
-        if rows.is_empty():
-            return []
-        if len(self._shards) == 1:
-            return [(self._shards[0], rows)]
-        names = rows.select("venue", "symbol").unique()
-        numbers = [shard_of(venue, symbol, len(self._shards)) for venue, symbol in names.iter_rows()]
-        placed = rows.join(
-            names.with_columns(pl.Series("_shard", numbers)), on=("venue", "symbol"), maintain_order="left"
-        )
-        parts = placed.partition_by("_shard", as_dict=True, include_key=False, maintain_order=True)
-        return [(self._shards[int(number)], part) for (number,), part in parts.items()]
+
+def _entries(
+    letters: Sequence[DeadLetter], rows: Mapping[Stream, pl.DataFrame], layout: Layout
+) -> dict[Shard, Sequence[Entry]]:
+    """Return what a commit carries to other shards."""
+    entries: dict[Shard, Sequence[Entry]] = {}
+    for stream, frame in rows.items():
+        for shard, part in _by_shard(frame, layout[stream]):
+            entries[shard] = pack(_lines(part))
+    if letters:
+        shard = layout[DEAD_LETTERS][0]
+        entries[shard] = [*entries.get(shard, ()), *pack(encode(letter) for letter in letters)]
+    return entries
+
+
+def _by_shard(rows: pl.DataFrame, shards: Sequence[Shard]) -> list[tuple[Shard, pl.DataFrame]]:
+    if rows.is_empty():
+        return []
+    if len(shards) == 1:
+        return [(shards[0], rows)]
+    names = rows.select("venue", "symbol").unique()
+    numbers = [shard_of(venue, symbol, len(shards)) for venue, symbol in names.iter_rows()]
+    placed = rows.join(names.with_columns(pl.Series("_shard", numbers)), on=("venue", "symbol"), maintain_order="left")
+    parts = placed.partition_by("_shard", as_dict=True, include_key=False, maintain_order=True)
+    return [(shards[int(number)], part) for (number,), part in parts.items()]
 
 
 def _lines(rows: pl.DataFrame) -> list[bytes]:
@@ -103,7 +116,3 @@ def _lines(rows: pl.DataFrame) -> list[bytes]:
             for row in rows.iter_rows(named=True)
         ]
     return rows.write_ndjson().encode().splitlines()
-
-
-def _letters(letters: Sequence[DeadLetter], shard: Shard) -> dict[Shard, Sequence[Entry]]:
-    return {shard: pack(encode(letter) for letter in letters)} if letters else {}

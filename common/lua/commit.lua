@@ -1,16 +1,17 @@
 #!lua flags=allow-oom
 -- Finish a batch: what it gave goes to its streams, its entries are acknowledged, the position moves on, its name goes.
--- KEYS: source stream, group hash, {target stream, target shard hash} ..., sets of words ...
--- ARGV: group, epoch, from offset, to offset, last id, number of ids, id ..., number of targets,
---       then per target: number of entries, {n, data} ...; then per set: number of words, word ...
+-- A state that is saved belongs to the place behind the batch; `checkpoint_id` holds back the trimming of what follows.
+-- KEYS: source stream, group hash, checkpoint hash, {target stream, target shard hash} ..., sets of words ...
+-- ARGV: group, epoch, from offset, to offset, last id, number of states (0 or 1), state, number of ids, id ...,
+--       number of targets, then per target: number of entries, {n, data} ...; then per set: number of words, word ...
 local held = redis.call('HMGET', KEYS[2], 'epoch', 'position')
 if held[1] ~= ARGV[2] then return {'FENCED', held[1] or ''} end
 if (held[2] or '0') == ARGV[4] and ARGV[3] ~= ARGV[4] then return {'DUP', ARGV[4]} end
 if (held[2] or '0') ~= ARGV[3] then return {'MISMATCH', held[2] or '0'} end
-local ids = tonumber(ARGV[6])
-local targets = tonumber(ARGV[7 + ids])
-local at = 8 + ids
-for i = 3, 1 + 2 * targets, 2 do
+local ids = tonumber(ARGV[8])
+local targets = tonumber(ARGV[9 + ids])
+local at = 10 + ids
+for i = 4, 2 + 2 * targets, 2 do
   local entries = tonumber(ARGV[at])
   at = at + 1
   if entries > 0 then
@@ -23,12 +24,18 @@ for i = 3, 1 + 2 * targets, 2 do
     redis.call('HSET', KEYS[i + 1], 'offset', string.format('%.0f', offset))
   end
 end
-for i = 3 + 2 * targets, #KEYS do
+for i = 4 + 2 * targets, #KEYS do
   for word = at + 1, at + tonumber(ARGV[at]) do redis.call('SADD', KEYS[i], ARGV[word]) end
   at = at + 1 + tonumber(ARGV[at])
 end
-for i = 7, 6 + ids do redis.call('XACK', KEYS[1], ARGV[1], ARGV[i]) end
+for i = 9, 8 + ids do redis.call('XACK', KEYS[1], ARGV[1], ARGV[i]) end
 redis.call('HSET', KEYS[2], 'position', ARGV[4])
 redis.call('HSET', KEYS[2], 'last_id', ARGV[5])
 redis.call('HDEL', KEYS[2], 'manifest', 'attempts')
+if ARGV[6] == '1' then
+  for name, value in pairs({position = ARGV[4], last_id = ARGV[5], state = ARGV[7]}) do
+    redis.call('HSET', KEYS[3], name, value)
+  end
+  redis.call('HSET', KEYS[2], 'checkpoint_id', ARGV[5])
+end
 return {'OK', ARGV[4]}

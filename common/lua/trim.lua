@@ -1,6 +1,7 @@
 #!lua flags=allow-oom
 -- Remove what every registered group has committed and what is older than the retention: never an unread entry.
--- A group counts when it exists on the stream or has a hash of its own; one without a position has committed nothing.
+-- A group counts when it exists on the stream or has a hash of its own; one without a position has committed nothing,
+-- and one with a saved state still needs what it has committed since.
 -- KEYS: stream, group hash ...   ARGV: oldest id to keep by age, name of each group
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
 local known = {}
@@ -13,8 +14,10 @@ local function before(a, b)
 end
 local keep = ARGV[1]
 for _, hash in pairs(known) do
-  local last = redis.call('HGET', hash, 'last_id') or '0-0'
+  local held = redis.call('HMGET', hash, 'last_id', 'checkpoint_id')
+  local last = held[1] or '0-0'
   if before(last, keep) then keep = last end
+  if held[2] and before(held[2], keep) then keep = held[2] end
 end
 for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
   local fields = {}

@@ -6,7 +6,8 @@ recordings hold them. Partial depth (`depth5`, `depth10`, `depth20`) is left out
 book once more, without an event time, and stored as a snapshot it would throw the levels below it away.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import chain
 from urllib.parse import quote
 
@@ -19,7 +20,7 @@ from ingesters.feed import Dial, Fetch, Frame, Resume, Step
 from ingesters.venues import binance_wire as wire
 from ingesters.venues.binance_book import BookSequence
 from ingesters.venues.binance_depth import delta_of, snapshot_of
-from ingesters.venues.binance_fields import Watch
+from ingesters.venues.binance_fields import Read, Watch
 from ingesters.venues.binance_rare import Rare, refused
 from ingesters.venues.binance_trades import TradeSequence
 
@@ -39,9 +40,12 @@ KINDS = {b"@trade": "trade", b"@bookT": "bookTicker", b"@depth": "depthUpdate", 
 # each symbol has ten a second, and the counter would be felt in what comes more often.
 DELTAS_A_LOOK = 1000
 
+Decode = Callable[[bytes], wire.Envelope[wire.TradeMessage] | wire.Envelope[wire.AggTradeMessage]]
+
 VENUE = wire.VENUE
 venue_ns = wire.venue_ns
 decode_trade = wire.TRADE.decode
+decode_agg_trade = wire.AGG_TRADE.decode
 decode_book_ticker = wire.BOOK_TICKER.decode
 
 
@@ -57,11 +61,11 @@ class BinanceFeed:
         self._trades: dict[str, TradeSequence] = {}
         self._books: dict[str, BookSequence] = {}
         self._deltas = 0
-        by_kind = {
-            "trade": self._trade,
+        by_kind: dict[str, Read] = {
+            "trade": partial(self._trade, decode_trade, wire.TradeMessage),
             "bookTicker": self._quote,
             "depthUpdate": self._depth,
-            "aggTrade": self._agg_trade,
+            "aggTrade": partial(self._trade, decode_agg_trade, wire.AggTradeMessage),
         }
         self._watch = Watch(KINDS, by_kind)
         self._readers = self._watch.readers
@@ -120,26 +124,22 @@ class BinanceFeed:
             self._books[symbol] = book
         return book
 
-    def _trade(self, payload: bytes, received_ns: int) -> Iterable[Step]:
-        return self._numbered(decode_trade(payload).data, received_ns)
-
-    def _agg_trade(self, payload: bytes, received_ns: int) -> Iterable[Step]:
-        return self._numbered(wire.AGG_TRADE.decode(payload).data, received_ns)
-
-    def _numbered(self, message: wire.TradeMessage | wire.AggTradeMessage, received_ns: int) -> Iterable[Step]:
+    def _trade(self, decode: Decode, kind: wire.TradeKind, payload: bytes, received_ns: int) -> Iterable[Step]:
+        message = decode(payload).data
         symbol, number = message.symbol, message.id
         sequence = self._trades.get(symbol)
         if sequence is None:
-            sequence = TradeSequence(self._resume.marks.get(("trades", symbol)), type(message))
+            sequence = TradeSequence(self._resume.marks.get(("trades", symbol)), kind)
             self._trades[symbol] = sequence
-        if sequence.kind is not type(message):  # the same trades told twice, under two numberings: the first counts
+        if sequence.kind is not kind:  # the same trades told twice, under two numberings: the first counts
             return ()
+        event_ns = venue_ns(message.time)
         trade = Trade(
             VENUE,
             symbol,
             received_ns,
             trade_id=str(number),
-            event_ns=venue_ns(message.time),
+            event_ns=event_ns,
             price=message.price,
             size=message.size,
             # Binance flags the maker, not the taker. A buyer who was the maker means a seller who crossed the spread.
@@ -147,6 +147,9 @@ class BinanceFeed:
             taker_side="sell" if message.is_buyer_maker else "buy",
             sequence=number,
         )
+        if number == sequence.next:  # as nearly always: no call for it
+            sequence.next, sequence.last_event_ns = number + 1, event_ns
+            return (trade,)
         return sequence.hear(trade, number)
 
     def _quote(self, payload: bytes, received_ns: int) -> Iterable[Step]:

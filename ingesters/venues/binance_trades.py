@@ -7,7 +7,7 @@ import msgspec
 
 from common.records import EventKind, FeedEvent, Trade
 from ingesters.feed import Step
-from ingesters.venues.binance_wire import RESET_MARGIN_NS, VENUE, AggTradeMessage, TradeMessage
+from ingesters.venues.binance_wire import RESET_MARGIN_NS, VENUE, TradeKind
 
 MAX_HOLES = 100
 
@@ -26,22 +26,22 @@ class TradeSequence:
       a restart that fell together with a new numbering.
     """
 
-    def __init__(self, mark: int | None, kind: type[TradeMessage | AggTradeMessage]) -> None:
+    def __init__(self, mark: int | None, kind: TradeKind) -> None:
         self.kind = kind
-        self._next = None if mark is None else mark + 1
-        self._last_event_ns: int | None = None  # unknown for a mark
+        self.next = None if mark is None else mark + 1
+        self.last_event_ns: int | None = None  # unknown for a mark
         self._holes: deque[range] = deque(maxlen=MAX_HOLES)
 
     def hear(self, trade: Trade, number: int) -> Iterable[Step]:
         """Return a trade unless it is a repeat, with what its number tells."""
-        if self._next is not None and number != self._next:
-            return self._out_of_turn(trade, number, expected=self._next)
-        self._next = number + 1
-        self._last_event_ns = trade.event_ns
+        if self.next is not None and number != self.next:
+            return self._out_of_turn(trade, number, expected=self.next)
+        self.next = number + 1
+        self.last_event_ns = trade.event_ns
         return (trade,)
 
     def _out_of_turn(self, trade: Trade, number: int, *, expected: int) -> Iterator[Step]:
-        last_ns = self._last_event_ns
+        last_ns = self.last_event_ns
         if number > expected:
             self._holes.append(range(expected, number))
             yield _event("gap", trade, expected, from_ns=last_ns)
@@ -54,14 +54,14 @@ class TradeSequence:
                 yield msgspec.structs.replace(trade, sequence=None)
                 yield _event("resync", trade, number, from_ns=trade.event_ns, detail="a missing trade came late")
             return
-        self._next = number + 1
-        self._last_event_ns = trade.event_ns
+        self.next = number + 1
+        self.last_event_ns = trade.event_ns
         yield trade
 
     def _is_reset(self, trade: Trade) -> bool:
-        if self._last_event_ns is None:
-            self._last_event_ns = trade.received_ns
-        return trade.event_ns > self._last_event_ns + RESET_MARGIN_NS
+        if self.last_event_ns is None:
+            self.last_event_ns = trade.received_ns
+        return trade.event_ns > self.last_event_ns + RESET_MARGIN_NS
 
     def _fills_hole(self, number: int) -> bool:
         for index, hole in enumerate(self._holes):

@@ -69,6 +69,9 @@ class AggTradeMessage(AnyTrade, tag_field="e", tag="aggTrade", gc=False, rename=
     id: int
 
 
+TradeKind = type[TradeMessage] | type[AggTradeMessage]
+
+
 class BookTickerMessage(
     msgspec.Struct,
     gc=False,

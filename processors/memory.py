@@ -1,0 +1,99 @@
+"""What a stateful processor remembers of a shard: restored after a take-over, saved with a commit now and then."""
+
+import asyncio
+
+import msgspec
+import polars as pl
+
+from common.clock import monotonic_s, now_ns
+from common.errors import UnreadableCheckpoint
+from common.inbox import Checkpoint, Inbox, Ownership
+from processors.batch import Batch, Content, content_of, flawed
+from processors.knowledge import Knowledge
+from processors.processor import Made, Processor, State
+
+EVERY_S = 5.0
+EVERY_BYTES = 64 * 2**20  # of entries: about a second's work to turn again
+READ_ENTRIES = 64
+UNREADABLE = (UnreadableCheckpoint, msgspec.DecodeError)
+
+
+class Memory:
+    """The state of one processor in one shard, and how far it has turned; a stateless one has nothing to remember."""
+
+    def __init__(self, processor: Processor) -> None:
+        self._processor = processor
+        self._state: State | None = None
+        self._turned = -1  # the running number behind the last record that the state has turned
+        self._last_id = "0-0"
+        self._unsaved_bytes = 0
+        self._saved_s = 0.0
+
+    def turn(self, batch: Batch, content: Content, knowledge: pl.DataFrame) -> Made:
+        """Return what the next batch gives."""
+        if self._processor.transform is not None:
+            return self._processor.transform(content.frame, knowledge)
+        if self._state is None or self._turned != batch.start:
+            raise AssertionError(f"expected a state behind {batch.start}, found one behind {self._turned}")
+        self._turned = -1  # until all of it is turned
+        made = self._state.turn(content.frame, knowledge)
+        self._turned, self._last_id = batch.stop, batch.entries[-1].id
+        self._unsaved_bytes += len(content.data)
+        return made
+
+    def due(self) -> bytes | None:
+        """Return the state when it is time to save it."""
+        is_due = self._unsaved_bytes >= EVERY_BYTES or monotonic_s() - self._saved_s >= EVERY_S
+        return self._state.save() if self._state is not None and is_due else None
+
+    def saved(self) -> None:
+        """Take note that the state as it is now stands in Redis."""
+        self._unsaved_bytes, self._saved_s = 0, monotonic_s()
+
+    def last(self, position: int) -> Checkpoint | None:
+        """Return what the next owner should find; None when it finds it already."""
+        if self._state is None or self._turned != position or not self._unsaved_bytes:
+            return None
+        return Checkpoint(position, self._last_id, self._state.save())
+
+    async def restore(self, inbox: Inbox, owned: Ownership) -> str:
+        """
+        Bring the state to what its checkpoint holds; `catch_up` brings it on to the committed position.
+
+        Returns:
+            why it had to begin from nothing although records had been committed, else an empty text.
+        """
+        if self._processor.state is None or self._turned == owned.position:
+            return ""
+        found = await inbox.checkpoint()
+        reason = "there is none" if found is None else ""
+        if found is not None and found.position > owned.position:
+            reason, found = f"it is of record {found.position}, behind the position {owned.position}", None
+        if found is not None:
+            try:
+                self._begin(self._processor.state(found.state), found.position, found.last_id)
+            except UNREADABLE as error:
+                reason = str(error)
+            else:
+                return ""
+        self._begin(self._processor.state(b""), -1, "0-0")
+        self._saved_s = 0.0  # so that the first commit leaves one that can be read
+        return reason if owned.position else ""
+
+    def _begin(self, state: State, turned: int, last_id: str) -> None:
+        self._state, self._turned, self._last_id = state, turned, last_id
+        self._unsaved_bytes, self._saved_s = 0, monotonic_s()
+
+    async def catch_up(self, inbox: Inbox, owned: Ownership, knowledge: Knowledge, stop: asyncio.Event) -> bool:
+        """Turn what was committed since the checkpoint, delivering nothing; return False when told to stop meanwhile."""
+        while self._state is not None and self._turned != owned.position and not stop.is_set():
+            entries = await inbox.committed(self._last_id, owned.last_id, count=READ_ENTRIES)
+            if not entries:
+                self._turned = owned.position  # the rest was deleted by hand
+                break
+            start = self._turned if self._turned >= 0 else entries[0].offset
+            batch = flawed(Batch(inbox.shard, inbox.group, max(start, 0), tuple(entries)), owned.position)
+            self._turned = batch.start
+            content = content_of(batch, now_ns=now_ns())
+            self.turn(batch, content, await knowledge.about(content.frame))
+        return not stop.is_set()
