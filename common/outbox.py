@@ -3,8 +3,9 @@
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from common.errors import Fenced, HistoryLost, StreamRefused
+from common.errors import Fenced, HistoryLost, NumbersTaken, StreamRefused
 from common.packing import Entry
 from common.redis_streams import TOPICS, Redis, ResponseError, Shard, run_script
 
@@ -20,13 +21,32 @@ class Packet:
     """
     What one append carries. Repeat it unchanged until it is taken: `batch` makes the repeat harmless.
 
-    `marks` are the largest venue sequences by symbol, `state` plain strings for `state:<name>`.
+    `batch` is the source's own count; numbers may be left out. `marks` are the largest venue sequences by symbol,
+    `state` plain strings for `state:<name>`.
     """
 
     batch: int
     entries: Sequence[Entry]
     marks: Mapping[str, int] = field(default_factory=dict)
     state: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def records(self) -> int:
+        """Return how many records it holds."""
+        return sum(entry.records for entry in self.entries)
+
+    @property
+    def size_bytes(self) -> int:
+        """Return how long its records are."""
+        return sum(len(entry.data) for entry in self.entries)
+
+
+class Held(NamedTuple):
+    """What the server remembers of a source in a shard: 0 for what it does not."""
+
+    epoch: int
+    batch: int
+    offset: int
 
 
 class Outbox:
@@ -36,35 +56,45 @@ class Outbox:
         self.shard = shard
         self.source = source
         self.epoch = 0
-        self.batch = 0  # the last one taken
-        self._offset = 0  # the largest running number that we know of
+        self.batch = 0  # the last packet taken
+        self.offset = 0  # the largest running number that we know of
+        self._shift = 0  # the server's count of our packets minus our own
         self._least = 0  # below this no running number may be given out
-        self._wanted = 0  # the epoch of the next reclaim
         self._redis = redis
+
+    async def held(self) -> Held:
+        """Return what the server remembers."""
+        names = f"{self.source}.epoch", f"{self.source}.batch", "offset"
+        return Held(*(int(value or 0) for value in await self._redis.hmget(self.shard.facts, *names)))
 
     async def claim(self) -> None:
         """Become the source; an older copy of this process is fenced from here on."""
-        args: list[bytes | str | int] = [self.source, 1 + secrets.randbelow(EPOCH_STEP)]
-        epoch, batch, offset = await run_script(self._redis, "claim", [self.shard.facts], args)
-        self.epoch, self.batch, self._offset = int(epoch), int(batch), int(offset)
+        while True:
+            held = await self.held()
+            if await self.take_over(held, self.next_epoch(held), held.batch):
+                return
 
-    async def reclaim(self) -> None:
-        """
-        Become the source again on a server that has lost history; `batch` is then the last one that it still knows.
+    def next_epoch(self, held: Held) -> int:
+        """Return an epoch that is newer than all that we know of."""
+        return max(held.epoch, self.epoch) + 1 + secrets.randbelow(EPOCH_STEP)
 
-        Raises:
-            Fenced: another copy of this source has started meanwhile.
+    async def take_over(self, held: Held, epoch: int, batch: int) -> bool:
         """
-        # Chosen once, so that a repeat after a lost reply is known.
-        self._wanted = self._wanted or self.epoch + 1 + secrets.randbelow(EPOCH_STEP)
-        await self._redis.hsetnx(TOPICS, self.shard.stream.topic, str(self.shard.shards))
-        args: list[bytes | str | int] = [self.source, self.epoch, self._wanted]
-        word, batch, offset = await run_script(self._redis, "reclaim", [self.shard.facts], args)
-        if word == b"FENCED":
-            raise Fenced(f"{self.source} -> {self.shard.key}", epoch=self.epoch)
-        self.epoch, self._wanted, self.batch = self._wanted, 0, int(batch)
-        if int(offset) < self._offset:
-            self._least = self._offset + SKIPPED
+        Become the source under an epoch, unless something has changed since `held` was read.
+
+        `batch` is the last packet, in our own count, that stands. Choose the epoch once: a repeat after a lost reply is
+        known by it.
+        """
+        if not await self._redis.hexists(TOPICS, self.shard.stream.topic):  # a server that has forgotten everything
+            await self._redis.hsetnx(TOPICS, self.shard.stream.topic, str(self.shard.shards))
+        args: list[bytes | str | int] = [self.source, held.epoch, held.batch, epoch]
+        if await run_script(self._redis, "claim", [self.shard.facts], args) != [b"OK"]:
+            return False
+        self.epoch, self.batch, self._shift = epoch, batch, held.batch - batch
+        if held.offset < self.offset:
+            self._least = self.offset + SKIPPED
+        self.offset = max(self.offset, held.offset)
+        return True
 
     async def marks(self) -> dict[str, int]:
         """Return the largest sequence by symbol that this source has in the shard."""
@@ -72,18 +102,20 @@ class Outbox:
         held = await self._redis.hgetall(self.shard.facts)
         return {name[len(prefix) :].decode(): int(value) for name, value in held.items() if name.startswith(prefix)}
 
-    async def append(self, packet: Packet) -> int:
+    async def append(self, packet: Packet, *, only_at: int | None = None) -> int:
         """
-        Append a packet; return the running number behind its last record.
+        Append a packet, if need be with one running number only; return the number behind its last record.
 
         Raises:
             Fenced: another copy of this source has started.
-            HistoryLost: the server has forgotten what it confirmed: nothing was appended; reclaim, then go on.
+            HistoryLost: the server has forgotten what it confirmed: nothing was appended; take over, then go on.
+            NumbersTaken: the shard is past `only_at`: nothing was appended.
             StreamRefused: the server is full: nothing was appended.
             RedisError: no answer; the packet may stand or not, repeat it.
         """
-        args: list[bytes | str | int] = [self.source, self.epoch, packet.batch - 1, packet.batch]
-        args += (self._least, len(packet.entries))
+        new = packet.batch + self._shift
+        args: list[bytes | str | int] = [self.source, self.epoch, self.batch + self._shift, new, self._least]
+        args += ("" if only_at is None else only_at, len(packet.entries))
         for entry in packet.entries:
             args += (entry.records, entry.data)
         args.append(len(packet.marks))
@@ -95,14 +127,18 @@ class Outbox:
             word, fact = await run_script(self._redis, "append", keys, args)
         except ResponseError as error:  # OOM, MISCONF, READONLY: refused whole
             raise StreamRefused(self.shard.key, reason=str(error)) from error
-        if word == b"FENCED" and int(fact or 0) > self.epoch:
-            raise Fenced(f"{self.source} -> {self.shard.key}", epoch=self.epoch)
-        if word == b"FENCED":
-            found = f"epoch {fact.decode() or 'none'}"
-            raise HistoryLost(self.shard.key, reason=f"expected epoch {self.epoch} of {self.source}, found {found}")
-        if word == b"MISMATCH":
-            raise HistoryLost(
-                self.shard.key, reason=f"expected batch {packet.batch - 1} of {self.source}, found {fact.decode()}"
-            )
-        self.batch, self._offset = packet.batch, max(self._offset, int(fact))
+        if word not in (b"OK", b"DUP"):
+            raise self._refusal(word, fact)
+        self.batch = packet.batch
+        self.offset = max(self.offset, int(fact))
         return int(fact)
+
+    def _refusal(self, word: bytes, fact: bytes) -> Fenced | HistoryLost | NumbersTaken:
+        key, found = self.shard.key, fact.decode()
+        if word == b"TAKEN":
+            return NumbersTaken(key, reason=f"the shard is at {found} already")
+        if word == b"MISMATCH":
+            return HistoryLost(key, reason=f"expected batch {self.batch + self._shift} of {self.source}, found {found}")
+        if int(found or 0) > self.epoch:
+            return Fenced(f"{self.source} -> {key}", epoch=self.epoch)
+        return HistoryLost(key, reason=f"expected epoch {self.epoch} of {self.source}, found epoch {found or 'none'}")

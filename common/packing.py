@@ -45,6 +45,23 @@ def _by_size(lines: Iterable[bytes]) -> list[Entry]:
     return entries
 
 
+def joined(entries: Iterable[Entry]) -> list[Entry]:
+    """Return entries that follow each other as fewer and larger ones, none that were joined above the limits."""
+    whole: list[Entry] = []
+    held: list[bytes] = []
+    records = size_bytes = 0
+    for entry in entries:
+        if held and (records + entry.records > MAX_RECORDS or size_bytes + len(entry.data) > MAX_BYTES):
+            whole.append(Entry(records, b"\n".join(held)))
+            held, records, size_bytes = [], 0, 0
+        held.append(entry.data)
+        records += entry.records
+        size_bytes += len(entry.data) + 1
+    if held:
+        whole.append(Entry(records, b"\n".join(held)))
+    return whole
+
+
 class Packing:
     """Records on their way into entries, in order; encoding a hundred in one call costs half of one by one."""
 

@@ -30,6 +30,12 @@ async def _members(redis: Redis, key: str) -> AsyncIterator[str]:
         yield word.decode()
 
 
+async def add_words(redis: Redis, key: str, words: Iterable[str]) -> None:
+    """Put words into a set."""
+    if wanted := list(words):
+        await redis.sadd(key, *wanted)
+
+
 async def remove_words(redis: Redis, key: str, words: Iterable[str]) -> None:
     """Take words out of a set."""
     if wanted := list(words):

@@ -39,6 +39,10 @@ def _address(schemes: tuple[str, ...]) -> AfterValidator:
 
 
 Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
+Histories = Annotated[
+    tuple[Annotated[str, Field(pattern=r"^[A-Z0-9-_.]{1,20}(@trade|@aggTrade)?:[0-9]{1,18}$")], ...],
+    BeforeValidator(_words),
+]
 HttpUrl = Annotated[str, _address(("http", "https"))]
 WsUrl = Annotated[str, _address(("ws", "wss"))]
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -74,6 +78,8 @@ class Settings(BaseModel):
     books_shards: Annotated[int, Field(ge=1, le=256)] = 4
     writer_linger_ms: Annotated[int, Field(ge=0, le=10_000)] = 100
     trade_processors: Annotated[int, Field(ge=1, le=64)] = 1
+    book_processors: Annotated[int, Field(ge=1, le=64)] = 1
+    bar_processors: Annotated[int, Field(ge=1, le=64)] = 1
     clickhouse_writers: Annotated[int, Field(ge=1, le=64)] = 1
 
     polymarket_enabled: bool = True
@@ -103,6 +109,8 @@ class Settings(BaseModel):
     binance_rest_url: HttpUrl = "https://api.binance.com"
     binance_symbols: Words = ("BTCUSDT", "ETHUSDT")
     binance_depth_levels: Annotated[int, Field(ge=1, le=5000)] = 1000
+    binance_book_refresh_s: Annotated[float, Field(ge=10)] = 300.0  # a new snapshot, for levels no delta has told of
+    binance_history_from_id: Histories = ()  # trades from an id on, before the stream: BTCUSDT:1000
     binance_mute_s: Annotated[float, Field(gt=0)] = 120.0  # a socket with nothing but pings is dialled again
 
     okx_enabled: bool = True
@@ -130,6 +138,8 @@ class Settings(BaseModel):
     upstox_mode: Annotated[str, Field(pattern="^(ltpc|full|option_greeks|full_d30)$")] = "full"
 
     backfill_max_s: Annotated[float, Field(ge=0)] = 86_400.0  # a stretch that is longer is told, not fetched again
+    record: Words = ()  # programs whose venue is recorded byte for byte, e.g. okx_ingester
+    record_max_bytes: Annotated[int, Field(ge=2**27)] = 4 * 2**30  # of each program's recordings; the oldest go
     spool_max_bytes: Annotated[int, Field(ge=2**20)] = 2**30  # of each ingester, on disk while Redis cannot take it
     spool_max_age_s: Annotated[float, Field(gt=0)] = 86_400.0
 
@@ -173,6 +183,22 @@ class Settings(BaseModel):
             if not problems:
                 return settings
         raise BadSettings(problems)
+
+    def symbols_of(self, program: str) -> Words | None:
+        """Return the symbols that an ingester is to record, None if it has none of one's choice."""
+        name = program.removesuffix("_ingester")
+        field = {"polymarket_clob": "polymarket_markets", "upstox": "upstox_instrument_keys"}.get(
+            name, f"{name}_symbols"
+        )
+        chosen: Words | None = getattr(self, field, None)
+        return chosen
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Return the texts that must never be seen in a log, a recording or a page."""
+        values = [getattr(self, name) for name in type(self).model_fields]
+        texts = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
+        return tuple(text for text in texts if text)
 
     @property
     def embedded_redis(self) -> bool:

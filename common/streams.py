@@ -83,6 +83,10 @@ STREAMS = (
 WANTED_TOKENS = "wanted:tokens"
 
 
+# Another: the programs whose venue is being recorded byte for byte.
+RECORDING = "recording"
+
+
 def symbols_key(program: str) -> str:
     """Return the key of the set that replaces the symbols of an ingester's settings while it is not empty."""
     return f"symbols:{program}"

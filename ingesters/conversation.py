@@ -14,6 +14,8 @@ from ingesters.feed import Checkpoint, Dial, Fetch, Forget, Frame, Recall, Resum
 from ingesters.ingester import CONNECTION, Ingester, connection_event
 from ingesters.mailbox import Mailbox
 from ingesters.questions import OURS, Questions
+from ingesters.recording import keep_recording, write
+from ingesters.tape import Tape
 from ingesters.web import Web
 from ingesters.wires import Wires
 
@@ -39,11 +41,13 @@ class Conversation:
         self._pauses: dict[str, Iterator[float]] = {}  # of questions that got no good answer, by key
         self._stale: set[str] = set()
         self._heard_ns = 0
+        self._tape = Tape(work.shelf)
         self._puts: dict[type, Callable[[Any], None]] = {**work.sink.puts, FeedEvent: self._put_event}
         self._ended_by = "the program ended"
 
     async def hold(self, stop: asyncio.Event) -> None:
         """Talk until told to stop; raise WireLost or FeedRefused when the venue ends it."""
+        await keep_recording(self._tape, self._work)  # a session from its first frame on
         watching = asyncio.create_task(self._watch(stop))
         try:
             for step in self._feed.opening():
@@ -67,6 +71,7 @@ class Conversation:
             self._figures.works(channel)
         if self._heard_ns:
             self._work.sink.put(connection_event(self._work, "disconnected", self._heard_ns, self._ended_by))
+        write(self._tape, self._work)
 
     async def _hear_all(self, frames: list[Frame]) -> None:
         """Hear frames in their order: the hot path, tens of thousands a second in a busy market."""
@@ -74,6 +79,8 @@ class Conversation:
         counters["frames_total"] += len(frames)
         counters["bytes_in_total"] += self._mailbox.taken_bytes
         self._note_life(frames)
+        if self._tape.is_on:
+            self._tape.heard(frames, self._questions.asked)
         feed, puts = self._feed, self._puts
         for frame in frames:
             try:
@@ -139,8 +146,10 @@ class Conversation:
             case Dial():
                 await self._dial(step)
             case Send():
+                self._tape.sent(step)
                 self._wires.send(step)
             case Fetch() | Wake() | Recall() | Forget():
+                self._tape.asked(step)
                 self._questions.put(step)
             case Checkpoint():
                 self._work.sink.checkpoint(step.topic, step.state)
@@ -148,6 +157,7 @@ class Conversation:
                 self._puts[type(step)](step)
 
     async def _dial(self, step: Dial) -> None:
+        self._tape.dialled(step)
         try:
             await self._wires.dial(step)
         except WireLost as error:
@@ -186,6 +196,7 @@ class Conversation:
         while not await wait(stop, WATCH_EVERY_S):
             self._figures.gauges["last_frame_ns"] = self._heard_ns
             self._figures.gauges["buffered_bytes"] = self._work.sink.waiting_bytes
+            await keep_recording(self._tape, self._work)
             try:
                 self._wires.judge(dead_s=self._work.venue.dead_s, mute_s=self._work.venue.mute_s(self._work.settings))
             except WireLost as error:

@@ -55,7 +55,8 @@ class Fetch(NamedTuple):
     Ask by HTTP, `after_s` from now; the answer comes back as a Frame with `reply_to=key`.
 
     A body makes it a POST of JSON. The loop keeps to the venue's budget (`weight`), repeats on time-outs, 429 and 5xx,
-    and gives up with FeedRefused on any other status that is not 200 or in `accept`.
+    and gives up with FeedRefused on any other status that is not 200 or in `accept`. What is private (an answer that
+    holds a token) is never recorded.
     """
 
     key: str
@@ -65,6 +66,7 @@ class Fetch(NamedTuple):
     weight: int = 1
     accept: tuple[int, ...] = ()
     headers: tuple[tuple[str, str], ...] = ()
+    is_private: bool = False
 
 
 class Wake(NamedTuple):

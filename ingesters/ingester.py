@@ -9,6 +9,7 @@ from common.redis_streams import Redis
 from common.settings import Settings
 from ingesters.allowance import Allowance
 from ingesters.sink import Sink
+from ingesters.tape import Shelf
 from ingesters.venue import Venue
 
 CONNECTION = "connection"
@@ -24,6 +25,13 @@ class Ingester:
     sink: Sink
     figures: Figures
     allowance: Allowance
+
+    @property
+    def shelf(self) -> Shelf:
+        """Return where recordings of this venue go."""
+        folder = self.settings.data_dir / "recordings" / self.venue.program
+        name = self.venue.recorded_as or self.venue.name
+        return Shelf(folder, name, self.settings.record_max_bytes, self.settings.secrets)
 
 
 def connection_event(work: Ingester, kind: EventKind, from_ns: int, detail: str) -> FeedEvent:

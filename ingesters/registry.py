@@ -1,6 +1,17 @@
 """VENUES: one line per program that listens to a venue."""
 
-from common.streams import BARS, BOOKS, DEAD_LETTERS, FEED_EVENTS, MARKETS, ORDER_EVENTS, QUOTES, TICKERS, TRADES
+from common.streams import (
+    BARS,
+    BOOK_SNAPSHOTS,
+    BOOKS,
+    DEAD_LETTERS,
+    FEED_EVENTS,
+    MARKETS,
+    ORDER_EVENTS,
+    QUOTES,
+    TICKERS,
+    TRADES,
+)
 from ingesters.venue import Budget, Venue
 from ingesters.venues.binance import BinanceFeed
 from ingesters.venues.goldsky import GoldskyFeed
@@ -37,7 +48,8 @@ VENUES = (
         name="binance",
         feed=BinanceFeed,
         why_disabled=lambda settings: _switch("BINANCE", settings.binance_enabled),
-        topics=(TRADES, QUOTES, BOOKS, TICKERS, BARS, *ALWAYS),
+        topics=(TRADES, QUOTES, BOOKS, BOOK_SNAPSHOTS, TICKERS, BARS, *ALWAYS),
+        state=("binance_backfill",),
         budget=Budget(weight=3000, window_s=60),  # half of 6000 a minute
         mute_s=lambda settings: settings.binance_mute_s,
     ),

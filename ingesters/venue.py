@@ -23,7 +23,7 @@ class Venue:
 
     `topics` are the streams it may append to, `state` the names of the strings that survive a restart. A socket without
     any byte for `dead_s` is dead, one with nothing but pings for `mute_s` is mute: both are dialled again. A question
-    may go without a byte of its answer for `answer_s`.
+    may go without a byte of its answer for `answer_s`. `recorded_as` is the venue's name in recordings, if another.
     """
 
     program: str
@@ -35,4 +35,5 @@ class Venue:
     state: tuple[str, ...] = ()
     dead_s: float = 60.0
     answer_s: float = 30.0
+    recorded_as: str = ""
     mute_s: Callable[[Settings], float] = lambda _: 300.0

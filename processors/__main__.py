@@ -11,7 +11,7 @@ from common.errors import Fenced
 from common.heartbeat import Figures, beat
 from common.inbox import Inbox
 from common.lifecycle import REFUSED, run
-from common.redis_streams import Redis, shards, wait_ready
+from common.redis_streams import Redis, Shard, shards, wait_ready
 from common.redis_streams import connect as connect_redis
 from common.schema import wait_current
 from common.settings import Settings
@@ -19,10 +19,11 @@ from common.streams import FEED_EVENTS, STREAMS, TRADES
 from processors.delivery import Delivery
 from processors.knowledge import Knowledge
 from processors.loop import Consumer, consume
-from processors.market_links import keep_linked
+from processors.market_links import Links, keep_linked
 from processors.memory import Memory
 from processors.processor import Processor
-from processors.registry import PROGRAMS, TRADE_PROCESSOR, WRITER, groups_on, of_program
+from processors.registry import MARKET_OF_TOKEN, PROGRAMS, WRITER, groups_on, of_program
+from processors.sharing import Share
 from processors.targets import Layout, StreamTarget, TableTarget, Target
 from processors.trimming import keep_trimmed
 
@@ -61,19 +62,27 @@ class Program:
         self._layout = layout
         self._figures = figures
         self._linger_s = settings.writer_linger_ms / 1000 if figures.program == WRITER else PROCESSOR_LINGER_S
+        sources = [processor.source for processor in of_program(figures.program)]
+        self._share = Share(redis, figures, [[shard.key for shard in layout[source]] for source in sources])
 
     def tasks(self, stop: asyncio.Event) -> Iterator[Coroutine[None, None, None]]:
         """Yield everything that has to run side by side until told to stop."""
         program = self._figures.program
+        yield self._share.keep(stop)
         for processor in of_program(program):
             knowledge = Knowledge(self._store, processor.lookup)
             for shard in self._layout[processor.source]:
                 yield consume(self._consumer(processor, Inbox(self._redis, shard, program), knowledge), stop)
-            if program == TRADE_PROCESSOR:
-                yield keep_linked(self._redis, self._store, knowledge, self._layout[TRADES], self._figures, stop)
+            if processor.lookup is MARKET_OF_TOKEN and processor.target is TRADES:
+                is_ours = partial(self._share.is_ours, self._layout[processor.source][0].key)
+                trades = self._layout[TRADES]
+                yield keep_linked(Links(self._redis, self._store, knowledge, trades, self._figures, is_ours), stop)
         if program == WRITER:
-            every = [shard for parts in self._layout.values() for shard in parts]
-            yield keep_trimmed(self._redis, every, groups_on, stop)
+            yield keep_trimmed(self._redis, self._ours, groups_on, stop)
+
+    def _ours(self) -> list[Shard]:
+        shards = [shard for parts in self._layout.values() for shard in parts]
+        return [shard for shard in shards if self._share.is_ours(shard.key)]
 
     def _consumer(self, processor: Processor, inbox: Inbox, knowledge: Knowledge) -> Consumer:
         target: Target
@@ -93,6 +102,8 @@ class Program:
             linger_s=self._linger_s,
             memory=Memory(processor),
             events=self._layout[FEED_EVENTS][0],
+            grant=self._share.grants[inbox.shard.key],
+            is_dead=self._share.is_dead,
         )
 
 

@@ -1,8 +1,9 @@
 """THE consume loop: own a shard, read, name the batch, transform, deliver, commit. One task per shard."""
 
 import asyncio
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Literal
 
 from common.backoff import delays_s
 from common.clock import monotonic_s, now_ns
@@ -19,6 +20,7 @@ from processors.events import rebuilt
 from processors.knowledge import Knowledge
 from processors.memory import Memory
 from processors.processor import Processor
+from processors.sharing import Grant
 from processors.targets import Named, Target
 
 log = logger("consume")
@@ -30,6 +32,7 @@ BUSY_RECORDS = 5_000  # at once: tens of thousands a second; then fewer, larger 
 BUSY_LINGERS = 3
 BLOCK_MS = 1000
 BEAT_S = 1.0
+LOOK_S = 0.2
 SILENT_S = 4.0  # an owner whose beat stands still this long, by our own monotonic clock, is taken for dead
 
 
@@ -46,6 +49,9 @@ class Consumer:
     linger_s: float
     memory: Memory
     events: Shard
+    grant: Grant
+    is_dead: Callable[[str], bool]
+    leaving: "asyncio.Task[Literal[True]]" = field(init=False)
     position: int = 0
     gathered_s: float = 0.0
     backlog: bool = True  # entries that were given to an earlier owner come first
@@ -53,18 +59,22 @@ class Consumer:
 
 async def consume(work: Consumer, stop: asyncio.Event) -> None:
     """
-    Move a shard's records on until told to stop.
+    Move a shard's records on whenever it is given to this process, until told to stop.
 
     Raises:
         Fenced: another copy of this very process has started.
     """
     pauses = delays_s(first_s=0.2, ceiling_s=10.0)
     while not stop.is_set():
+        if not work.grant.given.is_set():
+            work.figures.works(work.inbox.shard.key)
+            await wait(stop, LOOK_S)
+            continue
         try:
             await work.inbox.register()
-            owned = await _own(work, stop)
+            owned = await _own(work)
             if owned is not None:
-                pauses = await _serve(work, owned, stop)
+                pauses = await _serve(work, owned)
         except Fenced:
             if await work.inbox.owner() == work.process:
                 raise
@@ -76,36 +86,41 @@ async def consume(work: Consumer, stop: asyncio.Event) -> None:
             await wait(stop, pause_s)
 
 
-async def _own(work: Consumer, stop: asyncio.Event) -> Ownership | None:
-    """Return the ownership once it is ours; None when told to stop before."""
+async def _own(work: Consumer) -> Ownership | None:
+    """Return the ownership once it is ours; None when the shard is taken from us before."""
     seen: Held | None = None
     since_s = monotonic_s()
-    while not stop.is_set():
-        stale = seen if seen is not None and monotonic_s() - since_s > SILENT_S else None
-        got = await work.inbox.acquire(work.process, stale)
+    while not work.grant.taken.is_set():
+        is_stale = seen is not None and (monotonic_s() - since_s > SILENT_S or work.is_dead(seen.owner))
+        got = await work.inbox.acquire(work.process, seen if is_stale else None)
         if isinstance(got, Ownership):
             return got
-        if got != seen:
+        if got == seen:
+            await wait(work.grant.taken, LOOK_S)
+        else:
             seen, since_s = got, monotonic_s()
-        await wait(stop, BEAT_S / 2)
     return None
 
 
-async def _serve(work: Consumer, owned: Ownership, stop: asyncio.Event) -> Iterator[float]:
-    """Work as the owner until told to stop; return a fresh back-off, as all was well."""
+async def _serve(work: Consumer, owned: Ownership) -> Iterator[float]:
+    """Work as the owner until the shard is taken from us; return a fresh back-off, as all was well."""
     log.info("consume.owning", shard=work.inbox.shard.key, epoch=owned.epoch, position=owned.position)
     work.position, work.backlog = owned.position, True
-    beating = asyncio.create_task(_beat(work.inbox))
+    taken = work.grant.taken
+    tasks = asyncio.create_task(_beat(work.inbox)), asyncio.create_task(taken.wait())
+    beating, work.leaving = tasks
     try:
-        if await _remember(work, owned, stop) and owned.manifest:
+        if await _remember(work, owned) and owned.manifest:
             await _recover(work, decode_manifest(owned.manifest))
-        while not stop.is_set():
+        while not taken.is_set():
             await _turn(work)
             if beating.done():
                 beating.result()
         await work.inbox.release(work.memory.last(work.position))
+        log.info("consume.released", shard=work.inbox.shard.key, position=work.position)
     finally:
-        beating.cancel()
+        for task in tasks:
+            task.cancel()
     return delays_s(first_s=0.2, ceiling_s=10.0)
 
 
@@ -119,13 +134,13 @@ async def _beat(inbox: Inbox) -> None:
             log.warning("consume.beat_lost", shard=inbox.shard.key, reason=str(error))
 
 
-async def _remember(work: Consumer, owned: Ownership, stop: asyncio.Event) -> bool:
-    """Bring a processor's state to where its group has committed; return False when told to stop meanwhile."""
+async def _remember(work: Consumer, owned: Ownership) -> bool:
+    """Bring a processor's state to where its group has committed; return False when the shard is taken from us."""
     lost = await work.memory.restore(work.inbox, owned)
     if lost:
         log.warning("consume.rebuilding", shard=work.inbox.shard.key, reason=lost)
         await work.inbox.tell(work.events, pack([encode(rebuilt(work.inbox, owned, lost, now_ns=now_ns()))]))
-    return await work.memory.catch_up(work.inbox, owned, work.knowledge, stop)
+    return await work.memory.catch_up(work.inbox, owned, work.knowledge, work.grant.taken)
 
 
 async def _recover(work: Consumer, manifest: Manifest) -> None:
@@ -146,11 +161,11 @@ async def _turn(work: Consumer) -> None:
 
 async def _gather(work: Consumer) -> list[Received]:
     """Return the entries of the next batch: what is there after the linger, within the bounds."""
-    start = "0" if work.backlog else ">"
-    entries = await work.inbox.read(start, count=READ_ENTRIES, block_ms=None if work.backlog else BLOCK_MS)
     if work.backlog:
+        entries = await work.inbox.read("0", count=READ_ENTRIES, block_ms=None)
         work.backlog = bool(entries)
         return entries
+    entries = await _next(work)
     if entries:
         # From the last batch on: what came while that one was delivered has waited long enough.
         is_busy = sum(entry.records for entry in entries) >= BUSY_RECORDS
@@ -163,6 +178,19 @@ async def _gather(work: Consumer) -> list[Received]:
         entries += more
     work.gathered_s = monotonic_s()
     return entries
+
+
+async def _next(work: Consumer) -> list[Received]:
+    """Return what comes next; nothing as soon as the shard is taken from us."""
+    reading = asyncio.create_task(work.inbox.read(">", count=READ_ENTRIES, block_ms=BLOCK_MS))
+    try:
+        await asyncio.wait((reading, work.leaving), return_when=asyncio.FIRST_COMPLETED)
+        if not reading.done():
+            # Not cancelled: Redis would hand out one more entry, to nobody, after the next owner has looked for such.
+            await work.inbox.interrupt()
+        return await reading
+    finally:
+        reading.cancel()
 
 
 async def _finish(work: Consumer, batch: Batch, named: Named) -> None:
@@ -179,5 +207,6 @@ async def _finish(work: Consumer, batch: Batch, named: Named) -> None:
     counters, topic = work.figures.counters, work.processor.source.topic
     counters["batches_total"] += 1
     counters[f"records_total|{topic}"] += batch.stop - batch.start
-    counters["rows_total|" + getattr(work.processor.target, "name", "trades")] += delivered.rows
+    for name, rows in delivered.rows.items():
+        counters[f"rows_total|{name}"] += rows
     counters["dead_letters_total"] += delivered.dead

@@ -1,7 +1,8 @@
 """Trades whose outcome token no market was known for: linked as soon as the market is."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import polars as pl
 
@@ -31,18 +32,28 @@ SETTINGS mutations_sync = 2
 """
 
 
-async def keep_linked(
-    redis: Redis, store: Store, knowledge: Knowledge, trades: Sequence[Shard], figures: Figures, stop: asyncio.Event
-) -> None:
+@dataclass(frozen=True)
+class Links:
+    """What linking works with; `is_ours` tells whether the order events are this process's at the moment."""
+
+    redis: Redis
+    store: Store
+    knowledge: Knowledge
+    trades: Sequence[Shard]
+    figures: Figures
+    is_ours: Callable[[], bool]
+
+
+async def keep_linked(links: Links, stop: asyncio.Event) -> None:
     """Link trades and markets until told to stop; doing so twice changes nothing."""
     while not await wait(stop, EVERY_S):
         try:
-            wanted = await words_of(redis, WANTED_TOKENS)
-            figures.gauges["wanted_tokens"] = len(wanted)
+            wanted = await words_of(links.redis, WANTED_TOKENS) if links.is_ours() else []
+            links.figures.gauges["wanted_tokens"] = len(wanted)
             if wanted:
-                found = await knowledge.of(pl.Series(wanted))
-                if not found.is_empty() and await _have_passed(redis, trades, stop):
-                    await link(redis, store, found)
+                found = await links.knowledge.of(pl.Series(wanted))
+                if not found.is_empty() and await _have_passed(links.redis, links.trades, stop):
+                    await link(links.redis, links.store, found)
         except (RedisError, StoreRefused) as error:
             log.warning("market_links.waiting", reason=str(error))
 

@@ -85,7 +85,7 @@ class Memory:
         self._unsaved_bytes, self._saved_s = 0, monotonic_s()
 
     async def catch_up(self, inbox: Inbox, owned: Ownership, knowledge: Knowledge, stop: asyncio.Event) -> bool:
-        """Turn what was committed since the checkpoint, delivering nothing; return False when told to stop meanwhile."""
+        """Turn what was committed since the checkpoint, delivering nothing; return False when told to stop before."""
         while self._state is not None and self._turned != owned.position and not stop.is_set():
             entries = await inbox.committed(self._last_id, owned.last_id, count=READ_ENTRIES)
             if not entries:

@@ -23,10 +23,14 @@ Layout = Mapping[Stream, Sequence[Shard]]
 
 @dataclass(frozen=True)
 class Delivered:
-    """What the commit of a batch must carry: entries for further shards; `rows` and `dead` are for the figures."""
+    """
+    What the commit of a batch must carry: entries for further shards.
+
+    `rows`, by the name of the table or topic, and `dead` are for the figures.
+    """
 
     entries: dict[Shard, Sequence[Entry]]
-    rows: int
+    rows: Mapping[str, int]
     dead: int
 
 
@@ -62,7 +66,8 @@ class TableTarget:
             fitting = table_frame(made.rows.join(bad, on="offset", how="anti", maintain_order="left"), self._table)
         refused = await self._delivery.store(fitting, named.manifest, in_doubt=named.in_doubt)
         letters = [*content.dead, *refused_letters(batch, content, pl.concat([bad, refused]))]
-        return Delivered(_entries(letters, made.also, self._layout), len(fitting) - len(refused), len(letters))
+        rows = {self._table.name: len(fitting) - len(refused), **_counts(made.also)}
+        return Delivered(_entries(letters, made.also, self._layout), rows, len(letters))
 
 
 class StreamTarget:
@@ -77,7 +82,11 @@ class StreamTarget:
         del named
         letters = [*content.dead, *refused_letters(batch, content, made.refused)]
         rows = {**made.also, self._stream: made.rows}
-        return Delivered(_entries(letters, rows, self._layout), len(made.rows), len(letters))
+        return Delivered(_entries(letters, rows, self._layout), _counts(rows), len(letters))
+
+
+def _counts(rows: Mapping[Stream, pl.DataFrame]) -> dict[str, int]:
+    return {stream.topic: len(frame) for stream, frame in rows.items()}
 
 
 def _entries(

@@ -15,12 +15,12 @@ EVERY_S = 10.0
 
 
 async def keep_trimmed(
-    redis: Redis, shards: Sequence[Shard], groups_on: Callable[[Stream], list[str]], stop: asyncio.Event
+    redis: Redis, ours: Callable[[], Sequence[Shard]], groups_on: Callable[[Stream], list[str]], stop: asyncio.Event
 ) -> None:
-    """Trim every shard from time to time until told to stop."""
+    """Trim the shards that are ours at the moment from time to time until told to stop."""
     while not await wait(stop, EVERY_S):
         try:
-            for shard in shards:
+            for shard in ours():
                 oldest_ms = now_ns() // NS_PER_MS - shard.stream.retention_s * 1000
                 removed = await trim(redis, shard, groups_on(shard.stream), f"{oldest_ms}-0")
                 if removed:

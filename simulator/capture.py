@@ -38,13 +38,13 @@ class Connection(msgspec.Struct, frozen=True):
 
 
 class Header(msgspec.Struct, frozen=True):
-    """The first line of a recording."""
+    """The first line of a recording; `frames` is not told by a recorder that may be killed at any moment."""
 
     format: str
     venue: str
     started_ns: int
-    frames: int
     connections: dict[str, Connection]
+    frames: int | None = None
 
 
 class Event(msgspec.Struct, frozen=True, gc=False):
@@ -98,7 +98,7 @@ def read_capture(path: Path) -> Capture:
     lines = _lines(path)
     header = _header(path, next(lines, b""))
     events = [_event(path, number, line, header) for number, line in enumerate(lines, start=2)]
-    if len(events) != header.frames:
+    if header.frames is not None and len(events) != header.frames:
         reason = f"expected {header.frames} frames as the header says, found {len(events)}"
         raise CaptureRefused(path, len(events) + 1, reason)
     return Capture(path, header, events)

@@ -41,6 +41,16 @@ class TradeStore:
     def __len__(self) -> int:
         return len(self._rows)
 
+    @property
+    def is_streamed(self) -> bool:
+        """Return whether any row was told by a stream, and not by answers alone."""
+        return any(row.position for row in self._rows)
+
+    @property
+    def first_id(self) -> int:
+        """Return the smallest id."""
+        return self._rows[0].trade_id
+
     def add(self, row: TradeRow) -> None:
         """Keep a trade; the first one of an id wins."""
         if not self._rows or row.trade_id > self._rows[-1].trade_id:

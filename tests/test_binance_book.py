@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from common.records import BookUpdate, FeedEvent
 from common.settings import Settings
 from ingesters.feed import Dial, Fetch, Frame, Resume, Step, hear
-from ingesters.venues.binance import LEAST_WAITING, MOST_WAITING, BinanceFeed
+from ingesters.venues.binance import BinanceFeed
+from ingesters.venues.binance_books import LEAST_WAITING, MOST_WAITING
+from ingesters.venues.binance_roster import STREAMS
 
 SYMBOL = "BTCUSDT"
 ONE_SYMBOL = Settings(binance_symbols=(SYMBOL,))
@@ -282,7 +284,9 @@ def test_the_first_snapshots_of_many_symbols_keep_to_half_of_the_venues_budget()
     symbols = tuple(f"COIN{number}USDT" for number in range(400))
     for levels, weight in ((100, 5), (500, 25), (1000, 50), (5000, 250)):
         chosen = Settings(binance_symbols=symbols, binance_depth_levels=levels)
-        fetches = [step for step in BinanceFeed(chosen, Resume()).opening() if isinstance(step, Fetch)]
+        asked = [step for step in BinanceFeed(chosen, Resume()).opening() if isinstance(step, Fetch)]
+        fetches = [fetch for fetch in asked if fetch.key.startswith("snapshot:")]
+        again = [fetch for fetch in asked if fetch.key.startswith("refresh:")]
         busiest = max(
             sum(fetch.weight for fetch in fetches if start.after_s <= fetch.after_s < start.after_s + 60)
             for start in fetches
@@ -290,6 +294,11 @@ def test_the_first_snapshots_of_many_symbols_keep_to_half_of_the_venues_budget()
 
         assert [weight] * 400 == [fetch.weight for fetch in fetches]
         assert busiest <= 3000
+        assert 400 == len(again)
+        assert all(
+            later.after_s - first.after_s >= max(300, 400 * weight * 60 / 1000)
+            for first, later in zip(fetches, again, strict=True)
+        )
 
 
 def test_many_symbols_are_spread_over_sockets_with_addresses_of_sane_length():
@@ -297,8 +306,6 @@ def test_many_symbols_are_spread_over_sockets_with_addresses_of_sane_length():
     dials = [step for step in BinanceFeed(Settings(binance_symbols=symbols), Resume()).opening() if type(step) is Dial]
 
     assert ["ws0", "ws1", "ws2"] == [dial.wire for dial in dials]
-    assert 360 == sum(
-        dial.url.count("@trade") + dial.url.count("@bookTicker") + dial.url.count("@depth") for dial in dials
-    )
+    assert dict.fromkeys(STREAMS, 120) == {s: sum(dial.url.count(f"@{s}") for dial in dials) for s in STREAMS}
     assert max(len(dial.url) for dial in dials) < 8000
     assert all(dial.url == dial.url.lower().replace("bookticker", "bookTicker") for dial in dials)

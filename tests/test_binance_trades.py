@@ -71,11 +71,12 @@ def test_every_trade_that_is_missing_is_inside_a_gap(fates):
 def test_a_gap_is_told_before_the_trade_behind_it():
     feed = BinanceFeed(Settings(), Resume())
     hear(feed, Frame(START_NS, trade(10, START_NS)))
-    gap, found = hear(feed, Frame(START_NS, trade(14, START_NS + TURN_NS)))
+    gap, found, _, question = hear(feed, Frame(START_NS, trade(14, START_NS + TURN_NS)))
 
     assert ("gap", "trade", "11", "14") == (gap.kind, gap.channel, gap.expected, gap.found)
     assert (START_NS, START_NS + TURN_NS) == (gap.from_ns, gap.to_ns)
     assert "14" == found.trade_id
+    assert "historicalTrades?symbol=BTCUSDT&fromId=11&" in question.url
 
 
 def test_an_old_session_that_is_played_again_after_a_restart_says_nothing():

@@ -21,7 +21,7 @@ from ingesters.feed import Feed, Frame, Resume, Step, hear
 from ingesters.registry import VENUES
 
 WIRE = Path(__file__).parent / "wire"
-QUIET = {"headers": ()}  # what a step leaves out of its line when it has nothing to say
+QUIET = {"headers": (), "is_private": False}  # what a step leaves out of its line when it has nothing to say
 START_NS = 1_723_161_255_000_000_000
 SECOND_NS = 1_000_000_000
 

@@ -95,6 +95,22 @@ async def test_what_is_young_is_kept_although_everybody_has_read_it(redis):
     assert 0 == await trim(redis, SHARD, ["writer"], "1-0")
 
 
+async def test_what_was_committed_since_a_checkpoint_is_kept_for_the_next_owner(redis):
+    source, reader = Outbox(redis, SHARD, "tester"), Reader(redis, "stateful")
+    await source.claim()
+    await reader.start()
+    await append(source, range(5))
+    await reader.read(2)
+    (entry,) = await reader.inbox.read(">", count=1, block_ms=None)
+    await reader.inbox.commit(2, 3, [entry.id], Carried(state=b"after three"))
+    reader.position = 3
+    await reader.read(2)
+    await trim(redis, SHARD, ["stateful"], NOW)
+
+    assert b"after three" == (await reader.inbox.checkpoint()).state
+    assert [b"3", b"4"] == [found.data for found in await reader.inbox.committed(entry.id, "+", count=10)]
+
+
 STEPS = st.lists(st.sampled_from(["append", "trim", "a", "b"]), min_size=20, max_size=120)
 
 

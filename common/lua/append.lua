@@ -1,8 +1,8 @@
 #!lua
 -- Append entries to a shard, and with them the source's cursor, its marks and its state: all or nothing.
 -- KEYS: stream, shard hash, state keys ...
--- ARGV: source, epoch, previous batch, new batch, least running number, number of entries, {n, data} ...,
---       number of marks, {symbol, sequence} ..., one value per state key
+-- ARGV: source, epoch, previous batch, new batch, least running number, the only running number ('' for any),
+--       number of entries, {n, data} ..., number of marks, {symbol, sequence} ..., one value per state key
 local stream, shard = KEYS[1], KEYS[2]
 local source, epoch, previous, new = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local held = redis.call('HMGET', shard, source .. '.epoch', source .. '.batch', 'offset')
@@ -11,9 +11,15 @@ local batch = held[2] or '0'
 if batch == new then return {'DUP', held[3] or '0'} end
 if batch ~= previous then return {'MISMATCH', batch} end
 local offset = tonumber(held[3] or '0')
-if offset < tonumber(ARGV[5]) and ARGV[6] ~= '0' then offset = tonumber(ARGV[5]) end
-local at = 7
-for _ = 1, tonumber(ARGV[6]) do
+local entries = tonumber(ARGV[7])
+if ARGV[6] ~= '' then
+  if offset > tonumber(ARGV[6]) then return {'TAKEN', held[3]} end
+  offset = tonumber(ARGV[6])
+elseif offset < tonumber(ARGV[5]) and entries > 0 then
+  offset = tonumber(ARGV[5])
+end
+local at = 8
+for _ = 1, entries do
   redis.call('XADD', stream, '*', 'o', string.format('%.0f', offset), 'n', ARGV[at], 'data', ARGV[at + 1])
   offset = offset + tonumber(ARGV[at])
   at = at + 2

@@ -1,39 +1,32 @@
 """
-Binance spot: trades, best bid and ask, and every change of the book, with the snapshots that the changes stand on.
+Binance spot: trades, best bid and ask, every change of the book with the snapshots that the changes stand on, candles.
 
-We subscribe to `trade`, `bookTicker` and `depth@100ms`. `aggTrade`, klines and 24 h tickers are understood as well, as
-recordings hold them. Partial depth (`depth5`, `depth10`, `depth20`) is left out knowingly: it is the top of the same
-book once more, without an event time, and stored as a snapshot it would throw the levels below it away.
+We subscribe to `trade`, `bookTicker`, `depth@100ms`, `kline_1m` and `ticker`. `aggTrade`, other candles, mini tickers
+and partial depth (`depth5`, `depth10`, `depth20`: the top of the same book once more) are understood as well, as
+recordings hold them.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import chain
-from urllib.parse import quote
 
 import msgspec
 
-from common.errors import BadAnswer
 from common.records import Quote, Trade
 from common.settings import Settings
-from ingesters.feed import Dial, Fetch, Frame, Resume, Step
+from ingesters.feed import Frame, Resume, Step
 from ingesters.venues import binance_wire as wire
-from ingesters.venues.binance_book import BookSequence
-from ingesters.venues.binance_depth import delta_of, snapshot_of
+from ingesters.venues.binance_backfill import Backfill
+from ingesters.venues.binance_bars import Bars
+from ingesters.venues.binance_books import Books
+from ingesters.venues.binance_depth import delta_of
 from ingesters.venues.binance_fields import Read, Watch
-from ingesters.venues.binance_rare import Rare, refused
-from ingesters.venues.binance_trades import TradeSequence
+from ingesters.venues.binance_rare import Rare
+from ingesters.venues.binance_roster import Roster
+from ingesters.venues.binance_trades import KIND_OF, TradeSequence
+from ingesters.venues.chosen import Chosen
 
-STREAMS = ("trade", "bookTicker", "depth@100ms")
-SYMBOLS_A_WIRE = 50  # 150 streams; the venue allows 1024, but the address has to fit a request line
-LEAST_WAITING = 1_000  # deltas of a symbol that wait for its snapshot: 100 s of a busy one
-MOST_WAITING = 100_000  # of all symbols together: at most 170 MB
-DEPTH_WEIGHTS = ((100, 5), (500, 25), (1000, 50), (5000, 250))
-# Half of the 6000 a minute may go into the first snapshots: a third of that at once, the rest evenly.
-BURST_WEIGHT = 1000
-WEIGHT_A_SECOND = 2000 / 60
-SNAPSHOT = "snapshot:"
-BAD_REQUEST = 400
+PROGRAM = "binance_ingester"
 NAME_BYTES = 6  # of the name of a stream, its @ included
 KINDS = {b"@trade": "trade", b"@bookT": "bookTicker", b"@depth": "depthUpdate", b"@aggTr": "aggTrade"}
 # New fields are looked for in the first message of each kind, and again after so many deltas. Only deltas are counted:
@@ -55,17 +48,21 @@ class BinanceFeed:
     venue = wire.VENUE
 
     def __init__(self, settings: Settings, resume: Resume) -> None:
-        self._settings = settings
         self._resume = resume
-        self._symbols = list(dict.fromkeys(symbol.upper() for symbol in settings.binance_symbols))
+        self._chosen = Chosen(PROGRAM, [symbol.upper() for symbol in settings.binance_symbols])
+        self._roster = Roster(settings)
         self._trades: dict[str, TradeSequence] = {}
-        self._books: dict[str, BookSequence] = {}
+        self._backfill = Backfill(settings, resume)
+        self._bars = Bars(settings, resume)
+        self._snapshots = Books(settings, resume)
+        self._books = self._snapshots.by_symbol
         self._deltas = 0
         by_kind: dict[str, Read] = {
             "trade": partial(self._trade, decode_trade, wire.TradeMessage),
             "bookTicker": self._quote,
             "depthUpdate": self._depth,
             "aggTrade": partial(self._trade, decode_agg_trade, wire.AggTradeMessage),
+            "kline": self._bars.hear,
         }
         self._watch = Watch(KINDS, by_kind)
         self._readers = self._watch.readers
@@ -73,23 +70,16 @@ class BinanceFeed:
 
     def opening(self) -> Iterator[Step]:
         """Listen first, then ask for the books: a snapshot must not be older than the first delta."""
-        for start in range(0, len(self._symbols), SYMBOLS_A_WIRE):
-            symbols = self._symbols[start : start + SYMBOLS_A_WIRE]
-            names = "/".join(f"{symbol.lower()}@{stream}" for symbol in symbols for stream in STREAMS)
-            url = f"{self._settings.binance_ws_url}/stream?streams={quote(names, safe='/@')}"
-            yield Dial(url, wire=f"ws{start // SYMBOLS_A_WIRE}")
-        asked_weight = 0
-        for symbol in self._symbols:
-            request = self._request(symbol)
-            asked_weight += request.weight
-            self._book(symbol, is_asked=True)
-            yield request._replace(after_s=max(0.0, (asked_weight - BURST_WEIGHT) / WEIGHT_A_SECOND))
+        yield from self._roster.add(self._chosen.symbols)
+        yield from self._snapshots.ask(self._chosen.symbols)
+        yield from self._backfill.opening()
+        yield self._chosen.recall
 
     def receive(self, frame: Frame) -> Iterable[Step]:
         """Say what a frame means. Its stream's name is looked up in the bytes, so that it is parsed once."""
         payload = frame.payload
         if frame.reply_to is not None:
-            return self._answer(frame, frame.reply_to.removeprefix(SNAPSHOT))
+            return self._answer(frame, frame.reply_to)
         at = payload.find(b"@")
         read = self._readers.get(payload[at : at + NAME_BYTES])
         if read is None:
@@ -99,38 +89,14 @@ class BinanceFeed:
         except msgspec.ValidationError:  # not what the stream's name promises
             return self._rare.hear(frame)
 
-    def _request(self, symbol: str) -> Fetch:
-        levels = self._settings.binance_depth_levels
-        return Fetch(
-            key=f"{SNAPSHOT}{symbol}",
-            url=f"{self._settings.binance_rest_url}/api/v3/depth?symbol={quote(symbol)}&limit={levels}",
-            weight=next(weight for most, weight in DEPTH_WEIGHTS if levels <= most),
-            accept=(BAD_REQUEST,),
-        )
-
-    def _book(self, symbol: str, *, is_asked: bool = False) -> BookSequence:
-        """Return the book of a symbol; one that was not asked for may come in a recording."""
-        book = self._books.get(symbol)
-        if book is None:
-            mark, last_quote = self._resume.marks.get(("books", symbol)), self._resume.marks.get(("quotes", symbol))
-            book = BookSequence(
-                symbol,
-                self._request(symbol),
-                mark=mark,
-                last_quote=last_quote,
-                is_asked=is_asked,
-                most_waiting=max(LEAST_WAITING, MOST_WAITING // max(1, len(self._symbols))),
-            )
-            self._books[symbol] = book
-        return book
-
     def _trade(self, decode: Decode, kind: wire.TradeKind, payload: bytes, received_ns: int) -> Iterable[Step]:
         message = decode(payload).data
         symbol, number = message.symbol, message.id
         sequence = self._trades.get(symbol)
         if sequence is None:
-            sequence = TradeSequence(self._resume.marks.get(("trades", symbol)), kind)
-            self._trades[symbol] = sequence
+            self._begin(symbol, kind)
+            ends = self._backfill.begin(symbol, number, event_ns=venue_ns(message.time), received_ns=received_ns)
+            return chain(self._trade(decode, kind, payload, received_ns), ends)
         if sequence.kind is not kind:  # the same trades told twice, under two numberings: the first counts
             return ()
         event_ns = venue_ns(message.time)
@@ -155,7 +121,7 @@ class BinanceFeed:
     def _quote(self, payload: bytes, received_ns: int) -> Iterable[Step]:
         message = decode_book_ticker(payload).data
         symbol, update_id = message.symbol, message.update_id
-        book = self._books.get(symbol) or self._book(symbol)
+        book = self._books.get(symbol) or self._snapshots.begin(symbol)
         if update_id <= book.last_quote:
             return ()
         book.last_quote = update_id
@@ -177,17 +143,35 @@ class BinanceFeed:
         self._deltas += 1
         if self._deltas % DELTAS_A_LOOK == 0:
             self._watch.look_again()
-        return self._book(delta.symbol).hear(delta)
+        book = self._books.get(delta.symbol) or self._snapshots.begin(delta.symbol)
+        return book.hear(delta)
 
-    def _answer(self, frame: Frame, symbol: str) -> Iterator[Step]:
-        """Say what the answer to a question for a book means; a refused symbol leaves the others alone."""
-        try:
-            if frame.status == BAD_REQUEST:
-                refusal = wire.REFUSAL.decode(frame.payload)
-                self._book(symbol).give_up()
-                return iter((refused(frame, refusal, channel="depth", symbol=symbol),))
-            snapshot = snapshot_of(frame.payload, symbol, frame.received_ns)
-        except msgspec.MsgspecError as error:
-            raise BadAnswer(wire.VENUE, reason=f"depth of {symbol}: {error}") from error
-        news = self._watch.look_at_snapshot(frame.payload, frame.received_ns)
-        return chain(self._book(symbol).answer(snapshot), news)
+    def _begin(self, symbol: str, kind: wire.TradeKind) -> None:
+        """Begin the numbering of a symbol: it goes on behind what is stored, be it a part of its history."""
+        mark = self._resume.marks.get(("trades", symbol))
+        if history := self._backfill.history(symbol):
+            mark, kind = history.next - 1, KIND_OF[history.kind]
+        self._trades[symbol] = TradeSequence(mark, kind, self._backfill)
+
+    def _answer(self, frame: Frame, key: str) -> Iterable[Step]:
+        """Say what the answer to a question means."""
+        purpose, _, symbol = key.rpartition(":")
+        match purpose:
+            case "trades":
+                return self._backfill.answer(frame, symbol)
+            case "klines":
+                return self._bars.answer(frame, symbol)
+            case "snapshot" | "refresh":
+                steps = self._snapshots.answer(frame, symbol, is_asked_for_again=purpose == "refresh")
+                return chain(steps, self._watch.look_at_snapshot(frame))
+            case _:
+                return self._choose(frame)
+
+    def _choose(self, frame: Frame) -> Iterator[Step]:
+        """Hear which symbols are wanted now."""
+        added, removed = ([symbol.upper() for symbol in part] for part in self._chosen.hear(frame))
+        self._snapshots.drop(removed)
+        yield from self._roster.remove(removed)
+        yield from self._roster.add(added)
+        yield from self._snapshots.ask(added)
+        yield self._chosen.recall

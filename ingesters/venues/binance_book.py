@@ -94,6 +94,14 @@ class BookSequence:
             yield from self._recovered(snapshot.received_ns, valid_ns)
             yield from self._catch_up(snapshot.received_ns)
 
+    def refresh(self, snapshot: BookUpdate) -> Iterator[Step]:
+        """Say what a snapshot is good for that nobody needs: to know levels that no delta has told of."""
+        _, version = versions(snapshot)
+        if self.is_in_step and version > self._last:  # an older one would take back what deltas have said since
+            self._last = version
+            self._last_event_ns = _NOT_YET_NS
+            yield snapshot
+
     def give_up(self) -> None:
         """Hear that there will be no snapshot: keep no delta for it."""
         self._waiting.close()

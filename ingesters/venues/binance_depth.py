@@ -4,8 +4,8 @@ from collections import deque
 from typing import NamedTuple
 
 from common.codec import decode_line, encode
-from common.records import BookUpdate
-from ingesters.venues.binance_wire import DEPTH, DEPTH_ANSWER, VENUE, columns, venue_ns
+from common.records import BookSnapshot, BookUpdate
+from ingesters.venues.binance_wire import DEPTH, DEPTH_ANSWER, PARTIAL_DEPTH, VENUE, columns, venue_ns
 
 
 def delta_of(payload: bytes, received_ns: int) -> BookUpdate:
@@ -28,9 +28,14 @@ def delta_of(payload: bytes, received_ns: int) -> BookUpdate:
     )
 
 
-def snapshot_of(payload: bytes, symbol: str, received_ns: int) -> BookUpdate:
-    """Return the answer to a question for a book as a snapshot; it names neither its symbol nor a time."""
+def snapshot_of(payload: bytes, symbol: str, received_ns: int, *, most_levels: int) -> BookUpdate:
+    """
+    Return the answer to a question for a book as a snapshot; it names neither its symbol nor a time.
+
+    A side of `most_levels`, as many as were asked for, may go on behind its last one; a shorter one is whole.
+    """
     depth = DEPTH_ANSWER.decode(payload)
+    levels = max(len(depth.bids), len(depth.asks))
     bid_prices, bid_sizes = columns(depth.bids)
     ask_prices, ask_sizes = columns(depth.asks)
     return BookUpdate(
@@ -44,6 +49,26 @@ def snapshot_of(payload: bytes, symbol: str, received_ns: int) -> BookUpdate:
         bid_sizes=bid_sizes,
         ask_prices=ask_prices,
         ask_sizes=ask_sizes,
+        depth=levels if levels >= most_levels else None,
+    )
+
+
+def top_of(payload: bytes, symbol: str, received_ns: int, *, depth: int) -> BookSnapshot:
+    """Return a frame of partial depth: the top of the book, without a time of the venue."""
+    top = PARTIAL_DEPTH.decode(payload).data
+    bid_prices, bid_sizes = columns(top.bids)
+    ask_prices, ask_sizes = columns(top.asks)
+    return BookSnapshot(
+        venue=VENUE,
+        symbol=symbol,
+        received_ns=received_ns,
+        depth=depth,
+        bid_prices=bid_prices,
+        bid_sizes=bid_sizes,
+        ask_prices=ask_prices,
+        ask_sizes=ask_sizes,
+        source="partial",
+        sequence=top.last_update_id,
     )
 
 

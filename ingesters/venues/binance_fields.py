@@ -11,9 +11,11 @@ from itertools import chain
 import msgspec
 
 from common.records import FeedEvent
-from ingesters.feed import Step
+from ingesters.feed import Frame, Step
 from ingesters.venues.binance_wire import VENUE
 from ingesters.venues.novelty import Novelty, fields_of
+
+OK = 200
 
 Read = Callable[[bytes, int], Iterable[Step]]
 
@@ -62,9 +64,10 @@ class Watch:
         inner = {f"k.{name}" for name in fields_of(message["k"])} if kind == "kline" else set()
         yield from self._novelty.notice(kind, message.keys() | inner, payload, received_ns)
 
-    def look_at_snapshot(self, payload: bytes, received_ns: int) -> Iterator[FeedEvent]:
+    def look_at_snapshot(self, frame: Frame) -> Iterator[FeedEvent]:
         """Yield what is new in the answer to a question for a book."""
-        yield from self._novelty.notice("depth", fields_of(payload).keys(), payload, received_ns)
+        if frame.status == OK:
+            yield from self._novelty.notice("depth", fields_of(frame.payload).keys(), frame.payload, frame.received_ns)
 
     def _read_and_look(self, name: bytes, payload: bytes, received_ns: int, *, kind: str, read: Read) -> Iterable[Step]:
         steps = read(payload, received_ns)

@@ -1,18 +1,20 @@
-"""What Binance spot says now and then: candles, tickers, answers to commands, farewells, and what we do not know."""
+"""What Binance spot says now and then: tops of books, answers to commands, farewells, and what we do not know."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
 from common.codec import Origin, dead_letter
 from common.errors import WireLost
-from common.records import Bar, FeedEvent, Ticker
+from common.records import FeedEvent
 from ingesters.feed import Frame, Step
 from ingesters.venues import binance_wire as wire
+from ingesters.venues.binance_depth import top_of
 from ingesters.venues.binance_fields import Read, Watch
+from ingesters.venues.binance_tickers import tickers
 
-PARTIAL_DEPTH = re.compile(r"@depth(5|10|20)(@100ms)?$")
+PARTIAL_DEPTH = re.compile(r"([^@]+)@depth(5|10|20)(?:@100ms)?")
 EXAMPLE_CHARACTERS = 500
 
 
@@ -24,7 +26,7 @@ class Rare:
     """
 
     def __init__(self, readers: Mapping[str, Read], watch: Watch) -> None:
-        self._readers = {"kline": _bar, "24hrTicker": _tickers, "24hrMiniTicker": _tickers, **readers}
+        self._readers = {"24hrTicker": tickers, "24hrMiniTicker": tickers, **readers}
         self._watch = watch
         self._told: set[str] = set()
 
@@ -56,7 +58,10 @@ class Rare:
         if read is not None:
             yield from read(frame.payload, frame.received_ns)
             yield from self._watch.look(kind, frame.payload, frame.received_ns)
-        elif not PARTIAL_DEPTH.search(stream):
+        elif partial := PARTIAL_DEPTH.fullmatch(stream):
+            symbol, depth = partial.groups()
+            yield top_of(frame.payload, symbol.upper(), frame.received_ns, depth=int(depth))
+        else:
             yield from self._unknown(frame, first.e or stream.partition("@")[2], symbol=first.s)
 
     def _unknown(self, frame: Frame, name: str, *, symbol: str) -> Iterator[Step]:
@@ -90,43 +95,3 @@ def refused(frame: Frame, refusal: wire.Refusal, *, channel: str, symbol: str = 
         found=str(refusal.code),
         detail=refusal.msg,
     )
-
-
-def _bar(payload: bytes, received_ns: int) -> Iterable[Step]:
-    """Return a kline as a bar; each later version of it has the same opening time."""
-    message = wire.KLINE.decode(payload).data
-    candle = message.candle
-    return (
-        Bar(
-            venue=wire.VENUE,
-            symbol=message.symbol,
-            received_ns=received_ns,
-            event_ns=wire.venue_ns(message.time),
-            interval=candle.interval,
-            open_ns=wire.venue_ns(candle.open_time),
-            open=candle.open,
-            high=candle.high,
-            low=candle.low,
-            close=candle.close,
-            volume=candle.volume,
-            trades=candle.trades,
-            is_closed=candle.is_closed,
-        ),
-    )
-
-
-def _tickers(payload: bytes, received_ns: int) -> Iterable[Step]:
-    """Return one ticker, or those of all symbols that changed."""
-    messages = wire.TICKER.decode(payload).data
-    return [
-        Ticker(
-            venue=wire.VENUE,
-            symbol=message.symbol,
-            received_ns=received_ns,
-            event_ns=wire.venue_ns(message.time),
-            last_price=message.last_price,
-            last_size=message.last_size,
-            volume=message.volume,
-        )
-        for message in (messages if isinstance(messages, list) else [messages])
-    ]

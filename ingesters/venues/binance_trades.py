@@ -1,15 +1,17 @@
 """The numbering of Binance's trades: dense per symbol, so that the id tells a repeat, a hole and a late one apart."""
 
-from collections import deque
 from collections.abc import Iterable, Iterator
 
 import msgspec
 
 from common.records import EventKind, FeedEvent, Trade
 from ingesters.feed import Step
-from ingesters.venues.binance_wire import RESET_MARGIN_NS, VENUE, TradeKind
+from ingesters.venues.binance_backfill import Backfill
+from ingesters.venues.binance_stretch import Kind
+from ingesters.venues.binance_wire import RESET_MARGIN_NS, VENUE, AggTradeMessage, TradeKind, TradeMessage
 
-MAX_HOLES = 100
+KIND_OF: dict[Kind, TradeKind] = {"trade": TradeMessage, "aggTrade": AggTradeMessage}
+NAME_OF: dict[TradeKind, Kind] = {kind: name for name, kind in KIND_OF.items()}
 
 
 class TradeSequence:
@@ -18,7 +20,7 @@ class TradeSequence:
 
     `mark` is the largest id that is stored, None if there is none. An id that is not larger than the last one is
 
-    - a late trade if it falls into a hole that this connection saw;
+    - a late trade if it is one of those that `backfill` still misses;
     - the first of a new numbering if it happened clearly after the last one (Binance's testnet begins again each
       month). After a restart only the number of the last one is known; but it was stored before this connection heard
       its first trade, so that moment stands in for its time;
@@ -26,11 +28,11 @@ class TradeSequence:
       a restart that fell together with a new numbering.
     """
 
-    def __init__(self, mark: int | None, kind: TradeKind) -> None:
+    def __init__(self, mark: int | None, kind: TradeKind, backfill: Backfill) -> None:
         self.kind = kind
+        self._backfill = backfill
         self.next = None if mark is None else mark + 1
         self.last_event_ns: int | None = None  # unknown for a mark
-        self._holes: deque[range] = deque(maxlen=MAX_HOLES)
 
     def hear(self, trade: Trade, number: int) -> Iterable[Step]:
         """Return a trade unless it is a repeat, with what its number tells."""
@@ -42,36 +44,35 @@ class TradeSequence:
 
     def _out_of_turn(self, trade: Trade, number: int, *, expected: int) -> Iterator[Step]:
         last_ns = self.last_event_ns
+        news: Iterable[Step]
         if number > expected:
-            self._holes.append(range(expected, number))
-            yield _event("gap", trade, expected, from_ns=last_ns)
+            gap = _event("gap", trade, expected, from_ns=last_ns)
+            yield gap
+            missed = range(expected, number)
+            news = self._backfill.miss(gap, NAME_OF[self.kind], missed, is_time_known=last_ns is not None)
         elif self._is_reset(trade):
-            self._holes.clear()
             yield _event("resync", trade, expected, from_ns=last_ns, detail="the venue began its trade ids again")
+            news = self._backfill.forget(trade.symbol)
         else:
-            if self._fills_hole(number):
-                # Without a sequence, for the mark of what is stored is the sequence stored last: it must not fall back.
-                yield msgspec.structs.replace(trade, sequence=None)
-                yield _event("resync", trade, number, from_ns=trade.event_ns, detail="a missing trade came late")
+            yield from self._late(trade, number)
             return
         self.next = number + 1
         self.last_event_ns = trade.event_ns
         yield trade
+        yield from news
+
+    def _late(self, trade: Trade, number: int) -> Iterator[Step]:
+        """Yield a trade that was missed, and nothing for a repeat."""
+        if self._backfill.is_missing(trade, number):
+            # Without a sequence, for the mark of what is stored is the sequence stored last: it must not fall back.
+            yield msgspec.structs.replace(trade, sequence=None)
+            yield _event("resync", trade, number, from_ns=trade.event_ns, detail="a missing trade came late")
+            yield from self._backfill.found(trade)
 
     def _is_reset(self, trade: Trade) -> bool:
         if self.last_event_ns is None:
             self.last_event_ns = trade.received_ns
         return trade.event_ns > self.last_event_ns + RESET_MARGIN_NS
-
-    def _fills_hole(self, number: int) -> bool:
-        for index, hole in enumerate(self._holes):
-            if number in hole:
-                parts = (range(hole.start, number), range(number + 1, hole.stop))
-                self._holes[index] = parts[0] or parts[1]
-                if parts[0] and parts[1]:
-                    self._holes.append(parts[1])
-                return True
-        return False
 
 
 def _event(kind: EventKind, trade: Trade, expected: int, *, from_ns: int | None, detail: str = "") -> FeedEvent:

@@ -116,7 +116,7 @@ class Candle(
     msgspec.Struct,
     gc=False,
     rename={"open_time": "t", "interval": "i", "open": "o", "high": "h", "low": "l", "close": "c"}
-    | {"volume": "v", "trades": "n", "is_closed": "x"},
+    | {"volume": "v", "quote_volume": "q", "trades": "n", "is_closed": "x"},
 ):
     """The inner part of a kline."""
 
@@ -127,6 +127,7 @@ class Candle(
     low: str
     close: str
     volume: str
+    quote_volume: str
     trades: int
     is_closed: bool
 
@@ -139,20 +140,6 @@ class KlineMessage(
     symbol: str
     time: int
     candle: Candle
-
-
-class TickerMessage(
-    msgspec.Struct,
-    gc=False,
-    rename={"symbol": "s", "time": "E", "last_price": "c", "last_size": "Q", "volume": "v"},
-):
-    """The rolling 24 hours of a symbol; the mini ticker is the same without the last trade's size."""
-
-    symbol: str
-    time: int
-    last_price: str
-    volume: str
-    last_size: str | None = None
 
 
 class Refusal(msgspec.Struct, gc=False):
@@ -186,7 +173,7 @@ AGG_TRADE = msgspec.json.Decoder(Envelope[AggTradeMessage])
 BOOK_TICKER = msgspec.json.Decoder(Envelope[BookTickerMessage])
 DEPTH = msgspec.json.Decoder(Envelope[DepthMessage])
 KLINE = msgspec.json.Decoder(Envelope[KlineMessage])
-TICKER = msgspec.json.Decoder(Envelope[TickerMessage | list[TickerMessage]])
+PARTIAL_DEPTH = msgspec.json.Decoder(Envelope[DepthAnswer])
 DEPTH_ANSWER = msgspec.json.Decoder(DepthAnswer)
 REFUSAL = msgspec.json.Decoder(Refusal)
 UNSURE = msgspec.json.Decoder(Unsure)

@@ -7,7 +7,21 @@ import structlog
 import typer
 
 from common.errors import TickfleetError
-from monitoring.cli import bench, config, dead_letters, doctor, groups, schema, sql, status, streams, tail, venues
+from monitoring.cli import (
+    bench,
+    config,
+    dead_letters,
+    doctor,
+    groups,
+    record,
+    schema,
+    sql,
+    status,
+    streams,
+    symbols,
+    tail,
+    venues,
+)
 from monitoring.cli.asking import Call
 from monitoring.cli.exits import OK, code_of, words_of
 from monitoring.cli.printing import tell
@@ -31,6 +45,8 @@ def app() -> typer.Typer:
     made.command("schema", epilog=schema.EXAMPLES)(schema.schema)
     made.command("config", epilog=config.EXAMPLES)(config.config)
     made.command("venues", epilog=venues.EXAMPLES)(venues.venues)
+    made.command("symbols", epilog=symbols.EXAMPLES)(symbols.symbols)
+    made.command("record", epilog=record.EXAMPLES)(record.record)
     made.command("doctor", epilog=doctor.EXAMPLES)(doctor.doctor)
     made.command("bench", epilog=bench.EXAMPLES)(bench.bench)
     letters = typer.Typer(help="Look at what could not be read or stored.", no_args_is_help=True)

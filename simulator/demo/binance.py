@@ -41,6 +41,7 @@ class Exchange:
         self._unsent: dict[Listener, deque[StreamFrame]] = {}
         self._pairs = {one.symbol: Pair(one, chance, self._publish) for one in INSTRUMENTS}
         self.symbols = list(self._pairs)
+        self.histories: list[str] = []  # all is told by streams, from now on
         for pair in self._pairs.values():
             pair.remember(chance, self._now_ms())
         self._stale = self._outdated(self._pairs[STALE_SYMBOL])

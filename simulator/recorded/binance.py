@@ -9,6 +9,7 @@ import msgspec
 
 from simulator.ledger import Book
 from simulator.recorded.binance_frames import rest_rows, stream_frame, stream_row
+from simulator.recorded.binance_klines import Klines
 from simulator.timeline import SessionClock, Timeline
 from simulator.trades import TradeQuery, TradeRow, TradeStore
 from simulator.venue import Recorded, Session
@@ -34,12 +35,25 @@ class Recording:
         self._next_snapshot: dict[str, int] = {}
         self._trades: defaultdict[tuple[str, str], TradeStore] = defaultdict(TradeStore)
         self._bodies: dict[tuple[str, frozenset[tuple[str, str]]], bytes] = {}
+        self._klines = Klines()
         self._last_quote: dict[str, int] = {}
         self._symbols_of_streams: set[str] = set()
+        self._symbols_of_questions: set[str] = set()
         self._furthest = 0
         for recorded in session.events:
             self._take(recorded)
         self.symbols = sorted(self._all_symbols() - {EVERYBODY})
+
+    @property
+    def histories(self) -> list[str]:
+        """Return where the trades begin that only answers hold: no stream leads to them."""
+        streamed = {symbol for (symbol, _), store in self._trades.items() if store.is_streamed}
+        longest = {
+            symbol: (kind, store)
+            for (symbol, kind), store in sorted(self._trades.items(), key=lambda item: len(item[1]))
+            if symbol not in streamed and len(store)
+        }
+        return [f"{symbol}@{kind}:{store.first_id}" for symbol, (kind, store) in sorted(longest.items())]
 
     async def live(self) -> None:
         """Do nothing: a recording moves only for its listeners."""
@@ -114,6 +128,8 @@ class Recording:
 
     def body(self, path: str, query: dict[str, str]) -> bytes | None:
         """Return the body recorded for this question, else for this symbol."""
+        if path == "klines":
+            return self._klines.page(query)
         exact = self._bodies.get((path, frozenset(query.items())))
         symbol = {("symbol", query["symbol"])} if "symbol" in query else set()
         return exact or next((b for (p, asked), b in self._bodies.items() if p == path and symbol <= asked), None)
@@ -121,7 +137,14 @@ class Recording:
     def _all_symbols(self) -> set[str]:
         asked = {value for _, query in self._bodies for name, value in query if name == "symbol"}
         traded = {symbol for symbol, _ in self._trades}
-        return set(self._of_symbol) | self._symbols_of_streams | traded | set(self._snapshots) | asked
+        return (
+            set(self._of_symbol)
+            | self._symbols_of_streams
+            | self._symbols_of_questions
+            | traded
+            | set(self._snapshots)
+            | asked
+        )
 
     def _take(self, recorded: Recorded) -> None:
         if recorded.event.direction != "in":
@@ -162,6 +185,9 @@ class Recording:
         elif kind := TRADE_KINDS.get(name):
             for raw in msgspec.json.decode(body, type=list[msgspec.Raw]):
                 self._trades[symbol, kind].add(rest_rows(symbol, kind, bytes(raw)))
+        elif name == "klines":
+            self._symbols_of_questions.add(symbol)
+            self._klines.take(query, body)
         else:
             self._bodies[name, frozenset(query.items())] = body
 

@@ -23,6 +23,11 @@ class Market(Protocol):
     symbols: list[str]
     published: Book
 
+    @property
+    def histories(self) -> list[str]:
+        """Return from which ids on trades are there that no stream tells, as `SYMBOL@kind:id`."""
+        ...
+
     async def play(self, listener: Listener) -> None:
         """Send a connection all that it subscribed to."""
         ...
@@ -67,6 +72,7 @@ class Binance:
             "BINANCE_WS_URL": at.socket,
             "BINANCE_REST_URL": at.http,
             "BINANCE_SYMBOLS": ",".join(self._market.symbols),
+            "BINANCE_HISTORY_FROM_ID": ",".join(self._market.histories),
         }
 
     def facts(self, ids: bool) -> Facts:  # noqa: ARG002, FBT001  (trade ids are told as ranges anyway)

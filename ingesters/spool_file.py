@@ -1,0 +1,172 @@
+"""The spool's file: packets that Redis has not taken yet, in order, and every epoch under which it was asked to."""
+
+import os
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from common.outbox import Packet
+from common.packing import joined
+
+# Every commit is on the disk when it returns: what the spool has taken survives a power cut, too.
+OPENING = """
+PRAGMA page_size = 16384;
+PRAGMA auto_vacuum = INCREMENTAL;
+PRAGMA journal_mode = WAL;
+PRAGMA journal_size_limit = 4194304;
+PRAGMA synchronous = FULL;
+CREATE TABLE IF NOT EXISTS packets (
+    shard TEXT NOT NULL, batch INTEGER NOT NULL, spooled_ns INTEGER NOT NULL, records INTEGER NOT NULL,
+    body BLOB NOT NULL, PRIMARY KEY (shard, batch)
+);
+CREATE TABLE IF NOT EXISTS claims (
+    shard TEXT NOT NULL, epoch INTEGER NOT NULL, shift INTEGER NOT NULL, PRIMARY KEY (shard, epoch)
+);
+"""
+CLAIMS_KEPT = 1000  # of each shard: older epochs cannot come back
+
+
+class Rows(NamedTuple):
+    """What lies in the file of one shard: how much, and from when to when it was put there."""
+
+    last_batch: int
+    records: int
+    size_bytes: int
+    from_ns: int
+    to_ns: int
+
+
+TOTALS = "max(batch), sum(records), sum(length(body)), min(spooled_ns), max(spooled_ns)"
+
+
+class SpoolFile:
+    """One file, used by one thread at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._db.executescript(OPENING)
+        path.chmod(0o600)
+
+    def close(self) -> None:
+        """Close the file; what it holds stays."""
+        self._db.close()
+
+    def rows(self) -> dict[str, Rows]:
+        """Return what lies in the file, by shard."""
+        found = self._db.execute(f"SELECT shard, {TOTALS} FROM packets GROUP BY shard")  # noqa: S608  our own constant
+        return {shard: Rows(*totals) for shard, *totals in found}
+
+    def claims(self) -> dict[str, dict[int, int]]:
+        """Return by shard and epoch by how much Redis's count of our packets is ahead of ours."""
+        held: dict[str, dict[int, int]] = {}
+        for shard, epoch, shift in self._db.execute("SELECT shard, epoch, shift FROM claims"):
+            held.setdefault(shard, {})[epoch] = shift
+        return held
+
+    def note_claims(self, claims: Sequence[tuple[str, int, int]]) -> None:
+        """Write down (shard, epoch, shift) of claims that are about to be made."""
+        with self._transaction():
+            self._db.executemany("INSERT OR REPLACE INTO claims VALUES (?, ?, ?)", claims)
+            for shard, _, _ in claims:
+                self._db.execute(
+                    "DELETE FROM claims WHERE shard = ?1 AND epoch NOT IN "
+                    "(SELECT epoch FROM claims WHERE shard = ?1 ORDER BY rowid DESC LIMIT ?2)",
+                    (shard, CLAIMS_KEPT),
+                )
+
+    def write(self, packets: Sequence[tuple[str, Packet]], now_ns: int) -> int:
+        """Take packets, all or none; return how many bytes they take."""
+        bodies = [(shard, packet, msgspec.msgpack.encode(packet)) for shard, packet in packets]
+        with self._transaction():
+            self._db.executemany(
+                "INSERT OR REPLACE INTO packets VALUES (?, ?, ?, ?, ?)",
+                [(shard, packet.batch, now_ns, packet.records, body) for shard, packet, body in bodies],
+            )
+        return sum(len(body) for _, _, body in bodies)
+
+    def read(self, shard: str, *, after: int, most_bytes: int) -> Packet | None:
+        """Return the oldest packets of a shard behind a number as one, at least one of them; None if there is none."""
+        found: list[Packet] = []
+        size_bytes = 0
+        query = "SELECT body FROM packets WHERE shard = ? AND batch > ? ORDER BY batch"
+        for (body,) in self._db.execute(query, (shard, after)):
+            size_bytes += len(body)
+            if found and size_bytes > most_bytes:
+                break
+            found.append(msgspec.msgpack.decode(body, type=Packet))
+        return merged(found) if found else None
+
+    def forget(self, shard: str, upto: int) -> int:
+        """Remove packets up to a number; return how many bytes they took."""
+        return self._remove("shard = ? AND batch <= ?", (shard, upto))
+
+    def expire(self, before_ns: int) -> dict[str, Rows]:
+        """Remove packets that are older than that; return what they were."""
+        query = f"SELECT shard, {TOTALS} FROM packets WHERE spooled_ns < ? GROUP BY shard"  # noqa: S608  as above
+        gone = {shard: Rows(*totals) for shard, *totals in self._db.execute(query, (before_ns,))}
+        if gone:
+            self._remove("spooled_ns < ?", (before_ns,))
+        return gone
+
+    def set_aside(self, shard: str, file: Path) -> None:
+        """Write a shard's records into a file for people, one JSON line each, and remove them here."""
+        query = "SELECT body FROM packets WHERE shard = ? ORDER BY batch"
+        with file.open("ab", opener=_private) as lines:
+            for (body,) in self._db.execute(query, (shard,)):
+                for entry in msgspec.msgpack.decode(body, type=Packet).entries:
+                    lines.write(entry.data + b"\n")
+            lines.flush()
+            os.fsync(lines.fileno())
+        self._remove("shard = ?", (shard,))
+
+    def shrink(self) -> None:
+        """Give the disk back what is empty."""
+        self._db.executescript("PRAGMA incremental_vacuum")  # `execute` would give back a single page
+        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    def _remove(self, which: str, values: Sequence[str | int]) -> int:
+        with self._transaction():
+            query = f"SELECT coalesce(sum(length(body)), 0) FROM packets WHERE {which}"  # noqa: S608  words of ours
+            size_bytes = int(self._db.execute(query, values).fetchone()[0])
+            self._db.execute(f"DELETE FROM packets WHERE {which}", values)  # noqa: S608  as above
+        return size_bytes
+
+    def _transaction(self) -> "_Transaction":
+        return _Transaction(self._db)
+
+
+class _Transaction:
+    """All or nothing. The driver's own context manager leaves a transaction open when its COMMIT fails."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def __enter__(self) -> None:
+        self._db.execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        try:
+            if kind is None:
+                self._db.execute("COMMIT")
+        finally:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+
+
+def merged(packets: Sequence[Packet]) -> Packet:
+    """Return packets that follow each other as one, under the number of the last: fewer and larger entries."""
+    if len(packets) == 1:
+        return packets[0]
+    marks: dict[str, int] = {}
+    state: dict[str, str] = {}
+    for packet in packets:
+        marks |= packet.marks
+        state |= packet.state
+    return Packet(packets[-1].batch, joined(entry for packet in packets for entry in packet.entries), marks, state)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

@@ -1,0 +1,185 @@
+"""
+Trades that happened while nobody listened, fetched page by page.
+
+A hole begins where the stream was last known to be whole and ends behind the moment of the new subscription, so that
+REST and the socket overlap; `Heard` takes the overlap out. Holes still open are named in a checkpoint with each page.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import msgspec
+
+from common.clock import NS_PER_S
+from common.errors import BadAnswer
+from common.records import EventKind, FeedEvent
+from common.settings import Settings
+from ingesters.feed import Fetch, Frame, Step
+from ingesters.venues import alpaca_records as records
+from ingesters.venues import alpaca_wire as wire
+from ingesters.venues.alpaca_heard import Heard
+from ingesters.venues.alpaca_market import Market, trades_url
+from ingesters.venues.alpaca_time import rfc3339
+from ingesters.venues.alpaca_wire import VENUE
+
+KEY = "backfill"
+OVERLAP_NS = 2 * NS_PER_S
+SETTLE_S = 5.0  # until REST has what happened at the moment of the subscription
+OK = 200
+REFUSALS = (400, 401, 403, 404, 422)
+
+
+class Hole(msgspec.Struct):
+    """A stretch to be asked for, both ends included; what is told of it begins at `told_ns`."""
+
+    from_ns: int
+    to_ns: int
+    told_ns: int
+    symbols: tuple[str, ...]
+    token: str = ""
+    found: dict[str, int] = {}
+
+
+class State(msgspec.Struct):
+    """What survives: the holes still open, oldest first."""
+
+    holes: list[Hole] = []
+
+
+_decode_state = msgspec.json.Decoder(State).decode
+
+
+class Backfill:
+    """All holes of one program."""
+
+    def __init__(self, settings: Settings, market: Market, heard: Heard, text: str) -> None:
+        self._settings = settings
+        self._market = market
+        self._heard = heard
+        self._holes = _decode_state(text).holes if text else []
+        self._keep()
+
+    def text(self) -> str:
+        """Return the holes still open."""
+        return msgspec.json.encode(State(self._holes)).decode() if self._holes else "{}"
+
+    def begin(self, now_ns: int, received_ns: int) -> Iterator[Step]:
+        """Tell what was missed until now, by the venue's clock, and ask for it; go on with what is still open."""
+        head = self._heard.head
+        missed_ns = self._market.open_ns(head.until_ns, now_ns) if head.until_ns and not head.is_recording else 0
+        if missed_ns > 0:
+            why_not = self._why_not(missed_ns)
+            for channel in self._market.channels:
+                if channel != "bars":
+                    detail = why_not if channel == "trades" else ""
+                    for symbol in head.symbols:
+                        yield event("gap", channel, symbol, (head.until_ns, now_ns), received_ns, detail=detail)
+            if not why_not:
+                hole = Hole(head.floor_ns + 1, now_ns + OVERLAP_NS, head.until_ns, head.symbols)
+                self._holes.append(hole)
+                self._keep()
+        if self._holes:
+            yield self._ask(SETTLE_S)
+
+    def answer(self, frame: Frame) -> Iterator[Step]:
+        """Yield the trades of a page that do not stand already, and ask for the next one."""
+        hole = self._holes[0]
+        if frame.status != OK:
+            yield from self._refused(hole, frame)
+        else:
+            token = yield from self._page(hole, frame)
+            if token:
+                hole.token = token
+            else:
+                yield from self._filled(hole, frame.received_ns)
+        if self._holes:
+            yield self._ask(0.0)
+
+    def _why_not(self, missed_ns: int) -> str:
+        if self._market.rest_feed is None:
+            return "this feed cannot be asked again"
+        most_s = self._settings.backfill_max_s
+        return f"longer than BACKFILL_MAX_S={most_s:g}: not fetched" if missed_ns > most_s * NS_PER_S else ""
+
+    def _ask(self, after_s: float) -> Fetch:
+        hole = self._holes[0]
+        span = rfc3339(hole.from_ns), rfc3339(hole.to_ns)
+        url = trades_url(self._settings, self._market, span, hole.symbols, hole.token)
+        return Fetch(KEY, url, after_s=after_s, accept=REFUSALS, headers=rest_headers(self._settings))
+
+    def _page(self, hole: Hole, frame: Frame) -> Iterator[Step]:
+        try:
+            page = wire.PAGE.decode(frame.payload)
+        except msgspec.MsgspecError as error:
+            raise BadAnswer(VENUE, reason=f"page of trades: {error}") from error
+        for symbol, rows in (page.trades or {}).items():
+            yield from self._missing(hole, symbol, rows, frame.received_ns)
+        return page.next_page_token or ""
+
+    def _missing(self, hole: Hole, symbol: str, rows: Sequence[wire.RestTrade], received_ns: int) -> Iterator[Step]:
+        for row in rows:
+            told = records.trade(row, symbol, received_ns, wire.JSON)
+            if self._heard.knows(told) or not hole.from_ns <= told.event_ns <= hole.to_ns:
+                continue
+            self._heard.note(told)
+            hole.found[symbol] = hole.found.get(symbol, 0) + 1
+            yield msgspec.structs.replace(told, source="backfill")
+            if row.u in records.ENDED:
+                yield records.ended(row, told)
+
+    def _filled(self, hole: Hole, received_ns: int) -> Iterator[Step]:
+        self._close()
+        for symbol in hole.symbols:
+            found = str(hole.found.get(symbol, 0))
+            yield event("backfilled", "trades", symbol, (hole.told_ns, hole.to_ns), received_ns, found=found)
+
+    def _refused(self, hole: Hole, frame: Frame) -> Iterator[Step]:
+        """Leave a hole open for good: the venue will not tell. The socket decides whether the keys are good."""
+        self._close()
+        try:
+            said = wire.REFUSAL.decode(frame.payload).message
+        except msgspec.MsgspecError:
+            said = frame.payload[:200].decode(errors="replace")
+        for symbol in hole.symbols:
+            span = hole.told_ns, hole.to_ns
+            detail = f"not fetched, HTTP {frame.status}: {said}"
+            yield event("refused", "trades", symbol, span, frame.received_ns, found=str(frame.status), detail=detail)
+
+    def _close(self) -> None:
+        self._holes = self._holes[1:]
+        self._keep()
+
+    def _keep(self) -> None:
+        self._heard.keep((hole.from_ns, hole.to_ns) for hole in self._holes)
+
+
+def rest_headers(settings: Settings) -> tuple[tuple[str, str], ...]:
+    """Return what signs a question."""
+    key, secret = keys(settings)
+    return (("APCA-API-KEY-ID", key), ("APCA-API-SECRET-KEY", secret))
+
+
+def keys(settings: Settings) -> tuple[str, str]:
+    """Return both keys; the program does not run without them."""
+    both = settings.alpaca_api_key, settings.alpaca_secret_key
+    first, second = (key.get_secret_value() if key else "" for key in both)
+    return first, second
+
+
+def event(
+    kind: EventKind, channel: str, symbol: str, span: tuple[int, int], received_ns: int, **words: str
+) -> FeedEvent:
+    """Return what a user of the data must know of a stretch."""
+    from_ns, to_ns = span
+    facts: Mapping[str, str] = words
+    return FeedEvent(
+        venue=VENUE,
+        symbol=symbol,
+        received_ns=received_ns,
+        channel=channel,
+        kind=kind,
+        from_ns=min(from_ns, to_ns),
+        to_ns=to_ns,
+        expected=facts.get("expected", ""),
+        found=facts.get("found", ""),
+        detail=facts.get("detail", ""),
+    )

@@ -1,0 +1,100 @@
+"""The two markets of Alpaca: one feed, told apart by a declaration."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from common.clock import NS_PER_S
+from common.settings import Settings
+from ingesters.venues.alpaca_time import is_open, open_ns
+
+_QUARTER_HOUR_NS = 900 * NS_PER_S
+STOCK_PATHS = {"boats": "/v1beta1/boats", "overnight": "/v1beta1/overnight"}  # all others are /v2/<feed>
+# REST knows the consolidated tape as `sip`, and lets everybody ask for what is a quarter of an hour old.
+REST_FEEDS = {"delayed_sip": "sip"}
+NIGHT_FEEDS = ("boats", "overnight", "test")  # they speak when the exchanges are closed
+
+
+@dataclass(frozen=True)
+class Market:
+    """
+    What one of the programs listens to.
+
+    `channels` must be had, `extras` are asked for one by one: not every feed has each. `delay_ns` is how late the
+    venue tells what happened; `rest_feed` is None where nothing can be asked again.
+    """
+
+    program: str
+    symbols: Sequence[str]
+    socket_path: str
+    channels: tuple[str, ...]
+    extras: tuple[str, ...]
+    rest_path: str
+    rest_feed: str | None
+    delay_ns: int
+    open_ns: Callable[[int, int], int]
+
+    @property
+    def state(self) -> str:
+        """Return how the names of its strings in Redis begin: `alpaca_stocks`."""
+        return self.program.removesuffix("_ingester")
+
+
+def stocks(settings: Settings) -> Market:
+    """Return US stocks, from the feed that the settings name."""
+    feed = settings.alpaca_stocks_feed
+    is_test = feed == "test"
+    return Market(
+        program="alpaca_stocks_ingester",
+        symbols=settings.alpaca_stocks_symbols,
+        socket_path=STOCK_PATHS.get(feed, f"/v2/{feed}"),
+        channels=("trades", "quotes", "bars"),
+        extras=() if is_test else ("updatedBars", "dailyBars", "statuses", "lulds", "imbalances"),
+        rest_path="/v2/stocks/trades",
+        rest_feed=None if is_test else REST_FEEDS.get(feed, feed),
+        delay_ns=_QUARTER_HOUR_NS if feed == "delayed_sip" else 0,
+        open_ns=_always if feed in NIGHT_FEEDS else open_ns,
+    )
+
+
+def crypto(settings: Settings) -> Market:
+    """Return crypto as Alpaca itself trades it."""
+    return Market(
+        program="alpaca_crypto_ingester",
+        symbols=settings.alpaca_crypto_symbols,
+        socket_path="/v1beta3/crypto/us",
+        channels=("trades", "quotes", "bars", "orderbooks"),
+        extras=("updatedBars", "dailyBars"),
+        rest_path="/v1beta3/crypto/us/trades",
+        rest_feed="",
+        delay_ns=0,
+        open_ns=_always,
+    )
+
+
+def trades_url(settings: Settings, market: Market, span: tuple[str, str], symbols: Sequence[str], token: str) -> str:
+    """Return where to ask for a page of trades of a stretch, both ends included."""
+    names = quote(",".join(symbols), safe="/")
+    feed = f"&feed={market.rest_feed}" if market.rest_feed else ""
+    page = f"&page_token={quote(token)}" if token else ""
+    base = f"{settings.alpaca_rest_url}{market.rest_path}?symbols={names}"
+    return f"{base}&start={span[0]}&end={span[1]}&limit=10000&sort=asc{feed}{page}"
+
+
+def stocks_mute_s(settings: Settings, now_ns: int) -> float:
+    """Return after how long a silent socket is mute: never while the exchanges are closed, for quiet is not dead."""
+    listens_at_night = settings.alpaca_stocks_feed in NIGHT_FEEDS
+    return settings.alpaca_mute_s if listens_at_night or is_open(now_ns) else float("inf")
+
+
+def why_disabled(settings: Settings, *, name: str, is_on: bool) -> str | None:
+    """Return why a program does not run; None when it does."""
+    keys = {"ALPACA_API_KEY": settings.alpaca_api_key, "ALPACA_SECRET_KEY": settings.alpaca_secret_key}
+    if not is_on:
+        return f"{name}_ENABLED=false"
+    missing = [name for name, key in keys.items() if key is None]
+    return f"set {' and '.join(missing)}" if missing else None
+
+
+def _always(from_ns: int, to_ns: int) -> int:
+    return to_ns - from_ns

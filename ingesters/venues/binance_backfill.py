@@ -1,0 +1,197 @@
+"""
+Trades that the stream of Binance did not bring, asked for by their ids.
+
+A hole is told at once as a `gap`, then filled page by page. What is still missing is written down together with the
+trades of each page, so that a kill in the middle neither loses nor repeats one. A history that the operator wants is a
+hole too: it begins at the id in the settings and ends where the stream begins.
+"""
+
+from collections.abc import Iterator
+from urllib.parse import quote
+
+import msgspec
+
+from common.clock import NS_PER_S
+from common.errors import BadAnswer
+from common.records import EventKind, FeedEvent, Trade
+from common.settings import Settings
+from ingesters.feed import Checkpoint, Fetch, Frame, Resume, Step
+from ingesters.venues import binance_wire as wire
+from ingesters.venues.binance_pages import ENDPOINTS, PAGE_ROWS, Row, trade_of
+from ingesters.venues.binance_stretch import NO_END, Kind, Stretch
+
+STATE = "binance_backfill"
+KEY = "trades:"
+BAD_REQUEST = 400
+MOST_STRETCHES = 100
+PACE_S = 0.04  # per weight: at most 1500 a minute, a quarter of what the venue allows
+EMPTY_PAUSES_S = (1.0, 2.0, 4.0, 8.0, 16.0)  # the answers may lag the stream; after the last the venue has it not
+TOO_LONG = "not asked for: longer than BACKFILL_MAX_S"
+HISTORY_POLL_S = 30.0  # how often a history is looked after whose stream is silent
+
+_STRETCHES = msgspec.json.Decoder(list[Stretch])
+
+
+class Backfill:
+    """The stretches of missing trades of all symbols; for each symbol one question at most is under way."""
+
+    def __init__(self, settings: Settings, resume: Resume) -> None:
+        self._url = f"{settings.binance_rest_url}/api/v3/"
+        self._longest_ns = int(settings.backfill_max_s * NS_PER_S)
+        self._stretches = _STRETCHES.decode(resume.state.get(STATE) or "[]")
+        self._asked: dict[str, tuple[Stretch, int]] = {}  # by symbol: for what, and from which id
+        for symbol, kind, first in histories(settings):
+            if ("trades", symbol) not in resume.marks and not self._of(symbol):
+                ids = (first, NO_END)
+                history = Stretch.of(symbol, kind, ids, from_ns=None, to_ns=0, is_history=True)
+                self._stretches.append(history)
+
+    def opening(self) -> Iterator[Step]:
+        """Go on where the last connection stopped."""
+        yield from self._ask()
+
+    def history(self, symbol: str) -> Stretch | None:
+        """Return the history of a symbol whose stream has not begun; it has the numbering of the stream."""
+        return next((one for one in self._of(symbol) if one.is_open_ended), None)
+
+    def begin(self, symbol: str, number: int, *, event_ns: int, received_ns: int) -> Iterator[Step]:
+        """Hear of the first trade of a symbol's stream: its history ends there."""
+        if history := self.history(symbol):
+            history.end_at(max(number, history.next))
+            history.to_ns = event_ns
+            yield from self._closed(history, received_ns)
+            yield self._checkpoint()
+
+    def miss(self, gap: FeedEvent, kind: Kind, ids: range, *, is_time_known: bool) -> Iterator[Step]:
+        """Hear of a hole: write it down and ask for it, unless it is too long."""
+        if self.history(gap.symbol):
+            return  # `begin` ends it behind this very hole
+        from_ns = gap.from_ns if is_time_known else None
+        stretch = Stretch.of(gap.symbol, kind, (ids.start, ids.stop), from_ns=from_ns, to_ns=gap.to_ns)
+        if self._longest_ns == 0 or (from_ns is not None and gap.to_ns - from_ns > self._longest_ns):
+            yield _event(stretch, "gap", gap.received_ns, TOO_LONG)
+            return
+        self._stretches.append(stretch)
+        if len(self._stretches) > MOST_STRETCHES:
+            yield _event(self._stretches.pop(0), "gap", gap.received_ns, "given up: too many holes at once")
+        yield self._checkpoint()
+        yield from self._ask()
+
+    def is_missing(self, trade: Trade, number: int) -> bool:
+        """Return whether a trade that came late is missed, and count it as found."""
+        return any(stretch.take(number) for stretch in self._of(trade.symbol))
+
+    def found(self, trade: Trade) -> Iterator[Step]:
+        """Say what the arrival of a trade that was missed means."""
+        for stretch in self._of(trade.symbol):
+            yield from self._closed(stretch, trade.received_ns)
+        yield self._checkpoint()
+
+    def forget(self, symbol: str) -> Iterator[Step]:
+        """Ask no more for a symbol whose numbering has begun again: its old ids mean other trades now."""
+        if self._of(symbol):
+            self._stretches = [one for one in self._stretches if one.symbol != symbol]
+            yield self._checkpoint()
+
+    def answer(self, frame: Frame, symbol: str) -> Iterator[Step]:
+        """
+        Say what an answer brought.
+
+        Raises:
+            BadAnswer: it is none; the same is asked again.
+        """
+        stretch, first = self._asked[symbol]
+        try:
+            refusal = wire.REFUSAL.decode(frame.payload) if frame.status == BAD_REQUEST else None
+            rows = [] if refusal else ENDPOINTS[stretch.kind].decode(frame.payload)
+        except msgspec.MsgspecError as error:
+            raise BadAnswer(wire.VENUE, reason=f"trades of {symbol} from {first}: {error}") from error
+        del self._asked[symbol]
+        if stretch in self._stretches:
+            if refusal:
+                yield from self._give_up(stretch, frame.received_ns, f"refused: {refusal.code} {refusal.msg}")
+            else:
+                yield from self._fill(stretch, first, [row for row in rows if row.id >= first], frame.received_ns)
+        yield from self._ask()
+
+    def _fill(self, stretch: Stretch, first: int, rows: list[Row], received_ns: int) -> Iterator[Step]:
+        if not rows:
+            stretch.empty += 1
+            if not stretch.is_open_ended and stretch.empty > len(EMPTY_PAUSES_S):
+                yield from self._give_up(stretch, received_ns, "the venue does not have them")
+            return
+        begins_ns = wire.venue_ns(rows[0].time)
+        if not stretch.is_history and stretch.to_ns - begins_ns > self._longest_ns:
+            yield from self._give_up(stretch, received_ns, TOO_LONG)
+            return
+        stretch.from_ns = begins_ns if stretch.from_ns is None else stretch.from_ns
+        stretch.empty = int(stretch.is_open_ended and len(rows) < PAGE_ROWS)  # a short page is the end for now
+        yield from (trade_of(row, stretch.symbol, received_ns) for row in rows if stretch.take(row.id))
+        stretch.cut(first, rows[-1].id + 1)
+        yield from self._closed(stretch, received_ns)
+        yield self._checkpoint()
+
+    def _closed(self, stretch: Stretch, received_ns: int) -> Iterator[Step]:
+        """Yield what became of a stretch if nothing of it is to be looked for any more."""
+        if stretch.missing:
+            return
+        self._stretches.remove(stretch)
+        yield _event(stretch, "backfilled", received_ns)
+        if stretch.found < stretch.stop - stretch.first:
+            yield _event(stretch, "gap", received_ns, "the venue does not have all of them")
+
+    def _give_up(self, stretch: Stretch, received_ns: int, reason: str) -> Iterator[Step]:
+        self._stretches.remove(stretch)
+        yield _event(stretch, "gap", received_ns, reason)
+        yield self._checkpoint()
+
+    def _ask(self) -> Iterator[Fetch]:
+        """Yield the next question of every symbol that has none under way: holes go before histories."""
+        for stretch in sorted(self._stretches, key=lambda one: one.is_history):
+            if stretch.symbol not in self._asked:
+                self._asked[stretch.symbol] = stretch, stretch.next
+                endpoint = ENDPOINTS[stretch.kind]
+                asked = f"symbol={quote(stretch.symbol)}&fromId={stretch.next}&limit={PAGE_ROWS}"
+                yield Fetch(
+                    key=f"{KEY}{stretch.symbol}",
+                    url=f"{self._url}{endpoint.path}?{asked}",
+                    after_s=max(endpoint.weight * PACE_S * len(self._asked), _pause_s(stretch)),
+                    weight=endpoint.weight,
+                    accept=(BAD_REQUEST,),
+                )
+
+    def _of(self, symbol: str) -> list[Stretch]:
+        return [one for one in self._stretches if one.symbol == symbol]
+
+    def _checkpoint(self) -> Checkpoint:
+        return Checkpoint("trades", {STATE: msgspec.json.encode(self._stretches).decode()})
+
+
+def histories(settings: Settings) -> Iterator[tuple[str, Kind, int]]:
+    """Yield the symbols whose history is wanted, in which numbering, and from which id on."""
+    for word in settings.binance_history_from_id:
+        stream, _, first = word.rpartition(":")
+        symbol, _, kind = stream.partition("@")
+        yield symbol.upper(), "aggTrade" if kind == "aggTrade" else "trade", int(first)
+
+
+def _pause_s(stretch: Stretch) -> float:
+    if not stretch.empty:
+        return 0.0
+    return HISTORY_POLL_S if stretch.is_open_ended else EMPTY_PAUSES_S[stretch.empty - 1]
+
+
+def _event(stretch: Stretch, kind: EventKind, received_ns: int, reason: str = "") -> FeedEvent:
+    ids = f"ids from {stretch.first}" if stretch.is_open_ended else f"ids {stretch.first} to {stretch.stop - 1}"
+    return FeedEvent(
+        venue=wire.VENUE,
+        symbol=stretch.symbol,
+        received_ns=received_ns,
+        channel=stretch.kind,
+        kind=kind,
+        from_ns=stretch.to_ns if stretch.from_ns is None else stretch.from_ns,
+        to_ns=stretch.to_ns,
+        expected="" if stretch.is_open_ended else str(stretch.stop - stretch.first),
+        found=str(stretch.found),
+        detail=f"{ids}: {reason}" if reason else ids,
+    )

@@ -1,0 +1,100 @@
+"""Four answers about one symbol, put together under one time."""
+
+from collections.abc import Iterator
+from typing import ClassVar, Literal, NamedTuple
+
+import msgspec
+
+from common.clock import NS_PER_S
+from common.errors import BadAnswer
+from common.records import BookSnapshot, Record
+from ingesters.venues.okx_records import bar_of, ticker_of, top_of
+from ingesters.venues.okx_wire import BOOK_ANSWER, CANDLE_ANSWER, TICKER_ANSWER, VENUE, Answer, BookRow, TickerRow
+
+Part = Literal["books-full", "books", "candles", "ticker"]
+Rows = list[BookRow] | list[TickerRow] | list[list[str]]
+
+BAR = "1m"
+DEPTHS: dict[Part, int] = {"books-full": 5000, "books": 400}
+WIDEST_NS = 10 * NS_PER_S  # what is older than the newest answer by more does not belong under one time with it
+
+
+class Got(NamedTuple):
+    """One answer's rows, and when they came."""
+
+    rows: Rows
+    received_ns: int
+
+
+class Cycle:
+    """The answers so far."""
+
+    # The venue's defaults are 1 level; two candles, so that the one that has closed comes too.
+    QUERIES: ClassVar[dict[Part, str]] = {
+        "books-full": "&sz=5000",
+        "books": "&sz=400",
+        "candles": f"&bar={BAR}&limit=2",
+        "ticker": "",
+    }
+
+    def __init__(self, symbol: str, started_ns: int) -> None:
+        self.started_ns = started_ns
+        self._symbol = symbol
+        self._got: dict[Part, Got] = {}
+
+    @property
+    def missing(self) -> tuple[Part, ...]:
+        """Return what has not been answered."""
+        return tuple(part for part in self.QUERIES if part not in self._got)
+
+    @property
+    def is_complete(self) -> bool:
+        """Return whether everything has been answered."""
+        return len(self._got) == len(self.QUERIES)
+
+    def put(self, part: Part, payload: bytes, received_ns: int) -> None:
+        """
+        Take an answer.
+
+        Raises:
+            BadAnswer: it holds nothing.
+        """
+        rows = _rows(part, payload)
+        if not rows and part != "candles":  # what was never traded has none
+            raise BadAnswer(VENUE, reason=f"{part} of {self._symbol}: no data")
+        self._got[part] = Got(rows, received_ns)
+
+    def outdated(self) -> tuple[Part, ...]:
+        """Take out and return what is too old to stand beside the newest answer."""
+        newest_ns = max(got.received_ns for got in self._got.values())
+        old = tuple(part for part, got in self._got.items() if newest_ns - got.received_ns > WIDEST_NS)
+        for part in old:
+            del self._got[part]
+        return old
+
+    def records(self) -> Iterator[Record]:
+        """Yield what was answered, under the ticker's time."""
+        rows, received_ns = self._got["ticker"]
+        ticker = next(ticker_of(row, received_ns) for row in rows if isinstance(row, TickerRow))
+        event_ns = ticker.event_ns
+        yield ticker
+        for part, depth in DEPTHS.items():
+            yield self._book(part, depth, event_ns)
+        rows, received_ns = self._got["candles"]
+        for row in rows[::-1]:  # newest first
+            if isinstance(row, list):
+                yield bar_of(row, self._symbol, received_ns, interval=BAR, event_ns=event_ns)
+
+    def _book(self, part: Part, depth: int, event_ns: int | None) -> BookSnapshot:
+        rows, received_ns = self._got[part]
+        book = next(top_of(row, self._symbol, received_ns, depth) for row in rows if isinstance(row, BookRow))
+        return msgspec.structs.replace(book, event_ns=event_ns, source="rest")
+
+
+def _rows(part: Part, payload: bytes) -> Rows:
+    if part == "ticker":
+        return TICKER_ANSWER.decode(payload).data
+    if part == "candles":
+        return CANDLE_ANSWER.decode(payload).data
+    answer: Answer[BookRow] = BOOK_ANSWER.decode(payload)
+    return answer.data

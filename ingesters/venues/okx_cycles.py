@@ -1,0 +1,134 @@
+"""
+What OKX is asked for by HTTP, on a grid: the 5000-level book, the order book, the candle and the ticker of a symbol.
+
+The four answers of a cycle share one time, the ticker's. The grid is that of the clock, spread evenly over the symbols,
+so that no answer's delay moves it. A symbol whose cycle has not ended when its next is due skips that one, and says so.
+"""
+
+from collections.abc import Iterator, Sequence
+from urllib.parse import quote
+
+from common.clock import NS_PER_S, utc_text
+from common.records import EventKind, FeedEvent
+from ingesters.feed import Fetch, Step, Wake
+from ingesters.venues.okx_cycle import Cycle, Part
+from ingesters.venues.okx_wire import VENUE
+
+# The venue allows one address 10 `books-full`, 20 tickers, 40 books and 40 candles in 2 s. Of a budget of 80 in 2 s
+# a cycle costs 10: eight cycles in 2 s, four fifths of what the narrowest of these limits would let through.
+WEIGHTS: dict[Part, int] = {"books-full": 7, "books": 1, "candles": 1, "ticker": 1}
+ANSWERED_IN_WORDS = 400  # the venue's own refusals, which name a reason
+WAKE = "books-full"
+
+
+class Cycles:
+    """The grid of all symbols, and the cycle of each that is under way."""
+
+    def __init__(self, rest_url: str, interval_s: float, symbols: Sequence[str]) -> None:
+        self._rest_url = rest_url
+        self._interval_ns = round(interval_s * NS_PER_S)
+        self._symbols: tuple[str, ...] = tuple(symbols)
+        self._due_ns: dict[str, int] = {}
+        self._running: dict[str, Cycle] = {}
+        self._late: set[str] = set()
+        self._refused: set[str] = set()
+        self._generation = 0
+
+    def choose(self, symbols: Sequence[str]) -> Iterator[Step]:
+        """Take a new choice of symbols: everybody's place on the grid is found again."""
+        self._symbols = tuple(symbols)
+        self._due_ns = {}
+        self._running = {symbol: cycle for symbol, cycle in self._running.items() if symbol in symbols}
+        self._refused &= set(symbols)
+        self._generation += 1
+        yield Wake(self._key, 0.0)
+
+    def opening(self) -> Wake:
+        """Return the question for the time: the grid is the clock's."""
+        return Wake(self._key, 0.0)
+
+    def wake(self, key: str, now_ns: int) -> Iterator[Step]:
+        """Begin what is due, and be woken for the next."""
+        if key != self._key or not self._symbols:
+            return
+        for place, symbol in enumerate(self._symbols):
+            due_ns = self._due_ns.get(symbol)
+            next_ns = self._next_ns(place, now_ns)
+            if due_ns is not None and due_ns <= now_ns:
+                yield from self._begin(symbol, due_ns, next_ns, now_ns)
+            self._due_ns[symbol] = next_ns
+        yield Wake(self._key, max(0.001, (min(self._due_ns.values()) - now_ns) / NS_PER_S))
+
+    def answer(self, part: Part, symbol: str, payload: bytes, received_ns: int) -> Iterator[Step]:
+        """Say what an answer means: the last one of a cycle makes its records."""
+        cycle = self._running.get(symbol)
+        if cycle is None:  # the symbol is not wanted any more
+            return
+        cycle.put(part, payload, received_ns)
+        if not cycle.is_complete:
+            return
+        if outdated := cycle.outdated():
+            yield from (self._request(old, symbol) for old in outdated)
+            return
+        del self._running[symbol]
+        yield from cycle.records()
+        if symbol in self._late:
+            self._late.discard(symbol)
+            yield self._event("resync", symbol, cycle.started_ns, received_ns)
+
+    def refuse(self, symbol: str) -> None:
+        """Hear that the venue will not tell: ask no more for this symbol until it is chosen again."""
+        self._running.pop(symbol, None)
+        self._refused.add(symbol)
+
+    @property
+    def _key(self) -> str:
+        return f"{WAKE}@{self._generation}"
+
+    def _next_ns(self, place: int, now_ns: int) -> int:
+        phase_ns = place * self._interval_ns // len(self._symbols)
+        return now_ns + self._interval_ns - (now_ns - phase_ns) % self._interval_ns
+
+    def _begin(self, symbol: str, due_ns: int, next_ns: int, now_ns: int) -> Iterator[Step]:
+        skipped = (next_ns - due_ns) // self._interval_ns - 1
+        if skipped > 0:
+            detail = f"{skipped} cycles of {self._interval_ns / NS_PER_S:g} s fell out while this program did not run"
+            yield self._event("gap", symbol, due_ns, now_ns, expected=utc_text(due_ns), detail=detail)
+        if symbol in self._refused:
+            return
+        if (cycle := self._running.get(symbol)) is not None:
+            self._late.add(symbol)
+            yield self._event(
+                "stale",
+                symbol,
+                cycle.started_ns,
+                now_ns,
+                expected=utc_text(due_ns),
+                detail=f"no cycle at this time: the one before still waits for {', '.join(cycle.missing)}",
+            )
+            return
+        cycle = self._running[symbol] = Cycle(symbol, now_ns)
+        yield from (self._request(part, symbol) for part in cycle.missing)
+
+    def _request(self, part: Part, symbol: str) -> Fetch:
+        return Fetch(
+            key=f"{part}:{symbol}",
+            url=f"{self._rest_url}/api/v5/market/{part}?instId={quote(symbol)}{Cycle.QUERIES[part]}",
+            weight=WEIGHTS[part],
+            accept=(ANSWERED_IN_WORDS,),
+        )
+
+    def _event(
+        self, kind: EventKind, symbol: str, from_ns: int, to_ns: int, *, expected: str = "", detail: str = ""
+    ) -> FeedEvent:
+        return FeedEvent(
+            VENUE,
+            symbol,
+            to_ns,
+            channel="books-full",
+            kind=kind,
+            from_ns=from_ns,
+            to_ns=to_ns,
+            expected=expected,
+            detail=detail,
+        )

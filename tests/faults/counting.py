@@ -1,0 +1,113 @@
+"""
+A stateful processor of its own, to be killed: python -m tests.faults.counting PROCESS.
+
+CRASH is where the process kills itself, e.g. `commit:2:after`: after its second commit stands in Redis. WITHOUT names a
+part of the consume side that does nothing, to show that the tests notice.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+
+import msgspec
+import polars as pl
+
+import processors.loop
+import processors.memory
+from common.errors import UnreadableCheckpoint
+from common.heartbeat import Figures
+from common.inbox import Inbox
+from common.lifecycle import run
+from common.redis_streams import connect, shards
+from common.streams import FEED_EVENTS, STATUSES, STREAMS, TICKERS, TRADES
+from processors.knowledge import Knowledge
+from processors.loop import Consumer, consume
+from processors.memory import Memory
+from processors.processor import Made, Processor
+from processors.sharing import Share
+from processors.targets import StreamTarget
+
+GROUP = "counting_processor"
+VERSION = 1
+
+
+class Counting:
+    """Counts each symbol's trades; a ticker tells the count, and every seventh trade also a status."""
+
+    def __init__(self, saved):
+        self.counts = {}
+        if saved:
+            version, self.counts = msgspec.json.decode(saved)
+            if version != VERSION:
+                raise UnreadableCheckpoint(GROUP, reason=f"expected version {VERSION}, found {version}")
+
+    def turn(self, frame, _):
+        tickers = []
+        for venue, symbol, received_ns in frame.select("venue", "symbol", "received_ns").iter_rows():
+            self.counts[symbol] = self.counts.get(symbol, 0) + 1
+            count = str(self.counts[symbol])
+            tickers.append({"venue": venue, "symbol": symbol, "received_ns": received_ns, "last_price": count})
+        rows = pl.DataFrame(tickers, schema=["venue", "symbol", "received_ns", "last_price"], orient="row")
+        sevenths = rows.filter(pl.col("last_price").cast(pl.Int64) % 7 == 0).drop("last_price")
+        return Made(rows, also={STATUSES: sevenths.with_columns(kind=pl.lit("trading"), state=pl.lit("seventh"))})
+
+    def save(self):
+        return msgspec.json.encode((VERSION, self.counts))
+
+
+COUNTING = Processor(GROUP, TRADES, None, TICKERS, state=Counting)
+
+
+def crash_at(place):
+    name, number, when = place.split(":")
+    calls = iter(range(1, 1_000_000))
+    method = getattr(Inbox, name)
+
+    async def dying(self, *args, **more):
+        is_now = next(calls) == int(number)
+        if is_now and when == "before":
+            os.kill(os.getpid(), signal.SIGKILL)
+        answer = await method(self, *args, **more)
+        if is_now:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return answer
+
+    setattr(Inbox, name, dying)
+
+
+async def nothing_caught_up(self, _inbox, owned, *_):
+    self._turned = owned.position
+    return True
+
+
+async def main(process, settings, stop):
+    redis = connect(settings)
+    layout = {stream: await shards(redis, stream, settings) for stream in STREAMS}
+    figures = Figures(GROUP, process, "processor")
+    share = Share(redis, figures, [[layout[TRADES][0].key]])
+    work = Consumer(
+        processor=COUNTING,
+        process=process,
+        inbox=Inbox(redis, layout[TRADES][0], GROUP),
+        target=StreamTarget(TICKERS, layout),
+        knowledge=Knowledge(None, None),
+        figures=figures,
+        linger_s=0.0,
+        memory=Memory(COUNTING),
+        events=layout[FEED_EVENTS][0],
+        grant=share.grants[layout[TRADES][0].key],
+        is_dead=share.is_dead,
+    )
+    await asyncio.gather(share.keep(stop), consume(work, stop))
+    await redis.aclose()
+
+
+if __name__ == "__main__":
+    processors.loop.READ_ENTRIES, processors.loop.MAX_RECORDS, processors.loop.SILENT_S = 3, 20, 0.5
+    processors.memory.EVERY_S, processors.memory.READ_ENTRIES = float(os.environ.get("EVERY_S", "0.05")), 2
+    if os.environ.get("CRASH"):
+        crash_at(os.environ["CRASH"])
+    if os.environ.get("WITHOUT") == "catch_up":
+        Memory.catch_up = nothing_caught_up
+    sys.exit(run(sys.argv[1], lambda settings, stop: main(sys.argv[1], settings, stop)))
