@@ -89,20 +89,28 @@ class House:
             process.kill()
             process.wait()
 
-    def start_redis(self) -> None:
-        """Start Redis as start.sh does, with its log on disk every second."""
+    def launch_redis(self) -> None:
+        """Start Redis as start.sh does, with its log on disk every second; it answers later."""
         binary = shutil.which("redis-server")
         if binary is None:
             raise Broken("redis-server is not installed")
         kept = ("--appendonly", "yes", "--appendfsync", "everysec", "--save", "", "--dir", str(self.folder))
         self.start("redis", binary, "--bind", "127.0.0.1", "--port", str(self.redis_port), *kept)
+
+    def start_redis(self) -> None:
+        """Start Redis, and wait until it answers."""
+        self.launch_redis()
         wait_for(lambda: bool(self.redis.ping()), "redis")
+
+    def launch_clickhouse(self) -> None:
+        """Start the embedded ClickHouse; it answers later."""
+        address = ("--host", "127.0.0.1", "--port", str(self.clickhouse_port))
+        self.start("clickhouse", "embedded.clickhouse", *address, "--path", str(self.folder / "clickhouse"))
 
     def start_servers(self) -> None:
         """Start Redis and the embedded ClickHouse, with the schema."""
         self.start_redis()
-        address = ("--host", "127.0.0.1", "--port", str(self.clickhouse_port))
-        self.start("clickhouse", "embedded.clickhouse", *address, "--path", str(self.folder / "clickhouse"))
+        self.launch_clickhouse()
         wait_for(lambda: self.sql("SELECT 1", database="default") == [(1,)], "clickhouse")
         command = [sys.executable, "setup_schema.py"]
         subprocess.run(command, cwd=ROOT, env=self.environment, check=True, capture_output=True, timeout=START_S)

@@ -10,6 +10,7 @@ TickfleetError
 ├── BadAnswer           a venue's answer is no answer: the same question is asked again after a pause
 ├── WireError           bytes from the venue could not be read: dead letter with the bytes, and on
 ├── UnreadableRecord    a stream entry could not be read: dead letter, and on
+├── ScaleOverflow       a book's prices or sizes need more than 62 bits: the message is set aside, the book unknown
 ├── UnreadableCheckpoint  a processor's saved state is of another version: rebuilt from the stream, and told
 ├── StreamRefused       Redis would not append (full, or the cursor does not fit): held back and tried again
 │   ├── HistoryLost     Redis has lost what it had confirmed: claimed again, given again what we still have, and on
@@ -123,6 +124,17 @@ class UnreadableCheckpoint(TickfleetError):
 
     def __str__(self) -> str:
         return f"the checkpoint of {self.processor} cannot be read: {self.reason}"
+
+
+class ScaleOverflow(TickfleetError):
+    """Numbers of one book that no 62-bit integers of one scale can hold."""
+
+    def __init__(self, what: str, *, digits: int) -> None:
+        self.what = what
+        self.digits = digits
+
+    def __str__(self) -> str:
+        return f"expected {self.what} below 2^62 x 10^-{self.digits}, found one that is larger"
 
 
 class StreamRefused(TickfleetError):

@@ -53,6 +53,11 @@ class Figures:
         self.failed(error)
         self.expects(where, str(error))
 
+    @property
+    def troubles(self) -> dict[str, str]:
+        """Return what the work waits for, by place."""
+        return self._troubles
+
     def expects(self, where: str, what: str) -> None:
         """Say what the work at one place waits for, although nothing is wrong."""
         self._troubles[where] = what[:200]

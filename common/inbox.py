@@ -1,7 +1,7 @@
 """Read one shard as the owner of a group's place in it: entries in, named batches, one transaction at the end."""
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -70,7 +70,7 @@ class Inbox:
         self.group = group
         self.epoch = 0
         self._redis = redis
-        self._reader: Redis = redis.client()  # one connection of its own, so that its waiting can be interrupted
+        self._reader: Redis | None = None
         self._reader_id = 0
         self._consumer = str(shard.number)
 
@@ -90,7 +90,6 @@ class Inbox:
             return Held(facts[0].decode(), facts[1].decode())
         epoch, position, last_id, manifest, attempts = facts
         self.epoch = int(epoch)
-        self._reader_id = int(await self._reader.client_id())
         return Ownership(self.epoch, int(position), last_id.decode(), manifest, int(attempts))
 
     async def beat(self) -> None:
@@ -123,7 +122,7 @@ class Inbox:
 
     async def read(self, start: str, *, count: int, block_ms: int | None) -> list[Received]:
         """Return entries of this group: from `start` "0" what was given but never committed, from ">" what is new."""
-        reply = await self._reader.xreadgroup(
+        reply = await (self._reader or self._redis).xreadgroup(
             self.group, self._consumer, {self.shard.key: start}, count=count, block=block_ms
         )
         entries = reply[0][1] if reply else []
@@ -134,14 +133,20 @@ class Inbox:
         found = await self._redis.xrange(self.shard.key, first_id, last_id)
         return [_received(entry_id, fields) for entry_id, fields in found]
 
+    @contextlib.asynccontextmanager
+    async def listening(self) -> AsyncIterator[None]:
+        """Read over a connection of its own meanwhile, so that its waiting can be interrupted."""
+        async with self._redis.client() as reader:
+            self._reader, self._reader_id = reader, int(await reader.client_id())
+            try:
+                yield
+            finally:
+                self._reader = None
+
     async def interrupt(self) -> None:
         """End a `read` that waits; where the server does not allow that, it ends by itself."""
         with contextlib.suppress(ResponseError):
             await self._redis.client_unblock(self._reader_id)
-
-    async def close(self) -> None:
-        """Give up the connection."""
-        await self._reader.aclose()
 
     async def committed(self, behind_id: str, last_id: str, *, count: int) -> list[Received]:
         """Return the first entries behind one and up to another, which this group has committed before."""

@@ -62,10 +62,14 @@ class Outbox:
         self._least = 0  # below this no running number may be given out
         self._redis = redis
 
+    @property
+    def known(self) -> tuple[int, int]:
+        """Return the epoch and the batch that the server should remember, in its own count."""
+        return self.epoch, self.batch + self._shift
+
     async def held(self) -> Held:
         """Return what the server remembers."""
-        names = f"{self.source}.epoch", f"{self.source}.batch", "offset"
-        return Held(*(int(value or 0) for value in await self._redis.hmget(self.shard.facts, *names)))
+        return (await held_by(self._redis, [self]))[0]
 
     async def claim(self) -> None:
         """Become the source; an older copy of this process is fenced from here on."""
@@ -142,3 +146,11 @@ class Outbox:
         if int(found or 0) > self.epoch:
             return Fenced(f"{self.source} -> {key}", epoch=self.epoch)
         return HistoryLost(key, reason=f"expected epoch {self.epoch} of {self.source}, found epoch {found or 'none'}")
+
+
+async def held_by(redis: Redis, outboxes: Sequence[Outbox]) -> list[Held]:
+    """Return what the server remembers of each, in one round trip."""
+    ask = redis.pipeline(transaction=False)
+    for outbox in outboxes:
+        ask.hmget(outbox.shard.facts, f"{outbox.source}.epoch", f"{outbox.source}.batch", "offset")
+    return [Held(*(int(value or 0) for value in values)) for values in await ask.execute()]

@@ -141,6 +141,7 @@ class Ticker(Record, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     A venue's ticker or conflated tick; None is what the venue did not tell.
 
     `volume` is in base, `quote_volume` in quote currency, over the venue's own window; greeks are as the venue tells.
+    `repeats` counts how often the venue had said the ticker before this one again, word for word.
     """
 
     event_ns: int | None = None
@@ -167,6 +168,7 @@ class Ticker(Record, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     theta: str | None = None
     vega: str | None = None
     rho: str | None = None
+    repeats: int | None = None
     sequence: int | None = None
 
 

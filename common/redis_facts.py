@@ -3,9 +3,18 @@
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import NamedTuple
 
+from common.errors import BadSettings
 from common.redis_streams import Redis, run_script
 
 MOST_WORDS = 10_000
+
+
+async def check_keeps_all(redis: Redis) -> None:
+    """Raise BadSettings when the server would throw records away as soon as its memory is full."""
+    policy = str((await redis.info("memory"))["maxmemory_policy"])
+    if policy != "noeviction":
+        remedy = "redis-cli config set maxmemory-policy noeviction"
+        raise BadSettings([f"Redis: expected maxmemory-policy noeviction, found {policy}: {remedy}"])
 
 
 async def read_state(redis: Redis, names: Iterable[str]) -> dict[str, str]:

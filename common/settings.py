@@ -129,6 +129,8 @@ class Settings(BaseModel):
     alpaca_stocks_feed: Annotated[str, Field(pattern="^(iex|sip|delayed_sip|boats|overnight|test)$")] = "iex"
     alpaca_stocks_symbols: Words = ("SPY", "AAPL")
     alpaca_crypto_symbols: Words = ("BTC/USD", "ETH/USD")
+    alpaca_codec: Annotated[str, Field(pattern="^(json|msgpack)$")] = "json"  # prices in JSON are exactly as written
+    alpaca_mute_s: Annotated[float, Field(gt=0)] = 300.0  # while the market is open
 
     upstox_enabled: bool = True  # when UPSTOX_ACCESS_TOKEN or UPSTOX_TOKEN_URL is set
     upstox_access_token: SecretStr | None = None
@@ -136,6 +138,7 @@ class Settings(BaseModel):
     upstox_api_url: HttpUrl = "https://api.upstox.com"
     upstox_instrument_keys: Words = ("NSE_INDEX|Nifty 50", "NSE_INDEX|Nifty Bank")
     upstox_mode: Annotated[str, Field(pattern="^(ltpc|full|option_greeks|full_d30)$")] = "full"
+    upstox_mute_s: Annotated[float, Field(gt=0)] = 60.0  # silence while a market of ours is open
 
     backfill_max_s: Annotated[float, Field(ge=0)] = 86_400.0  # a stretch that is longer is told, not fetched again
     record: Words = ()  # programs whose venue is recorded byte for byte, e.g. okx_ingester

@@ -238,6 +238,7 @@ TICKER_ROWS = Table(
         _number("theta", "as the venue has it", optional=True),
         _number("vega", "as the venue has it", optional=True),
         _number("rho", "as the venue has it", optional=True),
+        Column("repeats", "count", "repeats", "times the row before it was said again, null if never", optional=True),
     ),
     order_by="(venue, symbol, received_time, offset)",
     partition_by="toYYYYMM(received_time)",

@@ -2,60 +2,103 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from common.backoff import delays_s
-from common.clock import now_ns
-from common.errors import HistoryLost, StreamRefused
-from common.heartbeat import Figures
+from common.clock import monotonic_s
+from common.errors import HistoryLost, SpoolRefused, StreamRefused
 from common.log import logger
 from common.outbox import Outbox, Packet
 from common.packing import Packing
 from common.records import FeedEvent, Record
 from common.redis_streams import RedisError
+from ingesters.comeback import Comeback
+from ingesters.spool import Spool
+from ingesters.tail import Tail
 
 log = logger("sink")
 
-REMEMBERED = 4096  # times of batches taken, so that a loss can be given an interval
+SLOW_S = 1.0  # a packet that is not confirmed for so long goes to the spool, and all that come behind it
+CROWDED_BYTES = 4 * 2**20  # of what waits in memory: more goes to the spool, too
 
 
 class Lane:
-    """What has been put and not yet taken by Redis, in order."""
+    """
+    What has been put and not yet taken by Redis, in order.
 
-    def __init__(self, outbox: Outbox, figures: Figures, tell: Callable[[FeedEvent], None]) -> None:
-        self._outbox = outbox
-        self._figures = figures
+    The oldest packets are on disk if there are any there, then come those in memory, then the records that are not
+    sealed into a packet yet. While Redis is well there is one packet at most, on its way.
+    """
+
+    def __init__(self, outbox: Outbox, spool: Spool, tell: Callable[[FeedEvent], None]) -> None:
+        self.key = outbox.shard.key
+        self.outbox = outbox
+        self._spool = spool
+        self._figures = spool.figures
         self._tell = tell
+        self._tail = Tail()
+        self._comeback = Comeback(outbox, spool, self._tail)
         self._packed = Packing()
-        self._on_its_way = Packing()
         self._marks: dict[str, int] = {}
         self._state: dict[str, str] = {}
-        self._told_marks: dict[str, int] = {}  # all that Redis should remember, for one that does not
+        self._queue: deque[Packet] = deque()
+        self._queue_bytes = 0
+        self._made = 0  # the number of the newest packet
+        self._on_disk = 0  # the number of the newest packet on disk
+        self._since_s: float | None = None  # when the packet on its way was first sent
+        self._has_failed = False
+        self._told_marks: dict[str, int] = {}  # of all that was put
         self._told_state: dict[str, str] = {}
-        self._taken: deque[tuple[int, int]] = deque(maxlen=REMEMBERED)
-        self._claimed_ns = now_ns()
+        self._taken_marks: dict[str, int] = {}  # of all that Redis has confirmed, for one that forgets
+        self._taken_state: dict[str, str] = {}
         self._is_in_doubt = False
         self._wake = asyncio.Event()
         self._is_awake = False
         self._idle = asyncio.Event()
         self._idle.set()
 
-    async def marks(self) -> dict[str, int]:
-        """Return the largest sequences by symbol that Redis has of this source."""
-        held = await self._outbox.marks()
-        self._told_marks = {**held, **self._told_marks}
-        return held
+    async def claim(self) -> None:
+        """Become the source; what an earlier process left in the spool is sent first."""
+        self._on_disk, events = await self._comeback.start()
+        self._made = max(self.outbox.batch, self._on_disk)
+        self._taken_marks = await self.outbox.marks()
+        self._told_marks = dict(self._taken_marks)
+        if self._on_disk:
+            spooled = await self._spool.remembered(self.key)
+            self._told_marks |= spooled.marks
+            self._told_state |= spooled.state
+        for event in events:
+            self._tell(event)
+        if self._on_disk:
+            self._wake.set()
+
+    @property
+    def marks(self) -> Mapping[str, int]:
+        """Return the largest sequences by symbol of all that was put, whether Redis has it yet or not."""
+        return self._told_marks | self._marks
+
+    @property
+    def state(self) -> Mapping[str, str]:
+        """Return the strings to be remembered that were put since the start, or that the spool holds."""
+        return self._told_state | self._state
 
     @property
     def waiting_bytes(self) -> int:
-        """Return how much waits for Redis."""
-        return self._packed.size_bytes + self._on_its_way.size_bytes
+        """Return how much waits in memory."""
+        return self._packed.size_bytes + self._queue_bytes
 
     @property
     def waiting_records(self) -> int:
-        """Return how many records wait for Redis."""
-        return self._packed.records + self._on_its_way.records
+        """Return how many records wait in memory."""
+        return self._packed.records + sum(packet.records for packet in self._queue)
+
+    @property
+    def is_held_up(self) -> bool:
+        """Return whether what waits belongs on disk: Redis does not take it, or what is there goes first."""
+        if self._has_failed or self._on_disk > self.outbox.batch or self.waiting_bytes > CROWDED_BYTES:
+            return True
+        return self._since_s is not None and monotonic_s() - self._since_s > SLOW_S
 
     def put(self, record: Record) -> None:
         """Take a record."""
@@ -72,10 +115,35 @@ class Lane:
         self._state.update(state)
         self._wake.set()
 
+    def keep(self, state: Mapping[str, str]) -> None:
+        """Restore these strings on a Redis that has forgotten them, until another value is put."""
+        self._taken_state |= state
+        self._told_state = {**state, **self._told_state}
+
+    def disown(self, names: Iterable[str]) -> None:
+        """Leave these strings to another lane from now on."""
+        for name in names:
+            self._taken_state.pop(name, None)
+            self._told_state.pop(name, None)
+
     def check(self) -> None:
         """Find out soon whether Redis still has what it confirmed."""
         self._is_in_doubt = True
         self._wake.set()
+
+    def unwritten(self) -> Sequence[Packet]:
+        """Return everything that is in memory only, sealed into packets, oldest first."""
+        if self._packed.records or self._state:
+            self._seal()
+        return tuple(self._queue)
+
+    async def written(self, packets: Sequence[Packet]) -> None:
+        """Let go of packets that are on disk now; Redis may have taken some meanwhile."""
+        while self._queue and self._queue[0].batch <= packets[-1].batch:
+            self._queue_bytes -= self._queue.popleft().size_bytes
+        self._on_disk = packets[-1].batch
+        if self._on_disk <= self.outbox.batch:
+            await self._spool.forget(self.key, self._on_disk)
 
     async def empty(self) -> None:
         """Return when everything put has been taken."""
@@ -96,74 +164,89 @@ class Lane:
 
     @property
     def _has_work(self) -> bool:
-        return bool(self._packed.records or self._state or self._is_in_doubt)
-
-    async def _append(self) -> None:
-        """Append all that waits, with the marks and the state that belong to it: never a part of a page."""
-        packed, marks, state = self._packed, self._marks, self._state
-        self._packed, self._marks, self._state, self._is_in_doubt = Packing(), {}, {}, False
-        self._told_marks |= marks
-        self._told_state |= state
-        packet = Packet(self._outbox.batch + 1, packed.entries(), marks=marks, state=state)
-        self._on_its_way = packed
-        await self._insist(packet)
-        self._on_its_way = Packing()
-        self._figures.counters[f"records_total|{self._outbox.shard.stream.topic}"] += packed.records
-
-    async def _insist(self, packet: Packet) -> None:
-        """Repeat the very same packet until Redis has it."""
-        for pause_s in delays_s(first_s=0.1, ceiling_s=5.0):
-            try:
-                await self._outbox.append(packet)
-            except HistoryLost as error:
-                packet = await self._go_on(packet, error)
-            except (RedisError, StreamRefused) as error:
-                await self._wait(error, pause_s)
-            else:
-                self._figures.works(self._outbox.shard.key)
-                self._taken.append((packet.batch, now_ns()))
-                return
-
-    async def _go_on(self, packet: Packet, error: HistoryLost) -> Packet:
-        """Become the source again on a Redis that has lost history, and say so; return the packet in its new place."""
-        confirmed = self._outbox.batch
-        for pause_s in delays_s(first_s=0.1, ceiling_s=5.0):
-            try:
-                await self._outbox.reclaim()
-            except RedisError as failure:
-                await self._wait(failure, pause_s)
-            else:
-                break
-        self._say_what_is_lost(confirmed, error)
-        # All that it should remember, not only what is new: it may have forgotten that too.
-        return replace(packet, batch=self._outbox.batch + 1, marks={**self._told_marks}, state={**self._told_state})
-
-    def _say_what_is_lost(self, confirmed: int, error: HistoryLost) -> None:
-        shard, found = self._outbox.shard, self._outbox.batch
-        self._figures.failed(error)
-        log.error("sink.history_lost", shard=shard.key, confirmed=confirmed, found=found, reason=str(error))
-        if found >= confirmed:
-            return
-        kept = [(batch, taken_ns) for batch, taken_ns in self._taken if batch <= found]
-        self._taken = deque(kept, maxlen=REMEMBERED)
-        now = now_ns()
-        self._tell(
-            FeedEvent(
-                self._figures.venue,
-                "",
-                now,
-                channel="redis",
-                kind="gap",
-                from_ns=kept[-1][1] if kept else self._claimed_ns,
-                to_ns=now,
-                expected=str(confirmed),
-                found=str(found),
-                detail=f"{shard.key}: Redis came back without {confirmed - found} batches that it had confirmed; "
-                "how many records they held is not known",
-            )
+        return bool(
+            self._packed.records or self._state or self._is_in_doubt or self._queue or self._on_disk > self.outbox.batch
         )
 
+    def _seal(self) -> None:
+        """Make a packet of all that waits, with the marks and the state that belong to it: never a part of a page."""
+        self._made += 1
+        packet = Packet(self._made, self._packed.entries(), marks=self._marks, state=self._state)
+        self._told_marks |= self._marks
+        self._told_state |= self._state
+        self._queue.append(packet)
+        self._queue_bytes += packet.size_bytes
+        self._packed, self._marks, self._state, self._is_in_doubt = Packing(), {}, {}, False
+
+    async def _append(self) -> None:
+        """Append the oldest packet."""
+        packet = await self._oldest()
+        self._since_s = monotonic_s()
+        try:
+            end = await self.outbox.append(packet)
+        except (RedisError, StreamRefused) as error:
+            packet, end = await self._insist(packet, error)
+        self._since_s, self._has_failed = None, False
+        self._figures.works(self.key)
+        self._figures.counters[f"records_total|{self.outbox.shard.stream.topic}"] += packet.records
+        self._taken_marks |= packet.marks
+        self._taken_state |= packet.state
+        self._tail.add(packet, end)
+        if self._queue and self._queue[0].batch == packet.batch:
+            self._queue_bytes -= self._queue.popleft().size_bytes
+        else:  # it was read from the disk, or written there while it was on its way
+            await self._spool.forget(self.key, packet.batch)
+
+    async def _oldest(self) -> Packet:
+        if self._on_disk > self.outbox.batch:
+            packet = await self._read()
+            if packet is not None:
+                return packet
+        if not self._queue:
+            self._seal()
+        return self._queue[0]
+
+    async def _read(self) -> Packet | None:
+        """Return the oldest packets on disk as one; None when they were too old and have been dropped."""
+        for pause_s in delays_s(first_s=0.1, ceiling_s=2.0):
+            try:
+                packet = await self._spool.read(self.key, after=self.outbox.batch)
+            except SpoolRefused as error:
+                await self._wait(error, pause_s)
+            else:
+                self._on_disk = self._on_disk if packet else 0
+                return packet
+        raise AssertionError  # the delays never end
+
+    async def _insist(self, packet: Packet, error: Exception) -> tuple[Packet, int]:
+        """Repeat the very same packet until Redis has it."""
+        for pause_s in delays_s(first_s=0.1, ceiling_s=2.0):
+            try:
+                if isinstance(error, HistoryLost):
+                    packet = await self._come_back(packet, error)
+                else:
+                    await self._wait(error, pause_s)
+                return packet, await self.outbox.append(packet)
+            except HistoryLost as lost:
+                error = lost
+            except (RedisError, StreamRefused, SpoolRefused) as failure:
+                if isinstance(error, HistoryLost):
+                    await self._wait(failure, pause_s)
+                else:
+                    error = failure
+        raise AssertionError  # the delays never end
+
+    async def _come_back(self, packet: Packet, error: HistoryLost) -> Packet:
+        """Become the source again; the packet then carries all that Redis should remember: it may have forgotten it."""
+        event = await self._comeback.again(error)
+        if event is not None:
+            self._figures.failed(error)
+            self._tell(event)
+        marks, state = {**self._taken_marks, **packet.marks}, {**self._taken_state, **packet.state}
+        return replace(packet, marks=marks, state=state)
+
     async def _wait(self, error: Exception, pause_s: float) -> None:
-        self._figures.waits(self._outbox.shard.key, error)
-        log.warning("sink.waiting", shard=self._outbox.shard.key, pause_s=round(pause_s, 2), reason=str(error))
+        self._has_failed = True
+        self._figures.waits(self.key, error)
+        log.warning("sink.waiting", shard=self.key, pause_s=round(pause_s, 2), reason=str(error))
         await asyncio.sleep(pause_s)

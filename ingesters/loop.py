@@ -7,7 +7,6 @@ from common.clock import now_ns
 from common.errors import FeedRefused, WireLost
 from common.lifecycle import wait
 from common.log import logger
-from common.redis_facts import read_state
 from common.redis_streams import RedisError
 from ingesters.conversation import Conversation
 from ingesters.feed import Resume
@@ -27,9 +26,7 @@ async def ingest(work: Ingester, stop: asyncio.Event) -> None:
     work.figures.expects(CONNECTION, "no answer from the venue yet")
     while not stop.is_set():
         try:
-            await work.sink.empty()
-            resume = Resume(await read_state(work.redis, work.venue.state), await work.sink.marks())
-            conversation = Conversation(work, resume)
+            conversation = Conversation(work, Resume(work.sink.state, work.sink.marks))
             try:
                 await conversation.hold(stop)
             finally:
@@ -38,12 +35,12 @@ async def ingest(work: Ingester, stop: asyncio.Event) -> None:
                     pauses = delays_s()  # a dial that succeeds proves nothing: some venues accept, then hang up
         except FeedRefused as error:
             work.sink.put(connection_event(work, "refused", now_ns(), str(error)))
-            await work.sink.empty()
+            await work.sink.settle()
             raise
         except (WireLost, RedisError) as error:
             if not stop.is_set():
                 await _pause(work, error, next(pauses), stop)
-    await work.sink.empty()
+    await work.sink.settle()
 
 
 async def _pause(work: Ingester, error: Exception, pause_s: float, stop: asyncio.Event) -> None:

@@ -1,48 +1,73 @@
-"""Records to streams: each to the lane of its shard; pressure goes back to the wire."""
+"""Records to streams: each to the lane of its shard; what Redis does not take to the spool; pressure to the wire."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
-from common.errors import Fenced
-from common.heartbeat import Figures
-from common.outbox import Outbox
+from common.clock import monotonic_s, now_ns
+from common.errors import Fenced, SpoolRefused
+from common.log import logger
+from common.outbox import Outbox, held_by
 from common.records import FeedEvent, Record
-from common.redis_streams import Redis, Shard
+from common.redis_facts import read_state
+from common.redis_streams import Redis, RedisError, Shard
 from common.streams import BY_TOPIC, Stream, shard_of
+from ingesters.comeback import CHANNEL
 from ingesters.lane import Lane
+from ingesters.spool import Spool
 
-FULL_BYTES = 16 * 2**20  # of what waits for Redis: past it the wire is not read any further
+log = logger("sink")
+
+FULL_BYTES = 16 * 2**20  # of what waits in memory: past it the wire is not read any further
+FLUSH_S = 0.1  # while Redis does not take it, so much of the newest is in memory only
+LOOK_S = 1.0  # between two looks whether Redis still knows us
+EXPIRE_S = 60.0
+SETTLE_S = 2.0  # for Redis to take the last records; then the spool takes them
+SPOOL = "spool"
 
 
 class Sink:
     """All lanes of one ingester."""
 
-    def __init__(self, redis: Redis, layout: Mapping[Stream, Sequence[Shard]], source: str, figures: Figures) -> None:
-        self._outboxes = {stream: [Outbox(redis, shard, source) for shard in parts] for stream, parts in layout.items()}
+    def __init__(self, redis: Redis, layout: Mapping[Stream, Sequence[Shard]], source: str, spool: Spool) -> None:
+        self._redis = redis
+        self._figures = spool.figures
+        self._spool = spool
         self._lanes = {
-            stream: [Lane(outbox, figures, self._tell_loss) for outbox in parts]
-            for stream, parts in self._outboxes.items()
+            stream: [Lane(Outbox(redis, shard, source), spool, self._tell_loss) for shard in parts]
+            for stream, parts in layout.items()
         }
         self.puts: dict[type[Record], Callable[[Record], None]] = {
             stream.record: parts[0].put if len(parts) == 1 else partial(_put_by_symbol, parts)
             for stream, parts in self._lanes.items()
         }
         self._every = [lane for parts in self._lanes.values() for lane in parts]
+        self._writing = asyncio.Lock()
+        self._expired_s = monotonic_s()
 
-    async def claim(self) -> None:
-        """Become the source everywhere; an older copy of this program is fenced."""
-        for parts in self._outboxes.values():
-            for outbox in parts:
-                await outbox.claim()
+    async def claim(self, names: Iterable[str] = ()) -> None:
+        """Become the source everywhere; an older copy of this program is fenced. `names` are of state to be kept."""
+        for lane in self._every:
+            await lane.claim()
+        self._every[0].keep(await read_state(self._redis, names))
+        if self._spool.unreadable:
+            now = now_ns()
+            self._tell(now, now, f"the spool could not be read: {self._spool.unreadable}")
 
-    async def marks(self) -> dict[tuple[str, str], int]:
-        """Return the largest sequences that stand in the streams, by (topic, symbol)."""
-        found: dict[tuple[str, str], int] = {}
-        for stream, parts in self._lanes.items():
-            for lane in parts:
-                found |= {(stream.topic, symbol): mark for symbol, mark in (await lane.marks()).items()}
-        return found
+    @property
+    def marks(self) -> dict[tuple[str, str], int]:
+        """Return the largest sequences of all that was put, by (topic, symbol), whether Redis has it yet or not."""
+        return {
+            (stream.topic, symbol): mark
+            for stream, parts in self._lanes.items()
+            for lane in parts
+            for symbol, mark in lane.marks.items()
+        }
+
+    @property
+    def state(self) -> dict[str, str]:
+        """Return the newest state, whether Redis has it yet or not."""
+        return {name: value for lane in self._every for name, value in lane.state.items()}
 
     def put(self, record: Record) -> None:
         """Take a record for its stream."""
@@ -50,21 +75,24 @@ class Sink:
 
     def checkpoint(self, topic: str, state: Mapping[str, str]) -> None:
         """Have state written with the records of a topic put so far."""
-        self._lanes[BY_TOPIC[topic]][0].remember(state)
+        lane = self._lanes[BY_TOPIC[topic]][0]
+        lane.remember(state)
+        if lane is not self._every[0]:
+            self._every[0].disown(state)
 
     @property
     def waiting_bytes(self) -> int:
-        """Return how much waits for Redis."""
+        """Return how much waits in memory."""
         return sum(lane.waiting_bytes for lane in self._every)
 
     @property
     def waiting_records(self) -> int:
-        """Return how many records wait for Redis."""
+        """Return how many records wait in memory."""
         return sum(lane.waiting_records for lane in self._every)
 
     @property
     def is_full(self) -> bool:
-        """Return whether the wire must not be read until Redis has taken some."""
+        """Return whether the wire must not be read until Redis or the spool has taken some."""
         return self.waiting_bytes > FULL_BYTES
 
     async def run(self) -> None:
@@ -73,6 +101,8 @@ class Sink:
             async with asyncio.TaskGroup() as tasks:
                 for lane in self._every:
                     tasks.create_task(lane.run())
+                tasks.create_task(self._spill())
+                tasks.create_task(self._look())
         except* Fenced as fenced:
             raise fenced.exceptions[0] from None
 
@@ -80,6 +110,72 @@ class Sink:
         """Return when everything put has been taken by Redis."""
         for lane in self._every:
             await lane.empty()
+
+    async def settle(self) -> None:
+        """Return when everything put has been taken by Redis, or by the spool where Redis does not take it soon."""
+        try:
+            async with asyncio.timeout(SETTLE_S):
+                return await self.empty()
+        except TimeoutError:
+            while not await self.write_down():  # noqa: ASYNC110  room on a disk rings no bell
+                await asyncio.sleep(FLUSH_S)
+
+    async def write_down(self, lanes: Sequence[Lane] | None = None) -> bool:
+        """Give the spool what all lanes, or these, hold in memory; return whether it is safe now."""
+        async with self._writing:
+            held = [(lane, packets) for lane in lanes or self._every if (packets := lane.unwritten())]
+            if not held:
+                return True
+            try:
+                await self._spool.write([(lane.key, packet) for lane, packets in held for packet in packets])
+                for lane, packets in held:
+                    await lane.written(packets)
+            except SpoolRefused as error:
+                if SPOOL not in self._figures.troubles:
+                    log.error("sink.spool_refused", reason=str(error), bytes=self.waiting_bytes)  # noqa: TRY400  no bug
+                self._figures.waits(SPOOL, error)
+                return False
+            self._figures.works(SPOOL)
+            return True
+
+    async def _spill(self) -> None:
+        """Bring what Redis does not take to the disk, all lanes in one go."""
+        while True:
+            await asyncio.sleep(FLUSH_S)
+            if held_up := [lane for lane in self._every if lane.is_held_up]:
+                await self.write_down(held_up)
+            if self._spool.size_bytes and monotonic_s() - self._expired_s > EXPIRE_S:
+                self._expired_s = monotonic_s()
+                await self._expire()
+
+    async def _expire(self) -> None:
+        try:
+            gone = await self._spool.expire()
+        except SpoolRefused as error:
+            self._figures.failed(error)
+            return
+        for key, rows in gone.items():
+            self._figures.counters["spool_dropped_total"] += rows.records
+            words = f"{key}: {rows.records} records waited in the spool longer than SPOOL_MAX_AGE_S and were dropped"
+            log.error("spool.expired", shard=key, records=rows.records)
+            self._tell(rows.from_ns, rows.to_ns, words)
+
+    async def _look(self) -> None:
+        """See whether Redis still knows us: an idle copy would not notice that it is fenced, or Redis empty."""
+        while True:
+            await asyncio.sleep(LOOK_S)
+            known = [lane.outbox.known for lane in self._every]
+            try:
+                held = await held_by(self._redis, [lane.outbox for lane in self._every])
+            except RedisError:
+                continue  # those who have something to append say so
+            for lane, (epoch, batch), found in zip(self._every, known, held, strict=True):
+                if found.epoch != epoch or found.batch < batch:
+                    lane.check()
+
+    def _tell(self, from_ns: int, to_ns: int, detail: str) -> None:
+        now, venue = now_ns(), self._figures.venue
+        self.put(FeedEvent(venue, "", now, channel=CHANNEL, kind="gap", from_ns=from_ns, to_ns=to_ns, detail=detail))
 
     def _tell_loss(self, event: FeedEvent) -> None:
         """Write down that Redis has lost what it confirmed, and see whether the other shards have lost something."""

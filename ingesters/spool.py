@@ -18,7 +18,7 @@ from common.errors import SpoolRefused
 from common.heartbeat import Figures
 from common.log import logger
 from common.outbox import Packet
-from ingesters.spool_file import Rows, SpoolFile
+from ingesters.spool_file import Claim, Remembered, Rows, SpoolFile
 
 T = TypeVar("T")
 
@@ -31,19 +31,22 @@ class Spool:
     """One ingester's spool. One thread works on the file, so that a slow disk does not hold up a socket."""
 
     def __init__(self, folder: Path, figures: Figures, *, max_bytes: int, max_age_s: float) -> None:
-        self.found: Mapping[str, Rows] = {}  # what an earlier process left, by shard
+        self.found: dict[str, Rows] = {}  # what an earlier process left, by shard
+        self.unreadable = ""  # where a file lies that was none, and what is wrong with it
         self.size_bytes = 0
         self._folder = folder
-        self._figures = figures
+        self.figures = figures
         self._max_bytes = max_bytes
         self._max_age_ns = int(max_age_s * NS_PER_S)
-        self._claims: dict[str, dict[int, int]] = {}
+        self._claims: dict[str, dict[int, Claim]] = {}
         self._lock: int | None = None
         self._file: SpoolFile | None = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spool")
 
     async def open(self) -> bool:
         """Open what is there; return False while another copy of this program has it."""
+        if self._file is not None:
+            return True
         if not await self._do(self._hold):
             return False
         self._file = await self._do(self._opened)
@@ -66,15 +69,15 @@ class Spool:
             self._lock = None
         self._thread.shutdown(wait=False)
 
-    def shift_of(self, shard: str, epoch: int) -> int | None:
-        """Return by how much Redis's count of packets was ahead of ours under an epoch, None if it was not ours."""
+    def claim_of(self, shard: str, epoch: int) -> Claim | None:
+        """Return what an epoch of ours meant, None if it was not ours."""
         return self._claims.get(shard, {}).get(epoch)
 
-    async def note_claims(self, claims: Sequence[tuple[str, int, int]]) -> None:
-        """Write down claims (shard, epoch, shift) before they are made; raise SpoolRefused when the disk will not."""
-        await self._work(lambda file: file.note_claims(claims))
-        for shard, epoch, shift in claims:
-            self._claims.setdefault(shard, {})[epoch] = shift
+    async def note_claim(self, shard: str, epoch: int, shift: int) -> None:
+        """Write down a claim before it is made; raise SpoolRefused when the disk will not take it."""
+        claim = Claim(shift, now_ns())
+        await self._work(lambda file: file.note_claim(shard, epoch, claim))
+        self._claims.setdefault(shard, {})[epoch] = claim
 
     async def write(self, packets: Sequence[tuple[str, Packet]]) -> None:
         """Take packets by shard, all or none; raise SpoolRefused when there is no room."""
@@ -83,12 +86,22 @@ class Spool:
             reason = f"full: it holds {self.size_bytes} of {self._max_bytes} bytes (SPOOL_MAX_BYTES)"
             raise SpoolRefused(str(self._folder), reason=reason)
         self.size_bytes += await self._work(lambda file: file.write(packets, now_ns()))
-        self._figures.counters["spooled_total"] += sum(packet.records for _, packet in packets)
+        self.figures.counters["spooled_total"] += sum(packet.records for _, packet in packets)
         self._tell()
 
     async def read(self, shard: str, *, after: int) -> Packet | None:
         """Return what comes behind a packet as one, None if nothing does; raise SpoolRefused if it cannot be read."""
         return await self._work(lambda file: file.read(shard, after=after, most_bytes=READ_BYTES))
+
+    async def remembered(self, shard: str) -> Remembered:
+        """Return the newest marks and state of a shard's packets."""
+        return await self._work(lambda file: file.remembered(shard))
+
+    async def inherit(self, shard: str, epoch: int, earlier: int) -> None:
+        """Note an epoch under which nothing was appended yet behind one of ours; one behind a stranger's is none."""
+        claim = self.claim_of(shard, earlier)
+        if claim is not None:
+            await self.note_claim(shard, epoch, claim.shift)
 
     async def forget(self, shard: str, upto: int) -> None:
         """Let go of what Redis has. If the disk will not, it stays, and whoever finds it sees that Redis has it."""
@@ -97,7 +110,7 @@ class Spool:
             if not self.size_bytes:
                 await self._work(SpoolFile.shrink)
         except SpoolRefused as error:
-            self._figures.failed(error)
+            self.figures.failed(error)
             log.warning("spool.not_forgotten", shard=shard, reason=error.reason)
         self._tell()
 
@@ -112,7 +125,7 @@ class Spool:
         """Keep a shard's records for people only; return the file that holds them from now on."""
         path = self._folder / f"set-aside-{shard.replace(':', '-')}-{now_ns()}.jsonl"
         await self._work(lambda file: file.set_aside(shard, path))
-        self.size_bytes -= self.found[shard].size_bytes
+        self.size_bytes -= self.found.pop(shard).size_bytes
         self._tell()
         return path
 
@@ -139,8 +152,8 @@ class Spool:
         except sqlite3.DatabaseError as error:  # not a database any more
             aside = path.with_name(f"unreadable-{now_ns()}.sqlite")
             path.rename(aside)
-            log.error("spool.unreadable", file=str(aside), reason=str(error))
-            self._figures.failed(f"the spool could not be read and was set aside as {aside}: {error}")
+            log.exception("spool.unreadable", file=str(aside))
+            self.unreadable = f"{aside}: {error}"
             return SpoolFile(path)
 
     async def _work(self, work: Callable[[SpoolFile], T]) -> T:
@@ -156,4 +169,4 @@ class Spool:
             raise SpoolRefused(str(self._folder), reason=str(error)) from error
 
     def _tell(self) -> None:
-        self._figures.gauges["spool_bytes"] = self.size_bytes
+        self.figures.gauges["spool_bytes"] = self.size_bytes

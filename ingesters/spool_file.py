@@ -23,15 +23,37 @@ CREATE TABLE IF NOT EXISTS packets (
     body BLOB NOT NULL, PRIMARY KEY (shard, batch)
 );
 CREATE TABLE IF NOT EXISTS claims (
-    shard TEXT NOT NULL, epoch INTEGER NOT NULL, shift INTEGER NOT NULL, PRIMARY KEY (shard, epoch)
+    shard TEXT NOT NULL, epoch INTEGER NOT NULL, shift INTEGER NOT NULL, noted_ns INTEGER NOT NULL,
+    PRIMARY KEY (shard, epoch)
 );
+CREATE TABLE IF NOT EXISTS marks (
+    shard TEXT NOT NULL, symbol TEXT NOT NULL, sequence INTEGER NOT NULL, PRIMARY KEY (shard, symbol)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS states (
+    shard TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (shard, name)
+) WITHOUT ROWID;
 """
 CLAIMS_KEPT = 1000  # of each shard: older epochs cannot come back
 
 
-class Rows(NamedTuple):
-    """What lies in the file of one shard: how much, and from when to when it was put there."""
+class Claim(NamedTuple):
+    """By how much Redis's count of our packets is ahead of ours under an epoch, and when that was written down."""
 
+    shift: int
+    noted_ns: int
+
+
+class Remembered(NamedTuple):
+    """The newest marks and state that go with the packets of a shard."""
+
+    marks: dict[str, int]
+    state: dict[str, str]
+
+
+class Rows(NamedTuple):
+    """What lies in the file of one shard: which packets, how much, and from when to when it was put there."""
+
+    first_batch: int
     last_batch: int
     records: int
     size_bytes: int
@@ -39,7 +61,7 @@ class Rows(NamedTuple):
     to_ns: int
 
 
-TOTALS = "max(batch), sum(records), sum(length(body)), min(spooled_ns), max(spooled_ns)"
+TOTALS = "min(batch), max(batch), sum(records), sum(length(body)), min(spooled_ns), max(spooled_ns)"
 
 
 class SpoolFile:
@@ -59,23 +81,22 @@ class SpoolFile:
         found = self._db.execute(f"SELECT shard, {TOTALS} FROM packets GROUP BY shard")  # noqa: S608  our own constant
         return {shard: Rows(*totals) for shard, *totals in found}
 
-    def claims(self) -> dict[str, dict[int, int]]:
-        """Return by shard and epoch by how much Redis's count of our packets is ahead of ours."""
-        held: dict[str, dict[int, int]] = {}
-        for shard, epoch, shift in self._db.execute("SELECT shard, epoch, shift FROM claims"):
-            held.setdefault(shard, {})[epoch] = shift
+    def claims(self) -> dict[str, dict[int, Claim]]:
+        """Return what was written down of epochs, by shard and epoch."""
+        held: dict[str, dict[int, Claim]] = {}
+        for shard, epoch, *claim in self._db.execute("SELECT shard, epoch, shift, noted_ns FROM claims"):
+            held.setdefault(shard, {})[epoch] = Claim(*claim)
         return held
 
-    def note_claims(self, claims: Sequence[tuple[str, int, int]]) -> None:
-        """Write down (shard, epoch, shift) of claims that are about to be made."""
+    def note_claim(self, shard: str, epoch: int, claim: Claim) -> None:
+        """Write down a claim that is about to be made."""
         with self._transaction():
-            self._db.executemany("INSERT OR REPLACE INTO claims VALUES (?, ?, ?)", claims)
-            for shard, _, _ in claims:
-                self._db.execute(
-                    "DELETE FROM claims WHERE shard = ?1 AND epoch NOT IN "
-                    "(SELECT epoch FROM claims WHERE shard = ?1 ORDER BY rowid DESC LIMIT ?2)",
-                    (shard, CLAIMS_KEPT),
-                )
+            self._db.execute("INSERT OR REPLACE INTO claims VALUES (?, ?, ?, ?)", (shard, epoch, *claim))
+            self._db.execute(
+                "DELETE FROM claims WHERE shard = ?1 AND epoch NOT IN "
+                "(SELECT epoch FROM claims WHERE shard = ?1 ORDER BY rowid DESC LIMIT ?2)",
+                (shard, CLAIMS_KEPT),
+            )
 
     def write(self, packets: Sequence[tuple[str, Packet]], now_ns: int) -> int:
         """Take packets, all or none; return how many bytes they take."""
@@ -85,6 +106,11 @@ class SpoolFile:
                 "INSERT OR REPLACE INTO packets VALUES (?, ?, ?, ?, ?)",
                 [(shard, packet.batch, now_ns, packet.records, body) for shard, packet, body in bodies],
             )
+            for table, facts in (
+                ("marks", [(shard, *mark) for shard, packet in packets for mark in packet.marks.items()]),
+                ("states", [(shard, *fact) for shard, packet in packets for fact in packet.state.items()]),
+            ):
+                self._db.executemany(f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?)", facts)  # noqa: S608  as above
         return sum(len(body) for _, _, body in bodies)
 
     def read(self, shard: str, *, after: int, most_bytes: int) -> Packet | None:
@@ -98,6 +124,12 @@ class SpoolFile:
                 break
             found.append(msgspec.msgpack.decode(body, type=Packet))
         return merged(found) if found else None
+
+    def remembered(self, shard: str) -> Remembered:
+        """Return what goes with the packets that the file holds."""
+        marks = self._db.execute("SELECT symbol, sequence FROM marks WHERE shard = ?", (shard,))
+        state = self._db.execute("SELECT name, value FROM states WHERE shard = ?", (shard,))
+        return Remembered(dict(marks.fetchall()), dict(state.fetchall()))
 
     def forget(self, shard: str, upto: int) -> int:
         """Remove packets up to a number; return how many bytes they took."""
@@ -114,7 +146,7 @@ class SpoolFile:
     def set_aside(self, shard: str, file: Path) -> None:
         """Write a shard's records into a file for people, one JSON line each, and remove them here."""
         query = "SELECT body FROM packets WHERE shard = ? ORDER BY batch"
-        with file.open("ab", opener=_private) as lines:
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as lines:
             for (body,) in self._db.execute(query, (shard,)):
                 for entry in msgspec.msgpack.decode(body, type=Packet).entries:
                     lines.write(entry.data + b"\n")
@@ -132,6 +164,8 @@ class SpoolFile:
             query = f"SELECT coalesce(sum(length(body)), 0) FROM packets WHERE {which}"  # noqa: S608  words of ours
             size_bytes = int(self._db.execute(query, values).fetchone()[0])
             self._db.execute(f"DELETE FROM packets WHERE {which}", values)  # noqa: S608  as above
+            for table in ("marks", "states"):
+                self._db.execute(f"DELETE FROM {table} WHERE shard NOT IN (SELECT shard FROM packets)")  # noqa: S608
         return size_bytes
 
     def _transaction(self) -> "_Transaction":
@@ -166,7 +200,3 @@ def merged(packets: Sequence[Packet]) -> Packet:
         marks |= packet.marks
         state |= packet.state
     return Packet(packets[-1].batch, joined(entry for packet in packets for entry in packet.entries), marks, state)
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)

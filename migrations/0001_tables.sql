@@ -225,6 +225,7 @@ CREATE TABLE IF NOT EXISTS tickers
     theta Nullable(Decimal(38, 18)) CODEC(ZSTD(1)) COMMENT 'as the venue has it',
     vega Nullable(Decimal(38, 18)) CODEC(ZSTD(1)) COMMENT 'as the venue has it',
     rho Nullable(Decimal(38, 18)) CODEC(ZSTD(1)) COMMENT 'as the venue has it',
+    repeats Nullable(UInt64) CODEC(DoubleDelta, ZSTD(1)) COMMENT 'times the row before it was said again, null if never',
     shard UInt16 CODEC(ZSTD(1)) COMMENT 'shard of the stream that held the record',
     offset UInt64 CODEC(DoubleDelta, ZSTD(1)) COMMENT 'running number of the record in its shard: dense, so a hole is visible',
     INDEX place offset TYPE minmax GRANULARITY 1

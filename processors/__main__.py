@@ -16,9 +16,10 @@ from common.redis_streams import connect as connect_redis
 from common.schema import wait_current
 from common.settings import Settings
 from common.streams import FEED_EVENTS, STREAMS, TRADES
+from processors.consumer import Consumer
 from processors.delivery import Delivery
 from processors.knowledge import Knowledge
-from processors.loop import Consumer, consume
+from processors.loop import consume
 from processors.market_links import Links, keep_linked
 from processors.memory import Memory
 from processors.processor import Processor

@@ -27,6 +27,10 @@ class Limits:
     goldsky_per_10s: int = 50
     goldsky_first: int = 1000
     goldsky_block_wait_s: float = 5.0
+    alpaca_auth_s: float = 10.0
+    alpaca_sessions: int = 1
+    alpaca_symbols: int = 30
+    alpaca_per_min: int = 200
 
 
 class Window:

@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import Callable, Sequence
 
 from websockets.exceptions import ConnectionClosed
+from websockets.frames import Opcode
 from websockets.protocol import State
 
 from common.clock import NS_PER_MS, now_ns
@@ -42,6 +43,15 @@ class Wire:
         request = self._connection.request
         return request.path if request else "/"
 
+    def header(self, name: str) -> str:
+        """Return a header of the handshake, empty if it was not sent."""
+        request = self._connection.request
+        return request.headers.get(name, "") if request else ""
+
+    def admit(self, inbound_per_s: int | None) -> None:
+        """Take so many messages a second from the client; None takes any number."""
+        self._connection.inbound_per_s = inbound_per_s
+
     async def receive(self) -> str | bytes:
         """Return the next message of the client."""
         try:
@@ -57,10 +67,10 @@ class Wire:
         for message in messages:
             await self._send_under_fault(message)
 
-    async def reply(self, payload: bytes) -> None:
+    async def reply(self, payload: bytes, opcode: Opcode = Opcode.TEXT) -> None:
         """Answer a command; nothing but silence keeps the venue from it."""
         await self._obey_silence("")
-        await self._write_raw(encoded(payload))
+        await self._write_raw(encoded(payload, opcode))
 
     async def _write(self, messages: Sequence[Outgoing]) -> None:
         await self._write_raw(b"".join([encoded(message.payload, message.opcode) for message in messages]))

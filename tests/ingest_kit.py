@@ -16,7 +16,7 @@ from common.records import Trade
 from common.redis_streams import connect
 from common.settings import Settings
 from common.streams import BY_TOPIC, DEAD_LETTERS, FEED_EVENTS, ORDER_EVENTS, TRADES
-from ingesters.__main__ import prepare
+from ingesters.__main__ import prepare, spool_of
 from ingesters.feed import Dial, Fetch
 from ingesters.loop import ingest
 from ingesters.registry import of_program
@@ -49,7 +49,7 @@ def settings_of(fleet, environment=None):
     known = {
         name.lower(): value for name, value in (environment or {}).items() if name.lower() in Settings.model_fields
     }
-    return Settings(redis_host="127.0.0.1", redis_port=fleet.redis_port, **known)
+    return Settings(redis_host="127.0.0.1", redis_port=fleet.redis_port, data_dir=fleet.folder / "data", **known)
 
 
 def records(fleet, topic):
@@ -130,7 +130,8 @@ async def running(fleet, venue, environment=None):
     venue = of_program(venue) if isinstance(venue, str) else venue
     settings = settings_of(fleet, environment)
     redis = connect(settings)
-    work = await prepare(venue, settings, redis, Figures(venue.program, venue.program, "ingester", venue.name))
+    spool = spool_of(venue, settings, Figures(venue.program, venue.program, "ingester", venue.name))
+    work = await prepare(venue, settings, redis, spool)
     stop = asyncio.Event()
     carrying = asyncio.create_task(work.sink.run())
     one = Running(work, asyncio.create_task(ingest(work, stop)), carrying, stop)
@@ -142,6 +143,7 @@ async def running(fleet, venue, environment=None):
         for task in (one.ended, carrying):
             task.cancel()
         await asyncio.gather(one.ended, carrying, return_exceptions=True)
+        await spool.close()
         await redis.aclose()
 
 

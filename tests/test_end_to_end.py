@@ -18,6 +18,7 @@ pytestmark = [
 BTCUSDT = "binance-btcusdt-20240808.jsonl.gz"
 TEN_SYMBOLS = "binance-ten-symbols-20210405.jsonl.gz"
 SINGLES = "binance-singles-2021.jsonl.gz"
+AGG_TRADES = "binance-rest-aggtrades-xrpeth-20191011.jsonl.gz"
 ORDER_EVENTS = "goldsky-orderfilled-derived-1.jsonl.gz"
 MARKETS = "polymarket-gamma-btc5m-closed-20260608.jsonl.gz"
 
@@ -144,6 +145,41 @@ def test_a_binance_recording_is_whole_after_a_kill_in_the_middle(fleet, victim):
     wait_for_rows(fleet, expected_rows(BTCUSDT))
 
     assert_binance(fleet, BTCUSDT)
+
+
+def history_figures(fleet):
+    found = fleet.sql(
+        "SELECT count(), uniqExact(trade_id), sum(size), sum(notional), sumIf(size, taker_side = 'buy'), "
+        "min(toUInt64(trade_id)) AS first, max(toUInt64(trade_id)) AS last, last - first + 1 = count() "
+        "FROM trades WHERE venue = 'binance' AND symbol = 'XRPETH' AND source = 'backfill'"
+    )[0]
+    names = ("received", "distinct", "sum_qty", "sum_price_x_qty", "taker_buy_qty", "first_id", "last_id", "contiguous")
+    told = dict(zip(names, found, strict=True))
+    sums = {name: plain(told[name]) for name in ("sum_qty", "sum_price_x_qty", "taker_buy_qty")}
+    return {**told, **sums, "contiguous": bool(told["contiguous"])}
+
+
+@pytest.mark.parametrize("kills", [0, 3])
+def test_a_recording_of_answers_alone_becomes_its_trades_once(fleet, kills):
+    expected = truth(AGG_TRADES)["symbols"]["XRPETH"]["trades"]
+    fleet.replay(AGG_TRADES)
+    fleet.start_fleet()
+    for rows in range(1_000, 1_000 + kills * 3_000, 3_000):
+        wait_for(lambda rows=rows: fleet.sql("SELECT count() FROM trades")[0][0] >= rows, what="the middle")
+        fleet.kill("binance_ingester")
+        fleet.restart("binance_ingester")
+
+    wait_for(lambda: fleet.sql("SELECT count() FROM trades"), expected=[(expected["received"],)], what="trades")
+    assert expected == history_figures(fleet)
+
+    fleet.end("binance_ingester")
+    fleet.redis.delete("proc:binance_ingester")
+    fleet.restart("binance_ingester")
+    wait_for(lambda: fleet.redis.hget("proc:binance_ingester", "frames_total") not in (None, "0"), what="asked again")
+    fleet.end("binance_ingester")
+    fleet.end("clickhouse_writer")
+
+    assert expected == history_figures(fleet)
 
 
 def order_figures(fleet):

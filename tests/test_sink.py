@@ -15,6 +15,7 @@ from common.redis_streams import Shard, connect
 from common.settings import Settings
 from common.streams import DEAD_LETTERS, FEED_EVENTS, ORDER_EVENTS, TRADES
 from ingesters.sink import FULL_BYTES, Sink
+from ingesters.spool import Spool
 from tests.ingest_kit import Proxy, events, listener, records, until
 
 pytestmark = [pytest.mark.redis, pytest.mark.timeout(60)]
@@ -55,17 +56,22 @@ def order(number):
 
 
 @asynccontextmanager
-async def carried(fleet, port=None):
+async def carried(fleet, port=None, *, folder="spool", max_bytes=2**30, max_age_s=3600):
     """A sink at work; its task is in `carrying`."""
     redis = connect(Settings(redis_host="127.0.0.1", redis_port=port or fleet.redis_port))
-    sink = Sink(redis, LAYOUT, SOURCE, Figures("tester", "tester", "ingester", "venue"))
-    await sink.claim()
+    figures = Figures("tester", "tester", "ingester", "venue")
+    spool = Spool(fleet.folder / folder, figures, max_bytes=max_bytes, max_age_s=max_age_s)
+    assert await spool.open()
+    sink = Sink(redis, LAYOUT, SOURCE, spool)
+    sink.figures, sink.spool = figures, spool
+    await sink.claim(["place"])
     sink.carrying = asyncio.create_task(sink.run())
     try:
         yield sink
     finally:
         sink.carrying.cancel()
         await asyncio.gather(sink.carrying, return_exceptions=True)
+        await spool.close()
         await redis.aclose()
 
 
@@ -121,7 +127,7 @@ async def test_a_redis_that_is_killed_and_comes_back_has_all_once(redis_only):
             if number in (1500, 2500):
                 redis_only.restart("redis")
         await emptied(sink)
-        redis = sink._lanes[TRADES][0]._outbox._redis
+        redis = sink._redis
 
         assert {"place": "2999"} == await read_state(redis, ["place"])
     assert list(range(3000)) == ids(redis_only) == running_numbers(redis_only)
@@ -134,7 +140,7 @@ async def test_a_full_redis_takes_all_once_when_there_is_room_again(redis_only):
         redis_only.redis.config_set("maxmemory", "1")
         for number in range(1000):
             sink.put(trade(number))
-        figures = sink._lanes[TRADES][0]._figures
+        figures = sink.figures
         await until(lambda: "maxmemory" in figures.last_error or "OOM" in figures.last_error)
         redis_only.redis.config_set("maxmemory", "0")
         await emptied(sink)
@@ -156,7 +162,7 @@ async def test_a_reply_that_is_lost_after_the_script_ran_doubles_nothing(redis_o
 
 
 async def test_an_older_copy_is_fenced_and_nothing_of_it_follows(redis_only):
-    async with carried(redis_only) as old, carried(redis_only) as new:
+    async with carried(redis_only) as old, carried(redis_only, folder="other") as new:
         new.put(trade(1))
         await emptied(new)
         old.put(trade(2))
@@ -177,11 +183,11 @@ async def test_an_emptied_redis_is_told_and_gets_everything_from_then_on(redis_o
         for number in range(3, 6):
             sink.put(trade(number))
             await emptied(sink)
-        redis = sink._lanes[TRADES][0]._outbox._redis
+        redis = sink._redis
         await until(lambda: len(events(redis_only, "gap")), 1)
 
         assert {"place": "2"} == await read_state(redis, ["place"])
-        assert {("trades", "ANY"): 5} == await sink.marks()
+        assert {("trades", "ANY"): 5} == sink.marks
     event = events(redis_only, "gap")[0]
     assert ("redis", "venue", "3", "0") == (event.channel, event.venue, event.expected, event.found)
     assert "3 batches" in event.detail

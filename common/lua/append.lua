@@ -5,10 +5,10 @@
 --       number of entries, {n, data} ..., number of marks, {symbol, sequence} ..., one value per state key
 local stream, shard = KEYS[1], KEYS[2]
 local source, epoch, previous, new = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local held = redis.call('HMGET', shard, source .. '.epoch', source .. '.batch', 'offset')
+local held = redis.call('HMGET', shard, source .. '.epoch', source .. '.batch', 'offset', source .. '.end')
 if held[1] ~= epoch then return {'FENCED', held[1] or ''} end
 local batch = held[2] or '0'
-if batch == new then return {'DUP', held[3] or '0'} end
+if batch == new then return {'DUP', held[4] or held[3] or '0'} end
 if batch ~= previous then return {'MISMATCH', batch} end
 local offset = tonumber(held[3] or '0')
 local entries = tonumber(ARGV[7])
@@ -24,12 +24,11 @@ for _ = 1, entries do
   offset = offset + tonumber(ARGV[at])
   at = at + 2
 end
-local changes = {'offset', string.format('%.0f', offset), source .. '.batch', new}
+local stop = string.format('%.0f', offset)
+redis.call('HSET', shard, 'offset', stop, source .. '.batch', new, source .. '.end', stop)
 for _ = 1, tonumber(ARGV[at]) do
-  changes[#changes + 1] = source .. '.mark.' .. ARGV[at + 1]
-  changes[#changes + 1] = ARGV[at + 2]
+  redis.call('HSET', shard, source .. '.mark.' .. ARGV[at + 1], ARGV[at + 2])
   at = at + 2
 end
-for i = 1, #changes, 2 do redis.call('HSET', shard, changes[i], changes[i + 1]) end
 for i = 3, #KEYS do redis.call('SET', KEYS[i], ARGV[at + i - 2]) end
-return {'OK', string.format('%.0f', offset)}
+return {'OK', stop}

@@ -5,13 +5,13 @@ A hole begins where the stream was last known to be whole and ends behind the mo
 REST and the socket overlap; `Heard` takes the overlap out. Holes still open are named in a checkpoint with each page.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 
 import msgspec
 
 from common.clock import NS_PER_S
 from common.errors import BadAnswer
-from common.records import EventKind, FeedEvent
+from common.records import EventKind, FeedEvent, Trade
 from common.settings import Settings
 from ingesters.feed import Fetch, Frame, Step
 from ingesters.venues import alpaca_records as records
@@ -65,7 +65,9 @@ class Backfill:
     def begin(self, now_ns: int, received_ns: int) -> Iterator[Step]:
         """Tell what was missed until now, by the venue's clock, and ask for it; go on with what is still open."""
         head = self._heard.head
-        missed_ns = self._market.open_ns(head.until_ns, now_ns) if head.until_ns and not head.is_recording else 0
+        missed_ns = 0
+        if head.until_ns and not head.is_recording:
+            missed_ns = self._market.missed_ns(head.newest_ns, head.until_ns, now_ns)
         if missed_ns > 0:
             why_not = self._why_not(missed_ns)
             for channel in self._market.channels:
@@ -106,22 +108,25 @@ class Backfill:
         url = trades_url(self._settings, self._market, span, hole.symbols, hole.token)
         return Fetch(KEY, url, after_s=after_s, accept=REFUSALS, headers=rest_headers(self._settings))
 
-    def _page(self, hole: Hole, frame: Frame) -> Iterator[Step]:
+    def _page(self, hole: Hole, frame: Frame) -> Generator[Step, None, str]:
         try:
             page = wire.PAGE.decode(frame.payload)
         except msgspec.MsgspecError as error:
             raise BadAnswer(VENUE, reason=f"page of trades: {error}") from error
-        for symbol, rows in (page.trades or {}).items():
-            yield from self._missing(hole, symbol, rows, frame.received_ns)
+        # All are read before one is remembered: a page that cannot be read is asked for again.
+        rows = [
+            (row, records.trade(row, symbol, frame.received_ns, wire.JSON))
+            for symbol, of_symbol in (page.trades or {}).items()
+            for row in of_symbol
+        ]
+        yield from self._missing(hole, rows)
         return page.next_page_token or ""
 
-    def _missing(self, hole: Hole, symbol: str, rows: Sequence[wire.RestTrade], received_ns: int) -> Iterator[Step]:
-        for row in rows:
-            told = records.trade(row, symbol, received_ns, wire.JSON)
-            if self._heard.knows(told) or not hole.from_ns <= told.event_ns <= hole.to_ns:
+    def _missing(self, hole: Hole, rows: Sequence[tuple[wire.RestTrade, Trade]]) -> Iterator[Step]:
+        for row, told in rows:
+            if not hole.from_ns <= told.event_ns <= hole.to_ns or not self._heard.fetch(told):
                 continue
-            self._heard.note(told)
-            hole.found[symbol] = hole.found.get(symbol, 0) + 1
+            hole.found[told.symbol] = hole.found.get(told.symbol, 0) + 1
             yield msgspec.structs.replace(told, source="backfill")
             if row.u in records.ENDED:
                 yield records.ended(row, told)

@@ -15,14 +15,16 @@ from common.clock import NS_PER_S
 from common.records import Trade
 
 MARGIN_NS = 10 * NS_PER_S  # trades of several exchanges come out of order, and clocks differ
-MOST_KNOWN = 2_000
-FEWER_KNOWN = 1_000
+FLOOR_STEP_NS = NS_PER_S
+MOST_KNOWN = 1_000
+FEWER_KNOWN = 500
 
 
 class Head(msgspec.Struct):
     """What survives beside the trades: until when the stream was heard, by the venue's clock, and of which symbols."""
 
     until_ns: int = 0
+    newest_ns: int = 0  # the venue's time of the newest message
     floor_ns: int = 0
     is_recording: bool = False
     symbols: tuple[str, ...] = ()
@@ -40,15 +42,23 @@ class Heard:
         self.known = {key: int(key.rpartition(" ")[2]) for key in keys}
         self._kept: Sequence[tuple[int, int]] = ()
 
-    def knows(self, trade: Trade) -> bool:
-        """Return whether a trade stands already."""
-        return _key(trade) in self.known
-
-    def note(self, trade: Trade) -> None:
-        """Remember a trade that is about to be stored."""
-        event_ns = trade.event_ns
+    def hear(self, trade: Trade) -> bool:
+        """Remember a trade that the socket told; return whether it is a new one."""
+        key, event_ns = _key(trade), trade.event_ns
+        if key in self.known:
+            return False
         if event_ns > self.head.floor_ns or _is_within(event_ns, self._kept):
-            self.known[_key(trade)] = event_ns
+            self.known[key] = event_ns
+        return True
+
+    def fetch(self, trade: Trade) -> bool:
+        """Remember a trade that REST told, if the socket may still tell it; return whether it is a new one."""
+        key = _key(trade)
+        if key in self.known:
+            return False
+        if trade.event_ns > self.head.floor_ns:
+            self.known[key] = trade.event_ns
+        return True
 
     def keep(self, spans: Iterable[tuple[int, int]]) -> None:
         """Forget no trade within these stretches: they are being asked for again."""
@@ -60,15 +70,18 @@ class Heard:
         self._raise_floor(until_ns - MARGIN_NS)
         loose = [at_ns for at_ns in self.known.values() if at_ns > self.head.floor_ns]
         if len(loose) > MOST_KNOWN:
-            self._raise_floor(sorted(loose)[-FEWER_KNOWN])
+            self._set_floor(sorted(loose)[-FEWER_KNOWN])
 
     def text(self) -> str:
         """Return it all, one trade a line."""
         return "\n".join((msgspec.json.encode(self.head).decode(), *self.known))
 
     def _raise_floor(self, floor_ns: int) -> None:
-        if floor_ns <= self.head.floor_ns:
+        if floor_ns < self.head.floor_ns + FLOOR_STEP_NS:  # it costs a look at every trade
             return
+        self._set_floor(floor_ns)
+
+    def _set_floor(self, floor_ns: int) -> None:
         self.head.floor_ns = floor_ns
         kept = self._kept
         self.known = {

@@ -9,6 +9,7 @@ from common.settings import Settings
 from ingesters.venues.alpaca_time import is_open, open_ns
 
 _QUARTER_HOUR_NS = 900 * NS_PER_S
+_LATE_NS = 600 * NS_PER_S  # what is still told after the close
 STOCK_PATHS = {"boats": "/v1beta1/boats", "overnight": "/v1beta1/overnight"}  # all others are /v2/<feed>
 # REST knows the consolidated tape as `sip`, and lets everybody ask for what is a quarter of an hour old.
 REST_FEEDS = {"delayed_sip": "sip"}
@@ -33,6 +34,11 @@ class Market:
     rest_feed: str | None
     delay_ns: int
     open_ns: Callable[[int, int], int]
+
+    def missed_ns(self, newest_ns: int, from_ns: int, to_ns: int) -> int:
+        """Return for how long something may have happened; a feed that spoke while all was closed may do so again."""
+        spoke_at_night = self.open_ns(newest_ns - _LATE_NS, newest_ns) == 0
+        return to_ns - from_ns if spoke_at_night else self.open_ns(from_ns, to_ns)
 
     @property
     def state(self) -> str:

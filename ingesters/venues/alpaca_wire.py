@@ -239,6 +239,7 @@ class Codec(NamedTuple):
     number: Callable[[msgspec.Raw], str]
     time_ns: Callable[[msgspec.Raw], int]
     encode: Callable[[object], bytes]
+    word: Callable[[msgspec.Raw], str]
 
 
 def codec_of(payload: bytes) -> Codec:
@@ -314,6 +315,7 @@ JSON = Codec(
     json_number,
     _json_time_ns,
     msgspec.json.encode,
+    msgspec.json.Decoder(str).decode,
 )
 MSGPACK = Codec(
     msgspec.msgpack.Decoder(list[Message]).decode,
@@ -323,6 +325,7 @@ MSGPACK = Codec(
     _msgpack_number,
     _msgpack_time_ns,
     msgspec.msgpack.encode,
+    msgspec.msgpack.Decoder(str).decode,
 )
 PAGE = msgspec.json.Decoder(Page)
 REFUSAL = msgspec.json.Decoder(Refusal)

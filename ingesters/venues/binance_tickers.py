@@ -22,10 +22,10 @@ class TickerMessage(
     time: int
     last_price: str
     volume: str
-    quote_volume: str
-    open: str
-    high: str
-    low: str
+    quote_volume: str | None = None
+    open: str | None = None
+    high: str | None = None
+    low: str | None = None
     last_size: str | None = None
     previous_close: str | None = None
     average_price: str | None = None

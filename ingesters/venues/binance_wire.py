@@ -127,9 +127,9 @@ class Candle(
     low: str
     close: str
     volume: str
-    quote_volume: str
     trades: int
     is_closed: bool
+    quote_volume: str | None = None
 
 
 class KlineMessage(

@@ -81,11 +81,11 @@ class Backfill:
 
     def page(self, symbol: str, rows: list[TradeRow], received_ns: int) -> Iterator[Step]:
         """Say what a page of trades, newest first, is good for, and what to ask next."""
+        trades = [trade_of(row, received_ns) for row in reversed(rows)]
         hole = self._asked.pop(symbol, None)
         if hole is None or not self._holes[symbol]:
             return
         oldest_ns = received_ns - self._limits.longest_ns
-        trades = [trade_of(row, received_ns) for row in reversed(rows)]
         for trade in trades:
             number = int(trade.trade_id)
             if hole.has(number, number) and trade.event_ns >= oldest_ns:

@@ -1,10 +1,10 @@
 """
 The order book rule of OKX: which updates may be stored, and when a fresh snapshot must be asked for.
 
-A snapshot replaces the book. An update goes on with it when its `prevSeqId` is the last `seqId`, whatever its own number:
-equal without levels it is a sign of life, smaller it is the start of a new numbering after maintenance. Anything else is
-a gap: nothing more is yielded until a snapshot comes. https://www.okx.com/docs-v5/en/
-(order-book-trading-market-data-ws-order-book-channel, sequence id)
+A snapshot replaces the book. An update goes on with it when its `prevSeqId` is the last `seqId`, whatever its own
+number: equal without levels it is a sign of life, smaller it is the start of a new numbering after maintenance.
+Anything else is a gap: nothing more is yielded until a snapshot comes.
+https://www.okx.com/docs-v5/en/#order-book-trading-market-data-ws-order-book-channel (sequence id)
 """
 
 from collections.abc import Callable, Iterator
@@ -87,13 +87,14 @@ class BookSequence:
             return
         self._applied = (row.previous, row.sequence)
         self._last, self._event_ns = row.sequence, venue_ns(row.time)
-        if row.bids or row.asks:
+        is_sign_of_life = row.sequence is not None and row.sequence == row.previous and not (row.bids or row.asks)
+        if not is_sign_of_life:
             yield update_of(row, self._symbol, received_ns, depth=None)
         if self._top is not None:
             yield from self._compare(self._top, ladder, received_ns)
 
     def top(self, row: BookRow, received_ns: int) -> Iterator[Step]:
-        """Compare the book with its best levels as the venue tells them; they may come before the update they are of."""
+        """Compare the book with its best levels as the venue tells them; they may come before their update."""
         if row.sequence is None or self._ladder is None:
             return
         self._top = row
@@ -145,7 +146,7 @@ class BookSequence:
                 from_ns=received_ns,
                 to_ns=received_ns,
                 found=witness,
-                detail=f"{PATIENCE} books in a row contradict their {witness}: it is not compared until the next connection",
+                detail=f"{PATIENCE} books in a row contradict it: not compared any more on this connection",
             )
 
     def _missed_while_away(self, row: BookRow, received_ns: int) -> FeedEvent:

@@ -1,28 +1,26 @@
 """Four answers about one symbol, put together under one time."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import ClassVar, Literal, NamedTuple
 
 import msgspec
 
 from common.clock import NS_PER_S
 from common.errors import BadAnswer
-from common.records import BookSnapshot, Record
+from common.records import Bar, BookSnapshot, Record, Ticker
 from ingesters.venues.okx_records import bar_of, ticker_of, top_of
-from ingesters.venues.okx_wire import BOOK_ANSWER, CANDLE_ANSWER, TICKER_ANSWER, VENUE, Answer, BookRow, TickerRow
+from ingesters.venues.okx_wire import BOOK_ANSWER, CANDLE_ANSWER, TICKER_ANSWER, VENUE
 
 Part = Literal["books-full", "books", "candles", "ticker"]
-Rows = list[BookRow] | list[TickerRow] | list[list[str]]
-
 BAR = "1m"
 DEPTHS: dict[Part, int] = {"books-full": 5000, "books": 400}
 WIDEST_NS = 10 * NS_PER_S  # what is older than the newest answer by more does not belong under one time with it
 
 
 class Got(NamedTuple):
-    """One answer's rows, and when they came."""
+    """One answer, and when it came."""
 
-    rows: Rows
+    records: Sequence[BookSnapshot | Bar | Ticker]
     received_ns: int
 
 
@@ -59,10 +57,10 @@ class Cycle:
         Raises:
             BadAnswer: it holds nothing.
         """
-        rows = _rows(part, payload)
-        if not rows and part != "candles":  # what was never traded has none
+        records = self._read(part, payload, received_ns)
+        if not records and part != "candles":  # what was never traded has none
             raise BadAnswer(VENUE, reason=f"{part} of {self._symbol}: no data")
-        self._got[part] = Got(rows, received_ns)
+        self._got[part] = Got(records, received_ns)
 
     def outdated(self) -> tuple[Part, ...]:
         """Take out and return what is too old to stand beside the newest answer."""
@@ -74,27 +72,19 @@ class Cycle:
 
     def records(self) -> Iterator[Record]:
         """Yield what was answered, under the ticker's time."""
-        rows, received_ns = self._got["ticker"]
-        ticker = next(ticker_of(row, received_ns) for row in rows if isinstance(row, TickerRow))
-        event_ns = ticker.event_ns
-        yield ticker
-        for part, depth in DEPTHS.items():
-            yield self._book(part, depth, event_ns)
-        rows, received_ns = self._got["candles"]
-        for row in rows[::-1]:  # newest first
-            if isinstance(row, list):
-                yield bar_of(row, self._symbol, received_ns, interval=BAR, event_ns=event_ns)
+        event_ns = self._got["ticker"].records[0].event_ns
+        for part in self.QUERIES:
+            for record in self._got[part].records:
+                yield msgspec.structs.replace(record, event_ns=event_ns)
 
-    def _book(self, part: Part, depth: int, event_ns: int | None) -> BookSnapshot:
-        rows, received_ns = self._got[part]
-        book = next(top_of(row, self._symbol, received_ns, depth) for row in rows if isinstance(row, BookRow))
-        return msgspec.structs.replace(book, event_ns=event_ns, source="rest")
-
-
-def _rows(part: Part, payload: bytes) -> Rows:
-    if part == "ticker":
-        return TICKER_ANSWER.decode(payload).data
-    if part == "candles":
-        return CANDLE_ANSWER.decode(payload).data
-    answer: Answer[BookRow] = BOOK_ANSWER.decode(payload)
-    return answer.data
+    def _read(self, part: Part, payload: bytes, received_ns: int) -> Sequence[BookSnapshot | Bar | Ticker]:
+        match part:
+            case "ticker":
+                return [ticker_of(row, received_ns) for row in TICKER_ANSWER.decode(payload).data]
+            case "candles":  # newest first
+                rows = CANDLE_ANSWER.decode(payload).data[::-1]
+                return [bar_of(row, self._symbol, received_ns, interval=BAR) for row in rows]
+            case "books" | "books-full":
+                books = BOOK_ANSWER.decode(payload).data
+                tops = [top_of(book, self._symbol, received_ns, DEPTHS[part]) for book in books]
+                return [msgspec.structs.replace(top, source="rest") for top in tops]

@@ -1,10 +1,19 @@
 """OKX's rows as records."""
 
 from common.records import Bar, BookSnapshot, BookUpdate, Quote, TakerSide, Ticker, Trade
-from ingesters.venues.okx_wire import VENUE, BookRow, TickerRow, TradeRow, columns, is_spot, venue_ns
+from ingesters.venues.okx_wire import (
+    CANDLE,
+    OLD_CANDLE,
+    VENUE,
+    BookRow,
+    TickerRow,
+    TradeRow,
+    columns,
+    is_spot,
+    venue_ns,
+)
 
 SIDES: dict[str, TakerSide] = {"buy": "buy", "sell": "sell"}  # `side` is the taker's
-OLD_CANDLE, CANDLE = 7, 9  # columns, before 2023 and now: volCcyQuote and confirm came
 
 
 def trade_of(row: TradeRow, received_ns: int) -> Trade:

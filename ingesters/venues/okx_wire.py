@@ -16,6 +16,7 @@ Columns = tuple[tuple[str, ...], tuple[str, ...], tuple[int, ...]]
 
 VENUE = "okx"
 PROGRAM = "okx_ingester"
+OLD_CANDLE, CANDLE = 7, 9  # columns of a candle, before 2023 and now: volCcyQuote and confirm came
 
 # An old number on something that happened this much later than the last one is no repeat: a new numbering has begun.
 RESET_MARGIN_NS = 2 * NS_PER_S

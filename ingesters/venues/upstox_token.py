@@ -1,7 +1,7 @@
 """
 The access token: whose text it is, when it dies, and what to say of it.
 
-A token dies at 03:30 in India (22:00 UTC) whenever it was issued. Some live longer; a token that is a JWT says so itself.
+A token dies at 03:30 in India (22:00 UTC) whenever it was issued. Some live longer; one that is a JWT says so itself.
 https://upstox.com/developer/api-documentation/get-token
 """
 

@@ -54,6 +54,11 @@ def told(value: float) -> str | None:
     return decimal_text(value) if math.isfinite(value) else None
 
 
+def some(value: float) -> str | None:
+    """Return a figure that an instrument need not have, and has only if it is not 0."""
+    return told(value) if value else None
+
+
 def venue_ns(stamp_ms: int) -> int | None:
     """Return a time of the venue; the wire leaves out one that it does not tell, which reads as 0."""
     return stamp_ms * NS_PER_MS if stamp_ms else None
@@ -63,7 +68,7 @@ class Place(msgspec.Struct, gc=False):
     """Where to connect, once; the second spelling is that of the older endpoint."""
 
     authorized_redirect_uri: str = ""
-    authorized_redirect_uri_v2: str = msgspec.field(default="", name="authorizedRedirectUri")
+    authorized_redirect_uri_camel: str = msgspec.field(default="", name="authorizedRedirectUri")
 
 
 class Authorized(msgspec.Struct, gc=False):
@@ -75,8 +80,8 @@ class Authorized(msgspec.Struct, gc=False):
 class Fault(msgspec.Struct, gc=False):
     """One reason of a refusal."""
 
-    error_code: str = msgspec.field(default="", name="errorCode")
-    error_code_v2: str = msgspec.field(default="", name="error_code")
+    error_code: str = ""
+    error_code_camel: str = msgspec.field(default="", name="errorCode")
     message: str = ""
 
 
@@ -121,5 +126,5 @@ def why_refused(status: int, body: bytes) -> str:
         faults = REFUSAL.decode(body).errors
     except (msgspec.DecodeError, UnicodeDecodeError):
         faults = []
-    reasons = [f"{fault.error_code or fault.error_code_v2} {fault.message}".strip() for fault in faults]
+    reasons = [f"{fault.error_code or fault.error_code_camel} {fault.message}".strip() for fault in faults]
     return ": ".join([f"HTTP {status}", *reasons])

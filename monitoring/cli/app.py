@@ -9,6 +9,7 @@ import typer
 from common.errors import TickfleetError
 from monitoring.cli import (
     bench,
+    chaos,
     config,
     dead_letters,
     doctor,
@@ -49,6 +50,7 @@ def app() -> typer.Typer:
     made.command("record", epilog=record.EXAMPLES)(record.record)
     made.command("doctor", epilog=doctor.EXAMPLES)(doctor.doctor)
     made.command("bench", epilog=bench.EXAMPLES)(bench.bench)
+    made.command("chaos", epilog=chaos.EXAMPLES)(chaos.chaos)
     letters = typer.Typer(help="Look at what could not be read or stored.", no_args_is_help=True)
     letters.command("ls", epilog=dead_letters.EXAMPLES)(dead_letters.ls)
     letters.command("show", epilog=dead_letters.EXAMPLES)(dead_letters.show)

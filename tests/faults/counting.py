@@ -13,16 +13,18 @@ import sys
 import msgspec
 import polars as pl
 
-import processors.loop
+import processors.gathering
 import processors.memory
+import processors.owning
 from common.errors import UnreadableCheckpoint
 from common.heartbeat import Figures
 from common.inbox import Inbox
 from common.lifecycle import run
 from common.redis_streams import connect, shards
-from common.streams import FEED_EVENTS, STATUSES, STREAMS, TICKERS, TRADES
+from common.streams import BY_TOPIC, FEED_EVENTS, STATUSES, STREAMS, TICKERS
+from processors.consumer import Consumer
 from processors.knowledge import Knowledge
-from processors.loop import Consumer, consume
+from processors.loop import consume
 from processors.memory import Memory
 from processors.processor import Made, Processor
 from processors.sharing import Share
@@ -56,9 +58,6 @@ class Counting:
         return msgspec.json.encode((VERSION, self.counts))
 
 
-COUNTING = Processor(GROUP, TRADES, None, TICKERS, state=Counting)
-
-
 def crash_at(place):
     name, number, when = place.split(":")
     calls = iter(range(1, 1_000_000))
@@ -84,27 +83,32 @@ async def nothing_caught_up(self, _inbox, owned, *_):
 async def main(process, settings, stop):
     redis = connect(settings)
     layout = {stream: await shards(redis, stream, settings) for stream in STREAMS}
+    sources = layout[BY_TOPIC[os.environ.get("SOURCE", "trades")]]
     figures = Figures(GROUP, process, "processor")
-    share = Share(redis, figures, [[layout[TRADES][0].key]])
-    work = Consumer(
-        processor=COUNTING,
-        process=process,
-        inbox=Inbox(redis, layout[TRADES][0], GROUP),
-        target=StreamTarget(TICKERS, layout),
-        knowledge=Knowledge(None, None),
-        figures=figures,
-        linger_s=0.0,
-        memory=Memory(COUNTING),
-        events=layout[FEED_EVENTS][0],
-        grant=share.grants[layout[TRADES][0].key],
-        is_dead=share.is_dead,
-    )
-    await asyncio.gather(share.keep(stop), consume(work, stop))
+    share = Share(redis, figures, [[shard.key for shard in sources]])
+    counting = Processor(GROUP, sources[0].stream, None, TICKERS, state=Counting)
+    tasks = [share.keep(stop)]
+    for shard in sources:
+        work = Consumer(
+            processor=counting,
+            process=process,
+            inbox=Inbox(redis, shard, GROUP),
+            target=StreamTarget(TICKERS, layout),
+            knowledge=Knowledge(None, None),
+            figures=figures,
+            linger_s=0.0,
+            memory=Memory(counting),
+            events=layout[FEED_EVENTS][0],
+            grant=share.grants[shard.key],
+            is_dead=share.is_dead,
+        )
+        tasks.append(consume(work, stop))
+    await asyncio.gather(*tasks)
     await redis.aclose()
 
 
 if __name__ == "__main__":
-    processors.loop.READ_ENTRIES, processors.loop.MAX_RECORDS, processors.loop.SILENT_S = 3, 20, 0.5
+    processors.gathering.READ_ENTRIES, processors.gathering.MAX_RECORDS, processors.owning.SILENT_S = 3, 20, 0.5
     processors.memory.EVERY_S, processors.memory.READ_ENTRIES = float(os.environ.get("EVERY_S", "0.05")), 2
     if os.environ.get("CRASH"):
         crash_at(os.environ["CRASH"])

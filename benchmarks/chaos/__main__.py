@@ -1,0 +1,107 @@
+"""`python -m benchmarks.chaos`, which is what `./fleet chaos` calls."""
+
+import argparse
+import asyncio
+import json
+import random
+import sys
+import time
+from collections import Counter
+from dataclasses import asdict
+from typing import Any
+
+from benchmarks.chaos.fleet import INGESTERS, Fleet
+from benchmarks.chaos.plan import choose
+from benchmarks.chaos.truth import Verdict, judge
+from benchmarks.house import Broken
+
+CALM_S, DRAIN_S = 20.0, 120.0
+LEAST_S, MOST_S = 0.1, 2.5  # between two faults
+
+
+async def run(minutes: float, seed: int) -> dict[str, Any]:
+    """Return what a run gave: faults, ends, and the verdict."""
+    fleet, chance, done = Fleet(), random.Random(seed), Counter[str]()
+    await fleet.start()
+    minding = asyncio.create_task(fleet.mind())
+    try:
+        await asyncio.sleep(5)
+        end_s = time.monotonic() + minutes * 60
+        while time.monotonic() < end_s:
+            words = await choose(chance)(fleet, chance)
+            done[words.split(" for ")[0]] += 1
+            print(f"chaos: {words}", file=sys.stderr)
+            await asyncio.sleep(chance.uniform(LEAST_S, MOST_S))
+        verdict, drained_s = await _settle(fleet)
+    finally:
+        minding.cancel()
+        await fleet.stop()
+    return {
+        "seed": seed,
+        "minutes": minutes,
+        "faults": sum(done.values()),
+        "by_fault": dict(done.most_common()),
+        "restarts": dict(fleet.ends),
+        "refusals": fleet.refusals,
+        "drained_s": round(drained_s, 1),
+        **asdict(verdict),
+    }
+
+
+async def _settle(fleet: Fleet) -> tuple[Verdict, float]:
+    """Let the fleet come to rest, and look at what stands."""
+    await asyncio.to_thread(fleet.calm)
+    await asyncio.sleep(CALM_S)
+    ended_s = time.monotonic()
+    for name in INGESTERS:
+        await fleet.retire(name)
+    ledger = await asyncio.to_thread(fleet.ledger)
+    while waiting := await asyncio.to_thread(_waiting, fleet):
+        if time.monotonic() - ended_s > DRAIN_S:
+            raise Broken(f"not drained after {DRAIN_S:.0f} s: {waiting}")
+        await asyncio.sleep(0.2)
+    return await asyncio.to_thread(judge, fleet.house, ledger), time.monotonic() - ended_s
+
+
+def _waiting(fleet: Fleet) -> dict[str, int]:
+    """Return how many records each group has not committed, where there are any."""
+    redis = fleet.house.redis
+    behind = {}
+    for key in redis.scan_iter("group:{*}:*"):
+        tag = key[key.index("{") + 1 : key.index("}")]
+        offset = int(redis.hget(f"shard:{{{tag}}}", "offset") or 0)
+        position = int(redis.hget(key, "position") or 0)
+        if offset > position:
+            behind[key] = offset - position
+    return behind
+
+
+def main() -> int:
+    """Return 0 when nothing was lost without a word, doubled or out of order; else 1."""
+    parser = argparse.ArgumentParser(prog="fleet chaos", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=2.0, help="how long faults are made (2)")
+    parser.add_argument("--seed", type=int, default=1, help="which faults (1)")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    options = parser.parse_args()
+    try:
+        found = asyncio.run(run(options.minutes, options.seed))
+    except Broken as error:
+        print(f"chaos: {error}", file=sys.stderr)
+        return 1
+    print(json.dumps(found, indent=2) if options.json else _words(found))
+    return 1 if found["lost"] or found["doubled"] or found["disordered"] else 0
+
+
+def _words(found: dict[str, Any]) -> str:
+    heads = {
+        "faults": f"{found['faults']} in {found['minutes']:g} minutes, seed {found['seed']}",
+        "restarts": f"{sum(found['restarts'].values())} processes started again, drained in {found['drained_s']} s",
+        "rows": ", ".join(f"{table} {rows:,}" for table, rows in found["rows"].items()),
+        "told": f"{found['told']} trades are missing and written down as gaps",
+    }
+    lists = {name: "; ".join(found[name]) or "0" for name in ("refusals", "lost", "doubled", "disordered")}
+    return "\n".join(f"{name:<12}{words}" for name, words in (heads | lists).items())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

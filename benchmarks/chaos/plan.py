@@ -1,0 +1,134 @@
+"""The faults, and which comes next: chosen by a seed, so that a run can be had again."""
+
+import asyncio
+import random
+import signal
+from collections.abc import Awaitable, Callable
+
+from benchmarks.chaos.fleet import INGESTERS, PROCESSORS, Fleet
+
+Fault = Callable[[Fleet, random.Random], Awaitable[str]]
+
+SPARE = "clickhouse_writer_02"
+POISON = ("quotes", "trades", "books:1", "order_events", "markets")
+
+
+async def _kill(fleet: Fleet, chance: random.Random) -> str:
+    name = chance.choice((*INGESTERS, *PROCESSORS))
+    fleet.send(name, signal.SIGKILL)
+    return f"kill -9 {name}"
+
+
+async def _terminate(fleet: Fleet, chance: random.Random) -> str:
+    name = chance.choice((*INGESTERS, *PROCESSORS))
+    code = await fleet.retire(name)
+    fleet.launch(name)
+    return f"restart {name}" if code == 0 else f"restart {name}, which ended with {code}"
+
+
+async def _freeze(fleet: Fleet, chance: random.Random) -> str:
+    name, for_s = chance.choice((*INGESTERS, *PROCESSORS)), chance.uniform(0.5, 12.0)
+    fleet.send(name, signal.SIGSTOP)
+    await asyncio.sleep(for_s)
+    fleet.send(name, signal.SIGCONT)
+    return f"freeze {name} for {for_s:.1f} s"
+
+
+async def _kill_server(fleet: Fleet, chance: random.Random) -> str:
+    name = chance.choice(("redis", "clickhouse"))
+    fleet.send(name, signal.SIGKILL)
+    return f"kill -9 {name}"
+
+
+async def _kill_both(fleet: Fleet, chance: random.Random) -> str:
+    writer = chance.choice(PROCESSORS)
+    fleet.send(writer, signal.SIGKILL)
+    fleet.send("clickhouse", signal.SIGKILL)
+    return f"kill -9 {writer} and clickhouse"
+
+
+async def _cut(fleet: Fleet, chance: random.Random) -> str:
+    name, proxy = chance.choice((("redis", fleet.redis_proxy), ("clickhouse", fleet.clickhouse_proxy)))
+    proxy.cut()
+    return f"cut every connection to {name}"
+
+
+async def _stall(fleet: Fleet, chance: random.Random) -> str:
+    name, proxy = chance.choice((("redis", fleet.redis_proxy), ("clickhouse", fleet.clickhouse_proxy)))
+    for_s = chance.uniform(0.5, 8.0)
+    proxy.stall()
+    await asyncio.sleep(for_s)
+    proxy.flow()
+    return f"stall {name} for {for_s:.1f} s"
+
+
+async def _refuse(fleet: Fleet, chance: random.Random) -> str:
+    name, proxy = chance.choice((("redis", fleet.redis_proxy), ("clickhouse", fleet.clickhouse_proxy)))
+    for_s = chance.uniform(0.5, 6.0)
+    proxy.refuses = True
+    proxy.cut()
+    await asyncio.sleep(for_s)
+    proxy.flow()
+    return f"refuse connections to {name} for {for_s:.1f} s"
+
+
+async def _scale(fleet: Fleet, chance: random.Random) -> str:
+    del chance
+    if SPARE in fleet.programs:
+        await fleet.retire(SPARE)
+        return f"stop {SPARE}"
+    fleet.launch(SPARE)
+    return f"start {SPARE}"
+
+
+async def _fill_redis(fleet: Fleet, chance: random.Random) -> str:
+    for_s = chance.uniform(1.0, 5.0)
+    redis = fleet.house.redis
+    held = await asyncio.to_thread(redis.config_get, "maxmemory")
+    await asyncio.to_thread(redis.config_set, "maxmemory", 1)
+    await asyncio.sleep(for_s)
+    await asyncio.to_thread(redis.config_set, "maxmemory", held["maxmemory"])
+    return f"redis full for {for_s:.1f} s"
+
+
+async def _poison(fleet: Fleet, chance: random.Random) -> str:
+    topic = chance.choice(POISON)
+    key = f"stream:{{{topic}}}" if ":" in topic else f"stream:{topic}"
+    await asyncio.to_thread(fleet.house.redis.xadd, key, {"note": "not one of ours"})
+    return f"a strange entry in {key}"
+
+
+async def _venue(fleet: Fleet, chance: random.Random) -> str:
+    kind = chance.choice(("disconnect", "gap", "duplicate", "reorder", "garbage", "truncated", "slow"))
+    await asyncio.to_thread(fleet.order, kind=kind, venue="binance", channel="socket", times=chance.randint(1, 3))
+    return f"binance: {kind}"
+
+
+async def _web(fleet: Fleet, chance: random.Random) -> str:
+    venue = chance.choice(("goldsky", "polymarket", "binance"))
+    kind = chance.choice(("status", "truncated", "garbage", "disconnect", "slow"))
+    await asyncio.to_thread(fleet.order, kind=kind, venue=venue, channel="http", times=chance.randint(1, 3))
+    return f"{venue} over HTTP: {kind}"
+
+
+FAULTS: tuple[tuple[int, Fault], ...] = (
+    (8, _kill),
+    (3, _terminate),
+    (4, _freeze),
+    (4, _kill_server),
+    (2, _kill_both),
+    (2, _cut),
+    (2, _stall),
+    (2, _refuse),
+    (2, _scale),
+    (1, _fill_redis),
+    (1, _poison),
+    (3, _venue),
+    (2, _web),
+)
+
+
+def choose(chance: random.Random) -> Fault:
+    """Return the next fault."""
+    weights, faults = zip(*FAULTS, strict=True)
+    return chance.choices(faults, weights)[0]

@@ -1,0 +1,101 @@
+"""An order book: exact prices and sizes as scaled integers in sorted arrays, and the clock of its instants."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from common.book_shapes import (
+    BIDS,
+    CLOCK_FIELDS,
+    KEY,
+    LARGEST,
+    LAST_RECEIVED,
+    LATE,
+    NOWHERE,
+    SIZE,
+    UPDATES,
+    Ints,
+    Store,
+    no_book,
+)
+from common.errors import ScaleOverflow
+
+SPARE_LEVELS = 64
+
+
+def no_clock() -> Ints:
+    """Return the clock of a book that has heard nothing."""
+    clock = np.full(CLOCK_FIELDS, NOWHERE)
+    clock[UPDATES] = clock[LATE] = clock[LAST_RECEIVED] = 0
+    return clock
+
+
+@dataclass
+class Book:
+    """
+    One symbol's book.
+
+    `price_digits` and `size_digits` are the digits behind the point that its integers hold; they grow when a finer
+    number comes. A book that `is_known` has had a snapshot, and every message since.
+    """
+
+    venue: str
+    symbol: str
+    store: Store = field(default_factory=no_book)
+    clock: Ints = field(default_factory=no_clock)
+    price_digits: int = 0
+    size_digits: int = 0
+    is_known: bool = False
+    sequence: int | None = None
+
+    def lose(self) -> None:
+        """Forget the levels: what comes next does not fit them. Only a snapshot makes the book known again."""
+        self.store = no_book()
+        self._weigh()
+        self.clock = no_clock()
+        self.is_known = False
+
+    def make_room(self, levels: tuple[int, int]) -> None:
+        """Have room for so many more levels a side; give back what a burst has left over."""
+        sides = []
+        for side, count, more in zip(self.store[:2], self.store.counts.tolist(), levels, strict=True):
+            needed = count + more
+            if needed <= side.shape[1] <= 4 * needed + SPARE_LEVELS:
+                sides.append(side)
+                continue
+            roomy = np.zeros((3, needed + needed // 4 + SPARE_LEVELS // 4), np.int64)
+            roomy[:, :count] = side[:, :count]
+            sides.append(roomy)
+        self.store = self.store._replace(bids=sides[0], asks=sides[1])
+
+    def refine(self, price_digits: int, size_digits: int) -> None:
+        """
+        Hold at least so many digits behind the point.
+
+        Raises:
+            ScaleOverflow: a price or size in the book would not fit any more.
+        """
+        more_price, more_size = max(price_digits - self.price_digits, 0), max(size_digits - self.size_digits, 0)
+        counted = [side[:, :count] for side, count in zip(self.store[:2], self.store.counts.tolist(), strict=True)]
+        for row, more, name in ((KEY, more_price, "prices"), (SIZE, more_size, "sizes")):
+            largest = max((int(abs(side[row]).max()) for side in counted if side.shape[1]), default=0)
+            if largest * 10**more > LARGEST:
+                raise ScaleOverflow(name, digits=(price_digits, size_digits)[row])
+        for side in counted:
+            side[KEY] *= 10**more_price
+            side[SIZE] *= 10**more_size
+        floors = self.store.floors
+        floors[floors != NOWHERE] *= 10**more_price
+        self.price_digits += more_price
+        self.size_digits += more_size
+        self._weigh()
+
+    def _weigh(self) -> None:
+        self.store.units[:] = 10.0**self.price_digits, 10.0**self.size_digits
+
+    def best_first(self, which: int) -> Ints:
+        """Return the levels of a side: rows of prices, sizes and orders; prices and sizes scaled."""
+        side = self.store.bids if which == BIDS else self.store.asks
+        levels = side[:, : self.store.counts[which]][:, ::-1].copy()
+        levels[KEY] = abs(levels[KEY])
+        return levels

@@ -1,0 +1,77 @@
+"""The order-book kernels as one thing to hand on: compiled, or plain where numba cannot be had."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from common.book_shapes import (
+    CLOCK_FIELDS,
+    NOWHERE,
+    ROW_FIELDS,
+    Arrivals,
+    Bytes,
+    Instants,
+    Ints,
+    Ladders,
+    Messages,
+    Store,
+    Timing,
+    no_book,
+    no_instants,
+)
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Functions over the arrays of `common.book_shapes`; what each does is said in `common.book_kernels` and beside."""
+
+    run: Callable[[Store, Messages, Ints, Ints, Ladders, Instants], None]
+    read_numbers: Callable[[Bytes, Ints, Ints, Ints], None]
+    scale_numbers: Callable[[Ints, Ints, Ints, Ints], None]
+    timetable: Callable[[Ints, Arrivals, Ints, Timing, Ints], int]
+
+
+@cache
+def compiled_engine() -> Engine:
+    """Return the compiled kernels; raise ImportError where there is no numba."""
+    from common import book_kernels, book_numbers, book_timetable  # noqa: PLC0415  numba is large, and not everywhere
+
+    return Engine(book_kernels.run, book_numbers.read_numbers, book_numbers.scale_numbers, book_timetable.timetable)
+
+
+@cache
+def plain_engine() -> Engine:
+    """Return the same in plain numpy: some eight times slower."""
+    from common import book_plain_numbers, book_plain_timetable, book_twin  # noqa: PLC0415  as above
+
+    return Engine(
+        book_twin.run,
+        book_plain_numbers.read_numbers,
+        book_plain_numbers.scale_numbers,
+        book_plain_timetable.timetable,
+    )
+
+
+def engine() -> Engine:
+    """Return the fastest engine there is."""
+    try:
+        return compiled_engine()
+    except ImportError:
+        return plain_engine()
+
+
+def warm_up(made: Engine) -> None:
+    """Have every kernel compiled, or read from disk, before there is work: the first time takes ten seconds."""
+    one, none = np.zeros(1, np.int64), np.zeros((3, 0), np.int64)
+    numbers = np.zeros(1, np.int64), np.zeros(1, np.int64)
+    made.read_numbers(np.frombuffer(b"1", np.uint8).copy(), np.array([0, 1]), *numbers)
+    made.scale_numbers(*numbers, one.copy(), one.copy())
+    ladders = Ladders(np.array([1]), np.ones(1), np.ones(1))
+    starts = np.zeros(2, np.int64)
+    messages = Messages(one.copy(), one.copy(), one.copy(), starts, starts.copy(), none, none.copy())
+    made.run(no_book(), messages, np.array([0, 1, 0]), one.copy(), ladders, no_instants(1, ladders))
+    clock = np.full(CLOCK_FIELDS, NOWHERE)
+    arrivals = Arrivals(one.copy(), one.copy(), one.copy(), one.copy())
+    made.timetable(clock, arrivals, np.array([0, 1, 0]), Timing(1, 1, 0, 0), np.zeros((1, ROW_FIELDS), np.int64))

@@ -1,0 +1,151 @@
+"""What the pushed messages of OKX mean, channel by channel."""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from common.records import Bar
+from ingesters.feed import Frame, Step
+from ingesters.venues import okx_wire as wire
+from ingesters.venues.okx_backfill import Backfill
+from ingesters.venues.okx_book import DEPTHS, BookSequence
+from ingesters.venues.okx_fields import Read
+from ingesters.venues.okx_records import bar_of, quote_of, ticker_of, top_of, trade_of
+from ingesters.venues.okx_subscriptions import Renewals
+from ingesters.venues.okx_trades import TradeSequence
+
+TOPS = {"bbo-tbt": 1, "books5": 5}
+CANDLE = "candle"
+CANDLES = tuple(f"{CANDLE}{interval}" for interval in ("1s", "1m", "3m", "5m", "15m", "30m", "1H", "1Dutc"))
+
+decode_trades = wire.TRADES.decode
+decode_books = wire.BOOKS.decode
+
+
+class Quoted:
+    """The number of the last best bid and ask told, and when that was; a subscription begins with it again."""
+
+    def __init__(self, mark: int | None) -> None:
+        self._last = mark
+        self._event_ns: int | None = None  # unknown for a mark
+
+    def is_repeat(self, number: int | None, event_ns: int, received_ns: int) -> bool:
+        """Return whether this was told; an old number on something clearly newer is a new numbering."""
+        if self._event_ns is None:
+            self._event_ns = received_ns
+        if number is None:
+            return False
+        if self._last is not None and number <= self._last and event_ns <= self._event_ns + wire.RESET_MARGIN_NS:
+            return True
+        self._last, self._event_ns = number, event_ns
+        return False
+
+
+class Readers:
+    """All symbols' books, trades, quotes and candles. A symbol that nobody asked for may come in a recording."""
+
+    def __init__(self, marks: Mapping[tuple[str, str], int], backfill: Backfill, renewals: Renewals) -> None:
+        self.by_channel: dict[bytes, Read] = {
+            **dict.fromkeys((b"trades-all", b"trades"), self._trades),
+            **{channel.encode(): self._books for channel in DEPTHS},
+            **{channel.encode(): self._top for channel in TOPS},
+            b"tickers": self._tickers,
+            **{channel.encode(): self._candles for channel in CANDLES},
+        }
+        self._marks = marks
+        self._backfill = backfill
+        self._renewals = renewals
+        self._sequences: dict[str, TradeSequence] = {}
+        self._books_of: dict[str, BookSequence] = {}
+        self._quoted: dict[str, Quoted] = {}
+        self._closed_ns: dict[tuple[str, str], int] = {}  # the newest candle that has ended
+        self._unwanted: set[str] = set()
+
+    def want(self, symbols: Iterable[str]) -> None:
+        """Hear these again."""
+        self._unwanted -= set(symbols)
+
+    def leave(self, symbols: Iterable[str]) -> None:
+        """Leave out what still comes of these."""
+        for symbol in symbols:
+            self._unwanted.add(symbol)
+            self._books_of.pop(symbol, None)
+            if symbol in self._sequences:
+                self._sequences[symbol].leave()
+
+    def is_overtaken(self, bar: Bar) -> bool:
+        """Return whether a candle that was asked for is older than one that was pushed meanwhile."""
+        closed_ns = self._closed_ns.get((bar.symbol, bar.interval))
+        return closed_ns is not None and bar.open_ns <= closed_ns and not bar.is_closed
+
+    def _trades(self, frame: Frame) -> Iterable[Step]:
+        push = decode_trades(frame.payload)
+        channel, rows = push.arg.channel, push.data
+        if len(rows) == 1:
+            return self._trade(rows[0], channel, frame.received_ns)
+        return [step for row in rows for step in self._trade(row, channel, frame.received_ns)]
+
+    def _trade(self, row: wire.TradeRow, channel: str, received_ns: int) -> Iterable[Step]:
+        symbol = row.symbol
+        if symbol in self._unwanted:
+            return ()
+        sequence = self._sequences.get(symbol)
+        if sequence is None:
+            mark = self._marks.get(("trades", symbol))
+            sequence = TradeSequence(symbol, channel, mark=mark, backfill=self._backfill)
+            self._sequences[symbol] = sequence
+        if channel != sequence.channel:
+            return ()
+        return sequence.hear(trade_of(row, received_ns), int(row.id) - int(row.count) + 1)
+
+    def _books(self, frame: Frame) -> Iterator[Step]:
+        push = decode_books(frame.payload)
+        symbol, source = push.arg.symbol, (frame.wire, push.arg.channel)
+        if symbol in self._unwanted:
+            return
+        book = self._book(symbol)
+        is_snapshot = push.action == "snapshot"
+        for row in push.data:
+            hear = book.snapshot if is_snapshot else book.update
+            yield from hear(row, source, frame.received_ns)
+        if is_snapshot and book.is_in_step:
+            self._renewals.have(symbol, frame.received_ns)
+
+    def _book(self, symbol: str) -> BookSequence:
+        book = self._books_of.get(symbol)
+        if book is None:
+            book = BookSequence(symbol, mark=self._marks.get(("books", symbol)), renew=self._renewals.lose)
+            self._books_of[symbol] = book
+        return book
+
+    def _top(self, frame: Frame) -> Iterator[Step]:
+        push = decode_books(frame.payload)
+        symbol, depth = push.arg.symbol, TOPS[push.arg.channel]
+        if symbol in self._unwanted:
+            return
+        for row in push.data:
+            if depth > 1 or not row.bids or not row.asks:  # a quote has two sides
+                yield top_of(row, symbol, frame.received_ns, depth)
+            elif not self._was_quoted(row, symbol, frame.received_ns):
+                yield quote_of(row, symbol, frame.received_ns)
+            if symbol in self._books_of:
+                yield from self._books_of[symbol].top(row, frame.received_ns)
+
+    def _was_quoted(self, row: wire.BookRow, symbol: str, received_ns: int) -> bool:
+        quoted = self._quoted.get(symbol)
+        if quoted is None:
+            quoted = self._quoted[symbol] = Quoted(self._marks.get(("quotes", symbol)))
+        return quoted.is_repeat(row.sequence, wire.venue_ns(row.time), received_ns)
+
+    def _tickers(self, frame: Frame) -> Iterable[Step]:
+        rows = wire.TICKERS.decode(frame.payload).data
+        return [ticker_of(row, frame.received_ns) for row in rows if row.symbol not in self._unwanted]
+
+    def _candles(self, frame: Frame) -> Iterable[Step]:
+        push = wire.CANDLES.decode(frame.payload)
+        symbol, interval = push.arg.symbol, push.arg.channel.removeprefix(CANDLE)
+        if symbol in self._unwanted:
+            return ()
+        bars = [bar_of(candle, symbol, frame.received_ns, interval=interval) for candle in push.data]
+        ended = [bar.open_ns for bar in bars if bar.is_closed]
+        if ended:
+            self._closed_ns[symbol, interval] = max(ended)
+        return bars

@@ -1,0 +1,175 @@
+"""
+One token's book, kept only to find out whether what was told so far can be believed.
+
+The venue numbers nothing, so a lost message leaves no hole. What gives it away: a best price that a change tells and our
+levels do not have, a crossed book, or an answer to a question for the book that differs from our levels.
+"""
+
+from collections.abc import Iterable
+from math import inf
+from typing import NamedTuple
+
+from ingesters.venues.polymarket_clob_wire import Change, Levels, RestBook, milliseconds
+
+MOST_SINCE = 5_000  # changes kept for an answer that is on its way; past them it is asked for again
+NOT_AN_ASK = 1.0  # no order can stand at 0 or 1: the venue writes these for a side that is empty
+Texts = tuple[str, str]
+
+
+class Ladder:
+    """One side: levels by price (of asks: minus the price), so that the largest key is the best level."""
+
+    __slots__ = ("best", "levels", "sign")
+
+    def __init__(self, sign: float) -> None:
+        self.sign = sign
+        self.levels: dict[float, Texts] = {}
+        self.best = -inf
+
+    def put(self, key: float, texts: Texts, *, is_gone: bool) -> None:
+        """Set a level, or remove it."""
+        if not is_gone:
+            self.levels[key] = texts
+            self.best = max(self.best, key)
+        elif self.levels.pop(key, None) is not None and key == self.best:
+            self.best = max(self.levels, default=-inf)
+
+    def replace(self, levels: Iterable[Texts]) -> None:
+        """Forget all levels for these."""
+        self.levels = {self.sign * float(texts[0]): texts for texts in levels if float(texts[1])}
+        self.best = max(self.levels, default=-inf)
+
+    def sorted(self) -> list[Texts]:
+        """Return price and size of each level, best first."""
+        return [self.levels[key] for key in sorted(self.levels, reverse=True)]
+
+    def sizes(self) -> dict[float, float]:
+        """Return the sizes as numbers: the venue writes one number in several ways."""
+        return {key: float(size) for key, (_, size) in self.levels.items()}
+
+    def price(self) -> str:
+        """Return the best price, empty if there is none."""
+        return self.levels[self.best][0] if self.levels else ""
+
+
+class Parsed(NamedTuple):
+    """A change as numbers; made before any is applied, so that a bad one leaves the book as it was."""
+
+    is_bid: bool
+    key: float
+    texts: Texts
+    is_gone: bool
+
+
+def parsed(changes: Iterable[Change]) -> list[Parsed]:
+    """Return changes as numbers; raise ValueError when one is none."""
+    return [
+        Parsed(
+            change.side == "BUY",
+            float(change.price) if change.side == "BUY" else -float(change.price),
+            (change.price, change.size),
+            not float(change.size),
+        )
+        for change in changes
+    ]
+
+
+class TokenBook:
+    """
+    The levels of one token, and what is held against them.
+
+    `last_ms` is the venue's time of the newest message. `doubt_ns` is the venue's time since which something does not
+    agree, `gap_ns` the same once it has been told. `since` holds what changed while an answer is on its way: an answer
+    is of an instant of its own, and what came later has to be put on top of it.
+    """
+
+    __slots__ = (
+        "asks",
+        "attempts",
+        "believed_ns",
+        "bids",
+        "doubt_ns",
+        "doubt_received_ns",
+        "gap_ns",
+        "heard_ns",
+        "is_asked",
+        "is_based",
+        "last_ms",
+        "next_ask_ns",
+        "rest",
+        "rest_ns",
+        "since",
+        "token",
+        "why",
+    )
+
+    def __init__(self, token: str, now_ns: int) -> None:
+        self.token = token
+        self.bids, self.asks = Ladder(1.0), Ladder(-1.0)
+        self.is_based = False  # whether there ever was a whole book
+        self.last_ms = 0
+        self.heard_ns = 0
+        self.believed_ns: int | None = None  # the venue's time up to which the book was last found right
+        self.doubt_ns: int | None = None
+        self.doubt_received_ns = 0
+        self.why = ("", "", "")
+        self.gap_ns: int | None = None
+        self.is_asked = False
+        self.attempts = 0
+        self.next_ask_ns = now_ns
+        self.since: list[tuple[int, Parsed]] = []
+        self.rest: RestBook | None = None
+        self.rest_ns = 0
+
+    def apply(self, changes: list[Parsed], at_ms: int) -> None:
+        """Set levels."""
+        for change in changes:
+            (self.bids if change.is_bid else self.asks).put(change.key, change.texts, is_gone=change.is_gone)
+        if self.is_asked and len(self.since) < MOST_SINCE:
+            self.since += [(at_ms, change) for change in changes]
+        self.last_ms = max(self.last_ms, at_ms)
+
+    def replace(self, bids: Iterable[Texts], asks: Iterable[Texts], at_ms: int) -> None:
+        """Take a whole book."""
+        self.bids.replace(bids)
+        self.asks.replace(asks)
+        self.is_based = True
+        self.last_ms = max(self.last_ms, at_ms)
+
+    def disagreement(self, best_bid: str | None, best_ask: str | None) -> tuple[str, str, str] | None:
+        """Return what was expected, what found and why that matters; None when nothing is wrong."""
+        if not self.is_based:
+            return "a whole book", "changes of one", "no book came before the changes"
+        bid, ask = self.bids.best, -self.asks.best
+        if bid >= ask:
+            return "bid < ask", f"{self.bids.price()} / {self.asks.price()}", "the book is crossed"
+        if (best_bid and bid != (float(best_bid) or -inf)) or (best_ask and ask != _best_ask(best_ask)):
+            found = f"{self.bids.price()} / {self.asks.price()}"
+            return f"{best_bid or ''} / {best_ask or ''}", found, "the best prices are others than the venue tells"
+        return None
+
+    def brought_up_to_date(self, rest: RestBook) -> tuple[Ladder, Ladder]:
+        """
+        Return an answer with what changed since.
+
+        Changes of the very millisecond of the answer are put on it again: it may hold a part of them only, and a level
+        that is set to the same size twice is right.
+        """
+        at_ms = milliseconds(rest.timestamp)
+        bids, asks = Ladder(1.0), Ladder(-1.0)
+        bids.replace(texts_of(rest.bids))
+        asks.replace(texts_of(rest.asks))
+        for changed_ms, change in self.since:
+            if changed_ms >= at_ms:
+                (bids if change.is_bid else asks).put(change.key, change.texts, is_gone=change.is_gone)
+        return bids, asks
+
+
+def texts_of(levels: Levels) -> list[Texts]:
+    """Return price and size of levels, best first: the venue sends its best level last."""
+    return [(level.price, level.size) for level in reversed(levels)]
+
+
+def _best_ask(text: str) -> float:
+    price = float(text)
+    return price if 0 < price < NOT_AN_ASK else inf

@@ -1,0 +1,213 @@
+"""Polymarket's messages as records: what needs no memory."""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from common.clock import NS_PER_MS
+from common.records import BookUpdate, EventKind, FeedEvent, Quote, Status, Trade
+from ingesters.feed import Frame
+from ingesters.venues.polymarket_clob_book import Texts, TokenBook
+from ingesters.venues.polymarket_clob_wire import (
+    VENUE,
+    BestBidAsk,
+    Change,
+    MarketResolved,
+    NewMarket,
+    TickSize,
+    TradeMessage,
+    milliseconds,
+    nanoseconds,
+)
+
+TRADES_A_MS = 1000
+REMEMBERED_MS = 10_000
+
+
+class Place(NamedTuple):
+    """Which market's outcome a token is."""
+
+    market_id: str = ""
+    outcome: str = ""
+
+
+NOWHERE = Place()
+
+
+class TokenTrades:
+    """
+    One token's trades, each once.
+
+    The venue gives no trade id. Ours is made of all that it tells: transaction hash, time, price, size and taker side.
+    The same again, with a hash, is a repeat. Without a hash (recordings of 2025) two trades may be alike to the last
+    letter, so there the n-th of them within its millisecond is a trade of its own, `#n`.
+
+    `sequence` is the millisecond times 1000 plus how many came before in it: it grows, but it is not dense. After a
+    restart what is at or below the mark is a repeat.
+    """
+
+    __slots__ = ("_counts", "_mark", "_newest_ms")
+
+    def __init__(self, mark: int | None) -> None:
+        self._mark = -1 if mark is None else mark
+        self._newest_ms = 0
+        self._counts: dict[int, Counter[str]] = {}
+
+    def hear(self, message: TradeMessage, place: Place, received_ns: int) -> tuple[Trade, ...]:
+        """Return a trade unless it is a repeat."""
+        at_ms = milliseconds(message.timestamp)
+        name, is_repeat, sequence = self._numbered(message, at_ms)
+        if is_repeat or sequence <= self._mark:
+            return ()
+        is_late = at_ms < self._newest_ms  # it leaves no mark: the mark of what is stored must not fall back
+        self._newest_ms = max(self._newest_ms, at_ms)
+        return (
+            Trade(
+                VENUE,
+                message.asset_id,
+                received_ns,
+                trade_id=name,
+                event_ns=at_ms * NS_PER_MS,
+                price=message.price,
+                size=message.size,
+                taker_side="buy" if message.side == "BUY" else "sell",
+                sequence=None if is_late else sequence,
+                market_id=place.market_id,
+                outcome=place.outcome,
+                transaction_hash=message.transaction_hash or "",
+            ),
+        )
+
+    def _numbered(self, message: TradeMessage, at_ms: int) -> tuple[str, bool, int]:
+        """Return the trade's id, whether it was heard before, and its sequence."""
+        told = (message.transaction_hash or "", str(at_ms), message.price, message.size, message.side)
+        name = ":".join(word for word in told if word)
+        counts = self._counts.get(at_ms)
+        if counts is None:
+            counts = self._counts[at_ms] = Counter()
+            if len(self._counts) > REMEMBERED_MS:
+                del self._counts[next(iter(self._counts))]
+        sequence = at_ms * TRADES_A_MS + counts.total()
+        is_repeat = bool(message.transaction_hash) and name in counts
+        if not is_repeat:
+            counts[name] += 1
+        number = counts[name]
+        return (name if number == 1 else f"{name}#{number}"), is_repeat, sequence
+
+
+def delta_of(token: str, changes: list[Change], event_ns: int, received_ns: int) -> BookUpdate:
+    """Return the changes of one token in one message."""
+    bids = [change for change in changes if change.side == "BUY"]
+    asks = [change for change in changes if change.side == "SELL"]
+    return BookUpdate(
+        VENUE,
+        token,
+        received_ns,
+        event_ns=event_ns,
+        kind="delta",
+        bid_prices=tuple([change.price for change in bids]),
+        bid_sizes=tuple([change.size for change in bids]),
+        ask_prices=tuple([change.price for change in asks]),
+        ask_sizes=tuple([change.size for change in asks]),
+    )
+
+
+def snapshot_of(token: str, sides: tuple[list[Texts], list[Texts]], event_ns: int, received_ns: int) -> BookUpdate:
+    """Return a whole book, best level first."""
+    bids, asks = sides
+    return BookUpdate(
+        VENUE,
+        token,
+        received_ns,
+        event_ns=event_ns,
+        kind="snapshot",
+        bid_prices=tuple([price for price, _ in bids]),
+        bid_sizes=tuple([size for _, size in bids]),
+        ask_prices=tuple([price for price, _ in asks]),
+        ask_sizes=tuple([size for _, size in asks]),
+    )
+
+
+def quote_of(message: BestBidAsk, book: TokenBook | None, received_ns: int) -> Quote:
+    """Return best prices with the sizes that our book has at them; 0 where it has none, for the venue tells no sizes."""
+    bid, ask = message.best_bid or "0", message.best_ask or "0"
+    nothing = ("", "0")
+    bids, asks = (book.bids.levels, book.asks.levels) if book else ({}, {})
+    return Quote(
+        venue=VENUE,
+        symbol=message.asset_id,
+        received_ns=received_ns,
+        event_ns=nanoseconds(message.timestamp),
+        bid_price=bid,
+        bid_size=bids.get(float(bid), nothing)[1],
+        ask_price=ask,
+        ask_size=asks.get(-float(ask), nothing)[1],
+    )
+
+
+def tick_size_of(message: TickSize, received_ns: int) -> Status:
+    """Return a new smallest price step."""
+    return Status(
+        venue=VENUE,
+        symbol=message.asset_id,
+        received_ns=received_ns,
+        event_ns=nanoseconds(message.timestamp),
+        kind="tick_size",
+        status=message.new_tick_size,
+        detail=f"was {message.old_tick_size}",
+    )
+
+
+def listed(message: NewMarket, received_ns: int) -> Iterator[Status]:
+    """Yield for each token of a new market that it can be traded."""
+    outcomes = message.outcomes if len(message.outcomes) == len(message.assets_ids) else [""] * len(message.assets_ids)
+    for token, outcome in zip(message.assets_ids, outcomes, strict=True):
+        yield Status(
+            venue=VENUE,
+            symbol=token,
+            received_ns=received_ns,
+            event_ns=nanoseconds(message.timestamp),
+            kind="trading",
+            status="new_market",
+            reason=message.question,
+            detail=f"{message.slug} {outcome}".strip(),
+        )
+
+
+def resolved(message: MarketResolved, received_ns: int) -> Iterator[Status]:
+    """Yield for each token of a market whether it won."""
+    for token in dict.fromkeys([*message.assets_ids, message.winning_asset_id]):
+        yield Status(
+            venue=VENUE,
+            symbol=token,
+            received_ns=received_ns,
+            event_ns=nanoseconds(message.timestamp),
+            kind="resolution",
+            status="won" if token == message.winning_asset_id else "lost",
+            reason=message.winning_outcome,
+        )
+
+
+def event(
+    kind: EventKind, token: str, span: tuple[int, int], received_ns: int, *, channel: str, what: tuple[str, str, str]
+) -> FeedEvent:
+    """Return something a user must know; `what` is expected, found, detail."""
+    expected, found, detail = what
+    return FeedEvent(
+        VENUE,
+        token,
+        received_ns,
+        channel=channel,
+        kind=kind,
+        from_ns=min(span),
+        to_ns=span[1],
+        expected=expected,
+        found=found,
+        detail=detail,
+    )
+
+
+def told(kind: EventKind, frame: Frame, *, channel: str, detail: str, symbol: str = "") -> FeedEvent:
+    """Return something about the venue as a whole, now."""
+    now_ns = frame.received_ns
+    return event(kind, symbol, (now_ns, now_ns), now_ns, channel=channel, what=("", "", detail))

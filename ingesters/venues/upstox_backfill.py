@@ -1,0 +1,165 @@
+"""
+What was missed while we were away, as far as the venue keeps it: candles of a minute. There are no ticks to ask for.
+
+A stretch is asked for from its first minute, which the last tick before it left unfinished, to the minute before the
+one that runs now. What is asked for and not yet answered is in `upstox_backfill`, so that a restart asks again.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from urllib.parse import quote
+
+import msgspec
+
+from common.clock import NS_PER_S, utc_text
+from common.errors import BadAnswer
+from common.records import Bar, EventKind, FeedEvent
+from ingesters.feed import Checkpoint, Fetch, Frame, Step
+from ingesters.venues.upstox_instrument import DAY_NS, IST_NS, Missed
+from ingesters.venues.upstox_ticks import MINUTE
+from ingesters.venues.upstox_wire import CANDLES, VENUE, why_refused
+
+STATE = "upstox_backfill"
+QUESTION = "candles:"
+MINUTE_NS = 60 * NS_PER_S
+OK = 200
+REFUSED = (400, 401, 403, 404, 410)
+EVERY_S = 1.0  # one instrument a second: the venue lets a user ask 2000 times in half an hour
+SETTLED_S = 5.0  # until the last minute is among the candles
+
+_stretches = msgspec.json.Decoder(dict[str, tuple[int, int]])
+
+
+class Backfill:
+    """The stretches that are still open, and the questions that close them."""
+
+    def __init__(self, api_url: str, longest_ns: int, state: Mapping[str, str]) -> None:
+        self._api_url = api_url
+        self._longest_ns = longest_ns
+        self._open: dict[str, tuple[int, int]] = _stretches.decode(state.get(STATE) or "{}")
+        self._asked: set[str] = set()
+        self._headers: tuple[tuple[str, str], ...] = ()
+
+    def begin(self, headers: tuple[tuple[str, str], ...], now_ns: int) -> Iterator[Step]:
+        """Ask for what an earlier connection left open, from now on with this token."""
+        self._headers = headers
+        for symbol in self._open:
+            yield from self._ask(symbol, now_ns)
+
+    def miss(self, missed: Missed, received_ns: int) -> Iterator[Step]:
+        """Tell a stretch in which trades were made that we did not hear, and ask for its candles."""
+        symbol, from_ns, to_ns = missed
+        yield _event("gap", missed, received_ns, detail="traded and not heard; no ticks can be had, only candles")
+        first_ns, end_ns = from_ns // MINUTE_NS * MINUTE_NS, to_ns // MINUTE_NS * MINUTE_NS
+        if to_ns - from_ns > self._longest_ns:
+            longest_s = self._longest_ns // NS_PER_S
+            yield _event("gap", missed, received_ns, detail=f"not fetched: longer than BACKFILL_MAX_S={longest_s}")
+        elif first_ns < end_ns:
+            if symbol in self._open:
+                first_ns = min(first_ns, self._open[symbol][0])
+            self._open[symbol] = (first_ns, end_ns)
+            yield self._checkpoint()
+            yield from self._ask(symbol, received_ns)
+
+    def answer(self, frame: Frame, symbol: str) -> Iterator[Step]:
+        """
+        Say what an answer fills.
+
+        Raises:
+            BadAnswer: it is none; the same question is asked again.
+        """
+        self._asked.discard(symbol)
+        if symbol not in self._open:
+            return
+        first_ns, end_ns = self._open[symbol]
+        split_ns = _split_ns(first_ns, end_ns, frame.received_ns)
+        if frame.status != OK:
+            del self._open[symbol]
+            reason = f"not filled: {why_refused(frame.status, frame.payload)}"
+            yield _event("gap", Missed(symbol, first_ns, end_ns), frame.received_ns, detail=reason)
+            yield self._checkpoint()
+            return
+        bars = [bar for bar in _bars(frame, symbol) if first_ns <= bar.open_ns < split_ns]
+        yield from bars
+        if split_ns < end_ns:
+            self._open[symbol] = (split_ns, end_ns)
+        else:
+            del self._open[symbol]
+        yield self._checkpoint()
+        yield _event(
+            "backfilled",
+            Missed(symbol, first_ns, split_ns),
+            frame.received_ns,
+            expected=f"at most {(split_ns - first_ns) // MINUTE_NS} candles",
+            found=f"{len(bars)} candles",
+            detail="candles of a minute, as I1 in bars",
+        )
+        if symbol in self._open:
+            yield from self._ask(symbol, frame.received_ns)
+
+    def _ask(self, symbol: str, now_ns: int) -> Iterator[Fetch]:
+        if symbol in self._asked:
+            return
+        self._asked.add(symbol)
+        first_ns, end_ns = self._open[symbol]
+        last_ns = _split_ns(first_ns, end_ns, now_ns) - 1
+        path = f"/{quote(symbol, safe='')}/minutes/1"
+        if _date(last_ns) == _date(now_ns):
+            url = f"{self._api_url}/v3/historical-candle/intraday{path}"
+        else:
+            url = f"{self._api_url}/v3/historical-candle{path}/{_date(last_ns)}/{_date(first_ns)}"
+        after_s = SETTLED_S + EVERY_S * (len(self._asked) - 1)
+        yield Fetch(f"{QUESTION}{symbol}", url, after_s=after_s, accept=REFUSED, headers=self._headers)
+
+    def _checkpoint(self) -> Checkpoint:
+        return Checkpoint("bars", {STATE: msgspec.json.encode(self._open).decode()})
+
+
+def _split_ns(first_ns: int, end_ns: int, now_ns: int) -> int:
+    """Return where one question ends: the days before today are asked for apart from today."""
+    today_ns = (now_ns + IST_NS) // DAY_NS * DAY_NS - IST_NS
+    return today_ns if first_ns < today_ns < end_ns else end_ns
+
+
+def _date(time_ns: int) -> str:
+    return utc_text(time_ns + IST_NS)[:10]
+
+
+def _bars(frame: Frame, symbol: str) -> Iterator[Bar]:
+    try:
+        rows = CANDLES.decode(frame.payload).data.candles
+        starts_ns = [int(datetime.fromisoformat(row[0]).timestamp()) * NS_PER_S for row in rows]
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise BadAnswer(VENUE, reason=f"candles of {symbol}: {error}") from error
+    for open_ns, row in zip(reversed(starts_ns), reversed(rows), strict=True):
+        opened, high, low, close, volume = (f"{number:f}" for number in row[1:6])
+        yield Bar(
+            venue=VENUE,
+            symbol=symbol,
+            received_ns=frame.received_ns,
+            interval=MINUTE,
+            open_ns=open_ns,
+            open=opened,
+            high=high,
+            low=low,
+            close=close,
+            volume=volume,
+            is_closed=True,
+        )
+
+
+def _event(
+    kind: EventKind, missed: Missed, received_ns: int, *, expected: str = "", found: str = "", detail: str
+) -> FeedEvent:
+    return FeedEvent(
+        venue=VENUE,
+        symbol=missed.symbol,
+        received_ns=received_ns,
+        channel="candle" if kind == "backfilled" else "tick",
+        kind=kind,
+        from_ns=missed.from_ns,
+        to_ns=missed.to_ns,
+        expected=expected,
+        found=found,
+        detail=detail,
+    )
