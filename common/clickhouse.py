@@ -105,11 +105,13 @@ class Store:
             raise _refused("query", error) from error
         return pl.read_ipc_stream(body) if body else pl.DataFrame()
 
-    def stream(self, sql: str, fmt: str) -> Iterator[bytes]:
+    def stream(self, sql: str, fmt: str, parameters: Mapping[str, Any] | None = None) -> Iterator[bytes]:
         """Yield the answer in a format of ClickHouse, piece by piece; the engine refuses whatever is not reading."""
         try:
             # 2 and not 1: the driver sends settings of its own, which 1 would refuse. Neither lets anything be written.
-            body: Any = self._client.raw_stream(sql, fmt=fmt, settings={"readonly": 2})
+            body: Any = self._client.raw_stream(
+                sql, parameters=dict(parameters or {}), fmt=fmt, settings={"readonly": 2}
+            )
             yield from iter(partial(body.read, CHUNK_BYTES), b"")
         except (ClickHouseError, urllib3.exceptions.HTTPError, OSError) as error:
             raise _refused("query", error) from error

@@ -115,7 +115,7 @@ class Settings(BaseModel):
 
     okx_enabled: bool = True
     okx_api_base_url: HttpUrl = "https://www.okx.com"
-    okx_ws_url: WsUrl = "wss://ws.okx.com:8443"
+    okx_ws_url: WsUrl = "wss://ws.okx.com"  # port 8443 was closed in October 2026
     okx_symbols: Words = ("BTC-USDT", "ETH-USDT")
     okx_books_full_interval_s: Annotated[float, Field(gt=0)] = 60.0  # a 5000-level book by REST for each symbol
     okx_mute_s: Annotated[float, Field(gt=0)] = 120.0

@@ -15,6 +15,7 @@ from common.streams import (
 from ingesters.venue import Budget, Venue
 from ingesters.venues.binance import BinanceFeed
 from ingesters.venues.goldsky import GoldskyFeed
+from ingesters.venues.okx import OkxFeed
 from ingesters.venues.polymarket import PolymarketFeed
 
 
@@ -52,6 +53,16 @@ VENUES = (
         state=("binance_backfill",),
         budget=Budget(weight=3000, window_s=60),  # half of 6000 a minute
         mute_s=lambda settings: settings.binance_mute_s,
+    ),
+    Venue(
+        program="okx_ingester",
+        name="okx",
+        feed=OkxFeed,
+        why_disabled=lambda settings: _switch("OKX", settings.okx_enabled),
+        topics=(TRADES, QUOTES, BOOKS, BOOK_SNAPSHOTS, TICKERS, BARS, *ALWAYS),
+        state=("okx_backfill",),
+        budget=Budget(weight=80, window_s=2),  # each endpoint has a limit of its own: see WEIGHTS in okx_cycles
+        mute_s=lambda settings: settings.okx_mute_s,
     ),
 )
 

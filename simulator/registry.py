@@ -3,12 +3,15 @@
 from urllib.parse import urlsplit
 
 from simulator.capture import Capture, Event
+from simulator.demo.alpaca import InventedMarket
 from simulator.demo.binance import Exchange
 from simulator.demo.goldsky import InventedFills
+from simulator.recorded import alpaca as recorded_alpaca
 from simulator.recorded import binance as recorded_binance
 from simulator.recorded import goldsky as recorded_goldsky
 from simulator.recorded.polymarket import recorded_markets
 from simulator.venue import Entry
+from simulator.venues.alpaca import Alpaca
 from simulator.venues.binance import Binance
 from simulator.venues.goldsky import Goldsky
 from simulator.venues.polymarket import Polymarket, Recording
@@ -48,6 +51,15 @@ VENUES = (
         demo=lambda world, shell: Goldsky(InventedFills(world.chance("goldsky"), world.markets), shell),
         replay=lambda session, shell: Goldsky(recorded_goldsky.Recording(session), shell),
     ),
+    Entry(
+        name="alpaca",
+        recorded_as="alpaca",
+        has_socket=True,
+        enabled_setting="ALPACA_STOCKS_ENABLED",
+        claims=lambda _capture, _event: True,
+        demo=lambda world, shell: Alpaca(InventedMarket(world.chance("alpaca")), shell),
+        replay=lambda session, shell: Alpaca(recorded_alpaca.Recording(session), shell),
+    ),
 )
 
 # They would be dialled on the internet otherwise, in the middle of a demo.
@@ -55,7 +67,6 @@ NOT_SIMULATED = (
     "POLYMARKET_CLOB_ENABLED",
     "POLYGON_ENABLED",
     "OKX_ENABLED",
-    "ALPACA_STOCKS_ENABLED",
-    "ALPACA_CRYPTO_ENABLED",
+    "ALPACA_CRYPTO_ENABLED",  # until its one simulator, that of the stocks, says that it has coins
     "UPSTOX_ENABLED",
 )

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 
+import polars as pl
 import pytest
 import structlog
 
@@ -19,6 +20,7 @@ from common.redis_streams import Shard, connect
 from common.settings import Settings
 from common.streams import TRADES
 from monitoring.cli.app import main
+from monitoring.cli.exits import USAGE
 from tests.fleet_harness import ROOT, Fleet, free_port, wait_for
 
 PROGRAMS = [
@@ -262,3 +264,61 @@ class TestRunning:
         done = subprocess.run(command, cwd=house.folder, env=environment, capture_output=True, check=True)
 
         assert (b"PAR1", b"PAR1") == (done.stdout[:4], done.stdout[-4:])
+
+
+@pytest.mark.parametrize("ending", ["parquet", "csv", "jsonl"])
+def test_export_writes_the_rows_that_were_asked_for(house, run, tmp_path, ending):
+    file = tmp_path / f"trades.{ending}"
+
+    code, out, _ = run(house.environment, "export", "trades", "--symbol", "BTCUSDT", "--to", str(file))
+
+    read = {"parquet": pl.read_parquet, "csv": pl.read_csv, "jsonl": pl.read_ndjson}[ending](file)
+    assert (0, 5, {"BTCUSDT"}) == (code, len(read), set(read["symbol"]))
+    assert "5 rows" in out
+    assert [file.name] == [found.name for found in tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("nothing", "--to", "x.csv"), "no such table"),
+        (("trades", "--to", "x.doc"), "ends in .parquet"),
+        (("trades", "--to", "x.csv", "--since", "yesterday"), "expected 10m"),
+        (("dead_letters; DROP TABLE trades", "--to", "x.csv"), "no such table"),
+    ],
+)
+def test_export_says_what_it_cannot_do(house, run, words, said):
+    code, _, error = run(house.environment, "export", *words)
+
+    assert USAGE == code
+    assert said in error
+
+
+def test_export_since_then_leaves_older_rows_out(house, run, tmp_path):
+    file = tmp_path / "trades.csv"
+
+    code, out, _ = run(house.environment, "export", "trades", "--since", "1d", "--to", str(file))
+
+    assert (0, True) == (code, "0 rows" in out)
+
+
+def test_symbols_chosen_while_running_replace_those_of_the_settings(house, run):
+    run(house.environment, "symbols", "binance", "--set", "SOLUSDT", "--add", "XRPUSDT")
+    _, chosen, _ = run(house.environment, "symbols", "binance", "--json")
+    run(house.environment, "symbols", "binance", "--set", "")
+    _, configured, _ = run(house.environment, "symbols", "binance_ingester", "--json")
+
+    assert ["SOLUSDT", "XRPUSDT"] == [row["symbol"] for row in json.loads(chosen)]
+    assert [("BTCUSDT", "settings"), ("ETHUSDT", "settings")] == [
+        (row["symbol"], row["from"]) for row in json.loads(configured)
+    ]
+
+
+def test_record_switches_the_recording_of_a_venue(house, run):
+    _, on, _ = run(house.environment, "record", "binance", "--json")
+    _, off, _ = run(house.environment, "record", "binance", "--stop", "--json")
+    code, _, error = run(house.environment, "record", "nowhere")
+
+    assert [("binance_ingester", True)] == [(row["program"], row["is_on"]) for row in json.loads(on)]
+    assert [] == json.loads(off)
+    assert (USAGE, True) == (code, "no such venue" in error)

@@ -220,9 +220,7 @@ def test_every_message_of_a_channel_is_a_record(name, kind, channel):
 
 def test_a_best_bid_and_ask_is_a_quote_and_half_of_one_is_a_book_of_one_level():
     quotes = by_symbol(heard_once(SINGLES), Quote)
-    halves = [
-        top for tops in by_symbol(heard_once(SINGLES), BookSnapshot).values() for top in tops if top.depth == 1
-    ]
+    halves = [top for tops in by_symbol(heard_once(SINGLES), BookSnapshot).values() for top in tops if top.depth == 1]
 
     assert truth(SINGLES)["messages"]["ws1 bbo-tbt"] == sum(map(len, quotes.values())) + len(halves)
     assert [("BTC-USD-220624-50000-C", (), ("0.0015",))] == [(h.symbol, h.bid_prices, h.ask_prices) for h in halves]

@@ -9,11 +9,13 @@ import pytest
 
 from common.errors import Fenced
 from common.heartbeat import Figures
+from common.outbox import SKIPPED
 from common.records import OrderEvent, Trade
 from common.redis_facts import read_state
 from common.redis_streams import Shard, connect
 from common.settings import Settings
 from common.streams import DEAD_LETTERS, FEED_EVENTS, ORDER_EVENTS, TRADES
+from ingesters import tail
 from ingesters.sink import FULL_BYTES, Sink
 from ingesters.spool import Spool
 from tests.ingest_kit import Proxy, events, listener, records, until
@@ -56,13 +58,13 @@ def order(number):
 
 
 @asynccontextmanager
-async def carried(fleet, port=None, *, folder="spool", max_bytes=2**30, max_age_s=3600):
+async def carried(fleet, port=None, *, folder="spool", source=SOURCE, max_bytes=2**30, max_age_s=3600):
     """A sink at work; its task is in `carrying`."""
     redis = connect(Settings(redis_host="127.0.0.1", redis_port=port or fleet.redis_port))
     figures = Figures("tester", "tester", "ingester", "venue")
     spool = Spool(fleet.folder / folder, figures, max_bytes=max_bytes, max_age_s=max_age_s)
     assert await spool.open()
-    sink = Sink(redis, LAYOUT, SOURCE, spool)
+    sink = Sink(redis, LAYOUT, source, spool)
     sink.figures, sink.spool = figures, spool
     await sink.claim(["place"])
     sink.carrying = asyncio.create_task(sink.run())
@@ -172,53 +174,106 @@ async def test_an_older_copy_is_fenced_and_nothing_of_it_follows(redis_only):
     assert [1] == ids(redis_only)
 
 
-async def test_an_emptied_redis_is_told_and_gets_everything_from_then_on(redis_only):
+async def test_an_emptied_redis_is_given_again_what_it_had_confirmed_under_the_same_numbers(redis_only):
     async with carried(redis_only) as sink:
         for number in range(3):
             sink.put(trade(number))
             sink.checkpoint("trades", {"place": str(number)})
             await emptied(sink)
-        last = max(running_numbers(redis_only))
         redis_only.redis.flushall()
         for number in range(3, 6):
             sink.put(trade(number))
             await emptied(sink)
-        redis = sink._redis
-        await until(lambda: len(events(redis_only, "gap")), 1)
+        await until(lambda: len(events(redis_only, "backfilled")), 1)
 
-        assert {"place": "2"} == await read_state(redis, ["place"])
-        assert {("trades", "ANY"): 5} == sink.marks
-    event = events(redis_only, "gap")[0]
-    assert ("redis", "venue", "3", "0") == (event.channel, event.venue, event.expected, event.found)
-    assert "3 batches" in event.detail
+        assert {"place": "2"} == await read_state(sink._redis, ["place"])
+        assert b"5" == await sink._redis.hget("shard:{stream:trades}", "tester.mark.ANY")
+    event = events(redis_only, "backfilled")[0]
+    assert ("redis", "venue", "3", "3") == (event.channel, event.venue, event.expected, event.found)
     assert event.from_ns < event.to_ns
-    assert [3, 4, 5] == ids(redis_only)
-    assert min(running_numbers(redis_only)) > last
+    assert list(range(6)) == ids(redis_only)
+    assert [0, 1, 2] == running_numbers(redis_only)[:3]
+    assert running_numbers(redis_only)[3] >= SKIPPED  # nobody knows how many numbers others had been given
     assert "1" == redis_only.redis.hget("topics", "trades")
 
 
-async def test_a_redis_that_comes_back_with_less_is_told_and_gets_everything_from_then_on(redis_only):
+async def test_an_idle_ingester_restores_an_emptied_redis_within_seconds_places_and_marks_too(redis_only):
+    async with carried(redis_only) as sink:
+        sink.put(trade(7))
+        sink.checkpoint("trades", {"place": "7"})
+        await emptied(sink)
+        redis_only.redis.flushall()
+        await until(lambda: redis_only.redis.get("state:place"), "7")
+
+        assert [7] == ids(redis_only)
+        assert "7" == redis_only.redis.hget("shard:{stream:trades}", "tester.mark.ANY")
+
+
+async def test_a_place_of_an_earlier_process_is_restored_on_an_emptied_redis(redis_only):
+    redis_only.redis.set("state:place", "from before")
+    async with carried(redis_only) as sink:
+        redis_only.redis.flushall()
+        await until(lambda: redis_only.redis.get("state:place"), "from before")
+
+        assert {"place": "from before"} == sink.state
+
+
+async def test_a_redis_that_comes_back_with_less_is_given_it_again_under_the_same_numbers(redis_only):
     async with carried(redis_only) as sink:
         for number in range(10):
             sink.put(trade(number))
             await emptied(sink)
         redis_only.kill("redis")
-        tail = next((redis_only.folder / "redis" / "appendonlydir").glob("*.incr.aof"))
-        whole = tail.read_bytes()
-        tail.write_bytes(whole[: whole.rindex(b"XADD")])  # a power cut took the last append, and more
+        file = next((redis_only.folder / "redis" / "appendonlydir").glob("*.incr.aof"))
+        whole = file.read_bytes()
+        at = len(whole)
+        for _ in range(3):
+            at = whole.rindex(b"XADD", 0, at)
+        file.write_bytes(whole[:at])  # a power cut took the last appends
         redis_only.restart("redis")
         for number in range(10, 20):
             sink.put(trade(number))
             await emptied(sink)
 
+    assert list(range(20)) == ids(redis_only)
+    assert list(range(10)) == running_numbers(redis_only)[:10]
+    assert [] == events(redis_only, "gap")
+    assert ["3"] == [event.found for event in events(redis_only, "backfilled")]
+
+
+async def test_two_sources_of_a_shard_give_again_in_the_order_of_the_numbers(redis_only):
+    async with carried(redis_only) as one, carried(redis_only, folder="other", source="other") as two:
+        for number in range(0, 20, 2):
+            one.put(trade(number))
+            await emptied(one)
+            two.put(trade(number + 1))
+            await emptied(two)
+        redis_only.redis.flushall()
+        await until(lambda: len(ids(redis_only)), 20)
+        for sink, number in ((one, 20), (two, 21)):
+            sink.put(trade(number))
+            await emptied(sink)
+
+    assert list(range(20)) == ids(redis_only)[:20] == running_numbers(redis_only)[:20]
+    assert {20, 21} == set(ids(redis_only)[20:])
+    assert len(set(running_numbers(redis_only))) == 22
+
+
+async def test_what_cannot_be_given_again_is_told(redis_only, monkeypatch):
+    monkeypatch.setattr(tail, "KEPT_BYTES", 1000)
+    async with carried(redis_only) as sink:
+        for number in range(10):
+            sink.put(trade(number))
+            await emptied(sink)
+        redis_only.redis.flushall()
+        await until(lambda: len(events(redis_only, "gap")), 1)
+
     found = ids(redis_only)
-    lost = 10 - found.index(10)
-    assert [*range(10 - lost), *range(10, 20)] == found
-    assert [("10", str(10 - lost))] == [(event.expected, event.found) for event in events(redis_only, "gap")]
-    assert lost >= 1
-    numbers = running_numbers(redis_only)
-    assert len(numbers) == len(set(numbers))
-    assert not set(range(10 - lost, 10)) & set(numbers)  # a number that was given out never comes again
+    assert 0 < len(found) < 10
+    assert list(range(10 - len(found), 10)) == found == running_numbers(redis_only)
+    event = events(redis_only, "gap")[0]
+    assert f"{len(found)} records were given again" in event.detail
+    assert event.from_ns < event.to_ns
 
 
 async def test_a_shard_that_is_quiet_says_what_it_lost_when_another_has_noticed(redis_only):

@@ -42,6 +42,7 @@ class Books:
         self._marks = resume.marks
         self._most_waiting = max(LEAST_WAITING, MOST_WAITING // max(1, len(settings.binance_symbols)))
         self._wanted: set[str] = set()
+        self._refreshing: set[str] = set()  # a question is under way; it outlives a symbol that is dropped
         self.by_symbol: dict[str, BookSequence] = {}
 
     def begin(self, symbol: str, *, is_asked: bool = False) -> BookSequence:
@@ -67,7 +68,8 @@ class Books:
             if symbol not in self.by_symbol:  # else a delta will tell whether one is needed
                 self.begin(symbol, is_asked=True)
                 yield self._request(SNAPSHOT, symbol)._replace(after_s=after_s)
-            yield self._request(REFRESH, symbol)._replace(after_s=after_s + self._refresh_s)
+            if symbol not in self._refreshing:
+                yield self._refresh(symbol, after_s + self._refresh_s)
 
     def drop(self, symbols: Iterable[str]) -> None:
         """Hear that these symbols are recorded no longer."""
@@ -93,9 +95,14 @@ class Books:
         return self._again(symbol, book.refresh(snapshot)) if is_asked_for_again else book.answer(snapshot)
 
     def _again(self, symbol: str, news: Iterator[Step]) -> Iterator[Step]:
+        self._refreshing.discard(symbol)
         yield from news
         if symbol in self._wanted:
-            yield self._request(REFRESH, symbol)._replace(after_s=self._refresh_s)
+            yield self._refresh(symbol, self._refresh_s)
+
+    def _refresh(self, symbol: str, after_s: float) -> Fetch:
+        self._refreshing.add(symbol)
+        return self._request(REFRESH, symbol)._replace(after_s=after_s)
 
     def _request(self, purpose: str, symbol: str) -> Fetch:
         return Fetch(

@@ -22,7 +22,7 @@ from ingesters.venues.okx_backfill import KEY as HISTORY
 from ingesters.venues.okx_backfill import STATE, Backfill, Limits
 from ingesters.venues.okx_cycle import Part
 from ingesters.venues.okx_cycles import Cycles
-from ingesters.venues.okx_fields import Watch
+from ingesters.venues.okx_fields import Read, Watch
 from ingesters.venues.okx_rare import Rare, refusal
 from ingesters.venues.okx_readers import Readers
 from ingesters.venues.okx_sockets import DIAL, SUBSCRIBE, Sockets
@@ -73,12 +73,16 @@ class OkxFeed:
         if payload.startswith(HEAD):
             read = self._read.get(payload[len(HEAD) : payload.find(b'"', len(HEAD))])
             if read is not None:
-                return self._pushed(read(frame), frame)
+                return self._pushed(frame, read)
         elif payload == PONG:
             return ()
         return self._rare.hear(frame)
 
-    def _pushed(self, steps: Iterable[Step], frame: Frame) -> Iterable[Step]:
+    def _pushed(self, frame: Frame, read: Read) -> Iterable[Step]:
+        try:
+            steps = read(frame)
+        except msgspec.ValidationError:  # no data of the channel, but an event about it
+            return self._rare.hear(frame)
         self._sockets.heard(frame.wire, frame.received_ns)
         self._frames += 1
         if self._frames % FRAMES_A_LOOK == 0:

@@ -96,11 +96,12 @@ class Readers:
             return ()
         return sequence.hear(trade_of(row, received_ns), int(row.id) - int(row.count) + 1)
 
-    def _books(self, frame: Frame) -> Iterator[Step]:
+    def _books(self, frame: Frame) -> Iterable[Step]:
         push = decode_books(frame.payload)
+        return () if push.arg.symbol in self._unwanted else self._follow(push, frame)
+
+    def _follow(self, push: wire.Push[wire.BookRow], frame: Frame) -> Iterator[Step]:
         symbol, source = push.arg.symbol, (frame.wire, push.arg.channel)
-        if symbol in self._unwanted:
-            return
         book = self._book(symbol)
         is_snapshot = push.action == "snapshot"
         for row in push.data:
@@ -116,11 +117,12 @@ class Readers:
             self._books_of[symbol] = book
         return book
 
-    def _top(self, frame: Frame) -> Iterator[Step]:
+    def _top(self, frame: Frame) -> Iterable[Step]:
         push = decode_books(frame.payload)
+        return () if push.arg.symbol in self._unwanted else self._see_top(push, frame)
+
+    def _see_top(self, push: wire.Push[wire.BookRow], frame: Frame) -> Iterator[Step]:
         symbol, depth = push.arg.symbol, TOPS[push.arg.channel]
-        if symbol in self._unwanted:
-            return
         for row in push.data:
             if depth > 1 or not row.bids or not row.asks:  # a quote has two sides
                 yield top_of(row, symbol, frame.received_ns, depth)

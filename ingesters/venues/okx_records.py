@@ -27,7 +27,7 @@ def trade_of(row: TradeRow, received_ns: int) -> Trade:
         event_ns=venue_ns(row.time),
         price=row.price,
         size=row.size,
-        taker_side=SIDES[row.side],
+        taker_side=SIDES.get(row.side, "unknown"),
         sequence=number,
     )
 

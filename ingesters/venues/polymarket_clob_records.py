@@ -21,7 +21,7 @@ from ingesters.venues.polymarket_clob_wire import (
 )
 
 TRADES_A_MS = 1000
-REMEMBERED_MS = 10_000
+REMEMBERED_MS = 200  # milliseconds with trades, of each token: repeats come at once or not at all
 
 
 class Place(NamedTuple):

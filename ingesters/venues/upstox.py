@@ -87,11 +87,13 @@ class UpstoxFeed:
         return (("Authorization", f"Bearer {self._token}"), ("Accept", "application/json"))
 
     def _ask_for_token(self, after_s: float = 0.0) -> Fetch:
-        return Fetch(TOKEN, self._settings.upstox_token_url or "", after_s=after_s, accept=TOKEN_NOT_YET)
+        return Fetch(
+            TOKEN, self._settings.upstox_token_url or "", after_s=after_s, accept=TOKEN_NOT_YET, is_private=True
+        )
 
     def _ask_for_place(self, key: str) -> Fetch:
         url = f"{self._settings.upstox_api_url}/v3/feed/market-data-feed/authorize"
-        return Fetch(key, url, accept=TOKEN_DEAD, headers=self._headers)
+        return Fetch(key, url, accept=TOKEN_DEAD, headers=self._headers, is_private=True)
 
     def _take_token(self, frame: Frame) -> Iterator[Step]:
         if frame.status != OK:

@@ -13,6 +13,7 @@ from monitoring.cli import (
     config,
     dead_letters,
     doctor,
+    export,
     groups,
     record,
     schema,
@@ -46,6 +47,7 @@ def app() -> typer.Typer:
     made.command("schema", epilog=schema.EXAMPLES)(schema.schema)
     made.command("config", epilog=config.EXAMPLES)(config.config)
     made.command("venues", epilog=venues.EXAMPLES)(venues.venues)
+    made.command("export", epilog=export.EXAMPLES)(export.export)
     made.command("symbols", epilog=symbols.EXAMPLES)(symbols.symbols)
     made.command("record", epilog=record.EXAMPLES)(record.record)
     made.command("doctor", epilog=doctor.EXAMPLES)(doctor.doctor)
