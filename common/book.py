@@ -99,3 +99,8 @@ class Book:
         levels = side[:, : self.store.counts[which]][:, ::-1].copy()
         levels[KEY] = abs(levels[KEY])
         return levels
+
+    def known_to(self) -> tuple[int, int]:
+        """Return the lowest keys that are known; NOWHERE for a side that is known to its end."""
+        bids, asks = self.store.floors.tolist()
+        return bids, asks

@@ -6,7 +6,7 @@ integers: whether a level lies in a band is never a matter of rounding.
 """
 
 from collections.abc import Callable
-from typing import TypeVar, cast
+from typing import NamedTuple, TypeVar, cast
 
 import numpy as np
 from numba import njit
@@ -23,12 +23,27 @@ from common.book_shapes import (
     NOWHERE,
     SHOWN,
     SIZE,
+    Floats,
     Instants,
     Ints,
     Ladders,
     Messages,
     Store,
 )
+
+
+
+class View(NamedTuple):
+    """One side of a book at an instant: how deep it is, and what a step of its integers is worth."""
+
+    which: int
+    count: int
+    known: int
+    floor: int
+    twice_mid: int
+    price_step: float
+    size_step: float
+
 
 F = TypeVar("F", bound=Callable[..., object])
 NEARLY = 1 - 1e-12  # an amount that is the whole book to the last digit is filled, whatever floats make of the sum
@@ -177,56 +192,82 @@ def band_key(twice_mid: int, bps: int, which: int) -> int:
 
 
 @compiled
-def _bands(store: Store, ladders: Ladders, out: Instants, row: int, which: int) -> None:
-    side, count = (store.bids, store.counts[BIDS]) if which == BIDS else (store.asks, store.counts[ASKS])
-    twice_mid = store.bids[KEY, store.counts[BIDS] - 1] - store.asks[KEY, store.counts[ASKS] - 1]
+def _bands(side: Ints, view: View, ladders: Ladders, bands: Floats) -> None:
+    """Add up base currency and notional within each distance from the mid, as far as the book is known."""
     base = notional = 0.0
-    at = count - 1
+    at = view.count - 1
     for band in range(len(ladders.bands_bps)):
-        key = band_key(twice_mid, ladders.bands_bps[band], which)
-        if store.floors[which] > key:
+        key = band_key(view.twice_mid, ladders.bands_bps[band], view.which)
+        if view.floor > key:
             return
         while at >= 0 and side[KEY, at] >= key:
-            size = side[SIZE, at] / store.units[1]
+            size = side[SIZE, at] * view.size_step
             base += size
-            notional += abs(side[KEY, at]) / store.units[0] * size
+            notional += abs(side[KEY, at]) * view.price_step * size
             at -= 1
-        out.bands[row, which, 0, band] = base
-        out.bands[row, which, 1, band] = notional
+        bands[0, band], bands[1, band] = base, notional
 
 
 @compiled
-def _fills(store: Store, ladders: Ladders, out: Instants, row: int, which: int) -> None:
-    side, count = (store.bids, store.counts[BIDS]) if which == BIDS else (store.asks, store.counts[ASKS])
-    spent = base = 0.0
+def _beyond_mid(key: int, view: View) -> float:
+    """Return how much worse than the mid a price is, from integers: two large floats would leave little behind."""
+    twice = 2 * key - view.twice_mid if view.which == BIDS else 2 * key + view.twice_mid
+    return -0.5 * twice * view.price_step
+
+
+@compiled
+def _fills(side: Ints, view: View, ladders: Ladders, fills: Floats) -> None:
+    """Walk the book until each amount is traded: base currency, and what it costs beyond the mid."""
+    spent = base = beyond = 0.0
     wanted = 0
-    for level in range(out.known[row, which]):
-        price = abs(side[KEY, count - 1 - level]) / store.units[0]
-        size = side[SIZE, count - 1 - level] / store.units[1]
+    for level in range(view.known):
+        key = side[KEY, view.count - 1 - level]
+        price, size = abs(key) * view.price_step, side[SIZE, view.count - 1 - level] * view.size_step
+        away = _beyond_mid(key, view)
         while wanted < len(ladders.notionals) and spent + price * size >= ladders.notionals[wanted] * NEARLY:
-            out.fills[row, which, wanted] = base + (ladders.notionals[wanted] - spent) / price
+            part = (ladders.notionals[wanted] - spent) / price
+            fills[0, wanted], fills[1, wanted] = base + part, beyond + part * away
             wanted += 1
         if wanted == len(ladders.notionals):
             return
         spent += price * size
         base += size
+        beyond += size * away
 
 
 @compiled
-def _reach(store: Store, limit: float, known: int, which: int) -> float:
-    """Return the largest amount whose average price is no worse than `limit`; NaN when the book ends before."""
-    side, count = (store.bids, store.counts[BIDS]) if which == BIDS else (store.asks, store.counts[ASKS])
-    sign = -1.0 if which == BIDS else 1.0
+def _reach(side: Ints, view: View, bps: float) -> float:
+    """Return the largest amount whose average price is within `bps` of the mid; NaN when the book ends before."""
+    allowed = 0.5 * view.twice_mid * view.price_step * bps / BPS
     spent = slack = 0.0
-    for level in range(known):
-        price = abs(side[KEY, count - 1 - level]) / store.units[0]
-        size = side[SIZE, count - 1 - level] / store.units[1]
-        excess = sign * (price - limit)
+    for level in range(view.known):
+        key = side[KEY, view.count - 1 - level]
+        price, size = abs(key) * view.price_step, side[SIZE, view.count - 1 - level] * view.size_step
+        excess = _beyond_mid(key, view) - allowed
         if excess > 0 and slack < excess * size:
             return spent + price * slack / excess
         slack -= excess * size
         spent += price * size
-    return spent if store.floors[which] == NOWHERE else float(np.nan)
+    return spent if view.floor == NOWHERE else float(np.nan)
+
+
+@compiled
+def _read_side(store: Store, ladders: Ladders, out: Instants, row: int, which: int) -> None:
+    side = store.bids if which == BIDS else store.asks
+    twice_mid = out.tops[row, BIDS, KEY, 0] - out.tops[row, ASKS, KEY, 0]
+    view = View(
+        which,
+        store.counts[which],
+        out.known[row, which],
+        store.floors[which],
+        twice_mid,
+        1 / store.units[0],
+        1 / store.units[1],
+    )
+    _bands(side, view, ladders, out.bands[row, which])
+    _fills(side, view, ladders, out.fills[row, which])
+    for reach in range(len(ladders.reaches_bps)):
+        out.reaches[row, which, reach] = _reach(side, view, ladders.reaches_bps[reach])
 
 
 @compiled
@@ -239,18 +280,9 @@ def _read_off(store: Store, ladders: Ladders, out: Instants, row: int) -> None:
         side, count = (store.bids, store.counts[BIDS]) if which == BIDS else (store.asks, store.counts[ASKS])
         out.known[row, which] = count - lower_bound(side[KEY], count, store.floors[which])
         _top(side, count, out.tops[row, which])
-    if not (store.counts[BIDS] and store.counts[ASKS]):
-        return
-    mid = (out.tops[row, BIDS, KEY, 0] - out.tops[row, ASKS, KEY, 0]) / 2 / store.units[0]
-    if mid <= 0:
-        return
-    for which in range(2):
-        _bands(store, ladders, out, row, which)
-        _fills(store, ladders, out, row, which)
-        sign = -1.0 if which == BIDS else 1.0
-        for reach in range(len(ladders.reaches_bps)):
-            limit = mid * (1 + sign * ladders.reaches_bps[reach] / BPS)
-            out.reaches[row, which, reach] = _reach(store, limit, out.known[row, which], which)
+    if store.counts[BIDS] and store.counts[ASKS] and out.tops[row, BIDS, KEY, 0] > out.tops[row, ASKS, KEY, 0]:
+        _read_side(store, ladders, out, row, BIDS)
+        _read_side(store, ladders, out, row, ASKS)
 
 
 @compiled

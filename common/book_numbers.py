@@ -1,4 +1,4 @@
-"""Decimal text to whole numbers, exactly and compiled: the figures as one integer, and how many are behind the point."""
+"""Decimal text to whole numbers, exactly, compiled: the figures as one integer, and how many are behind the point."""
 
 from common.book_kernels import compiled
 from common.book_shapes import LARGEST, MOST_DIGITS, TOO_LONG, UNREADABLE, Bytes, Ints

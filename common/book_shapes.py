@@ -91,7 +91,7 @@ class Instants(NamedTuple):
     floors: Ints  # (rows, 2)
     known: Ints  # (rows, 2): levels at or above the floor
     bands: Floats  # (rows, side, base and notional, bands)
-    fills: Floats  # (rows, side, notionals): base currency that such an amount buys from, or costs into, a side
+    fills: Floats  # (rows, side, base currency and what it costs beyond the mid, notionals)
     reaches: Floats  # (rows, side, reaches): notional
     flow: Floats  # (rows, FLOW_FIELDS)
 
@@ -105,7 +105,7 @@ def no_instants(rows: int, ladders: Ladders) -> Instants:
         np.zeros((rows, 2), np.int64),
         np.zeros((rows, 2), np.int64),
         np.full((rows, 2, 2, bands), np.nan),
-        np.full((rows, 2, notionals), np.nan),
+        np.full((rows, 2, 2, notionals), np.nan),
         np.full((rows, 2, reaches), np.nan),
         np.zeros((rows, FLOW_FIELDS)),
     )

@@ -87,18 +87,19 @@ def _read_off(store: Store, ladders: Ladders, out: Instants, row: int) -> None:
         shown = best[:, :SHOWN]
         out.tops[row, which, :, : shown.shape[1]] = shown
         out.tops[row, which, KEY, shown.shape[1] :] = best[KEY, -1] if best.shape[1] else 0
-    bid, ask = out.tops[row, BIDS, KEY, 0], -out.tops[row, ASKS, KEY, 0]
-    if store.counts.all() and bid + ask > 0:
-        for which in SIDES:
-            _bands(store, ladders, out.bands[row, which], which, int(bid) + int(ask))
-            known = _best_first(store, which)[:, : out.known[row, which]]
-            prices, sizes = abs(known[KEY]) / store.units[0], known[SIZE] / store.units[1]
-            out.fills[row, which] = _fills(prices, sizes, ladders.notionals)
-            mid = (int(bid) + int(ask)) / 2 / store.units[0]
-            sign = -1 if which == BIDS else 1
-            is_whole = bool(store.floors[which] == NOWHERE)
-            limits = mid * (1 + sign * ladders.reaches_bps / BPS)
-            out.reaches[row, which] = [_reach(prices, sizes, sign * (prices - limit), is_whole) for limit in limits]
+    bid, ask = int(out.tops[row, BIDS, KEY, 0]), -int(out.tops[row, ASKS, KEY, 0])
+    if not store.counts.all() or bid + ask <= 0:
+        return
+    for which, sign in ((BIDS, -1), (ASKS, 1)):
+        _bands(store, ladders, out.bands[row, which], which, bid + ask)
+        known = _best_first(store, which)[:, : out.known[row, which]]
+        prices, sizes = abs(known[KEY]) / store.units[0], known[SIZE] / store.units[1]
+        beyond = sign * (2 * abs(known[KEY]) - (bid + ask)) / 2 / store.units[0]
+        out.fills[row, which] = _fills(prices, sizes, beyond, ladders.notionals)
+        is_whole = bool(store.floors[which] == NOWHERE)
+        for reach, bps in enumerate(ladders.reaches_bps):
+            excess = beyond - (bid + ask) / 2 / store.units[0] * bps / BPS
+            out.reaches[row, which, reach] = _reach(prices, sizes, excess, is_whole)
 
 
 def _bands(store: Store, ladders: Ladders, bands: Floats, which: int, twice_mid: int) -> None:
@@ -113,20 +114,24 @@ def _bands(store: Store, ladders: Ladders, bands: Floats, which: int, twice_mid:
             bands[:, band] = sizes[:inside].sum(), notionals[:inside].sum()
 
 
-def _fills(prices: Floats, sizes: Floats, notionals: Floats) -> Floats:
-    spent = np.concatenate([[0.0], np.cumsum(prices * sizes)])
-    bought = np.concatenate([[0.0], np.cumsum(sizes)])
+def _fills(prices: Floats, sizes: Floats, beyond: Floats, notionals: Floats) -> Floats:
+    spent, bought, cost = (_before(values) for values in (prices * sizes, sizes, sizes * beyond))
     at = np.searchsorted(spent[1:], notionals * (1 - 1e-12))
     inside = at < len(prices)
-    level = np.where(inside, at, 0)
-    if not len(prices):
-        return np.full(len(notionals), np.nan)
-    return np.where(inside, bought[level] + (notionals - spent[level]) / prices[level], np.nan)
+    made = np.full((2, len(notionals)), np.nan)
+    level = at[inside]
+    part = (notionals[inside] - spent[level]) / prices[level]
+    made[:, inside] = bought[level] + part, cost[level] + part * beyond[level]
+    return made
+
+
+def _before(values: Floats) -> Floats:
+    """Return the sum of all values before each, and of all."""
+    return np.concatenate([[0.0], np.cumsum(values)])
 
 
 def _reach(prices: Floats, sizes: Floats, excess: Floats, is_whole: bool) -> float:  # noqa: FBT001  four facts of a side
-    slack = np.concatenate([[0.0], np.cumsum(-excess * sizes)])
-    spent = np.concatenate([[0.0], np.cumsum(prices * sizes)])
+    slack, spent = _before(-excess * sizes), _before(prices * sizes)
     over = np.flatnonzero((excess > 0) & (slack[:-1] < excess * sizes))
     if len(over):
         first = over[0]

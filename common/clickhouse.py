@@ -44,6 +44,8 @@ def connect(settings: Settings, *, database: str | None = None) -> Client:
             username=settings.clickhouse_user,
             password=settings.clickhouse_password.get_secret_value(),
             database=database if database is not None else settings.clickhouse_database,
+            secure=settings.clickhouse_secure,
+            ca_cert=str(settings.clickhouse_ca_file) if settings.clickhouse_ca_file else None,
             compress=not settings.embedded_clickhouse,
             autogenerate_session_id=False,
             connect_timeout=5,
@@ -79,14 +81,27 @@ class Store:
         except (ClickHouseError, urllib3.exceptions.HTTPError, OSError) as error:
             raise _refused(f"insert into {table.name}", error) from error
 
-    async def offsets(self, table: Table, *, shard: int, start: int, stop: int) -> pl.Series:
-        """Return which offsets of start..stop of a shard stand in the table, each once."""
+    async def offsets(
+        self, table: Table, *, shard: int, numbers: tuple[int, int], received_ns: tuple[int, int]
+    ) -> pl.Series:
+        """Return which offsets from..to (exclusive) of a shard stand in rows received between two times, each once."""
         sql = (
             f"SELECT DISTINCT offset FROM {table.name} "  # noqa: S608  the name is from TABLES
-            "WHERE shard = {shard:UInt16} AND offset >= {start:UInt64} AND offset < {stop:UInt64}"
+            "WHERE shard = {shard:UInt16} AND offset >= {start:UInt64} AND offset < {stop:UInt64} "
+            "AND toUnixTimestamp64Nano(received_time) BETWEEN {first_ns:Int64} AND {last_ns:Int64}"
         )
-        frame = await self.query(sql, {"shard": shard, "start": start, "stop": stop})
+        asked = dict(zip(("start", "stop", "first_ns", "last_ns"), (*numbers, *received_ns), strict=True))
+        frame = await self.query(sql, {"shard": shard, **asked})
         return frame["offset"].cast(pl.UInt64)
+
+    async def end(self, table: Table, *, shard: int, start: int) -> int:
+        """Return the running number behind the last row of a shard from `start` on, 0 when there is none."""
+        sql = (
+            f"SELECT if(count() = 0, 0, max(offset) + 1) AS stop FROM {table.name} "  # noqa: S608  from TABLES
+            "WHERE shard = {shard:UInt16} AND offset >= {start:UInt64}"
+        )
+        frame = await self.query(sql, {"shard": shard, "start": start})
+        return int(frame["stop"][0])
 
     async def is_running(self, token: str) -> bool:
         """Return whether an insert under this token is still at work in the engine."""

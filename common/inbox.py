@@ -1,65 +1,17 @@
 """Read one shard as the owner of a group's place in it: entries in, named batches, one transaction at the end."""
 
 import contextlib
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
+import secrets
+from collections.abc import AsyncIterator, Sequence
 
 from common.errors import Fenced, StreamRefused
 from common.packing import Entry
+from common.place import Carried, Checkpoint, Held, Ownership
+from common.received import Received, received_of
 from common.redis_streams import Redis, ResponseError, Shard, run_script
 
-
-class Received(NamedTuple):
-    """
-    An entry of a stream: its id, the running number of its first record, and `records` JSON lines.
-
-    An entry that is not ours has a `flaw`, no records, and in `data` whatever it held.
-    """
-
-    id: str
-    offset: int
-    records: int
-    data: bytes
-    flaw: str = ""
-
-
-class Ownership(NamedTuple):
-    """What a new owner finds: the position to go on from, and the batch that its predecessor left in flight."""
-
-    epoch: int
-    position: int
-    last_id: str
-    manifest: bytes
-    attempts: int
-
-
-class Checkpoint(NamedTuple):
-    """A saved state, and the place in the shard that it belongs to: behind the entry `last_id`."""
-
-    position: int
-    last_id: str
-    state: bytes
-
-
-class Held(NamedTuple):
-    """Somebody else owns the shard; `beat` must move, or it may be taken."""
-
-    owner: str
-    beat: str
-
-
-@dataclass(frozen=True)
-class Carried:
-    """
-    What goes with a commit, in its transaction: entries for other shards, words for sets by their keys, and a state.
-
-    `state` is what a processor remembers behind the batch, None for not now.
-    """
-
-    entries: Mapping[Shard, Sequence[Entry]] = field(default_factory=dict)
-    words: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    state: bytes | None = None
+# Epochs grow by chance, so that two owners have two different ones even after Redis has forgotten the first.
+EPOCH_STEP = 2**20
 
 
 class Inbox:
@@ -72,25 +24,39 @@ class Inbox:
         self._redis = redis
         self._reader: Redis | None = None
         self._reader_id = 0
+        self._begun = b""
         self._consumer = str(shard.number)
 
-    async def register(self) -> None:
-        """Make the group, from the beginning of the stream, unless it is there."""
+    async def register(self) -> bool:
+        """
+        Make the group where it left off, or at the beginning of the stream, unless it is there.
+
+        Returns:
+            whether it had been there before: somebody has deleted the group, or the whole stream.
+        """
+        last_id = (await self._redis.hget(self.shard.group(self.group), "last_id") or b"").decode()
+        # An empty stream may go on with smaller ids: its clock may have stepped back.
+        start = last_id if last_id and await self._redis.exists(self.shard.key) else "0"
         try:
-            await self._redis.xgroup_create(self.shard.key, self.group, id="0", mkstream=True)
+            await self._redis.xgroup_create(self.shard.key, self.group, id=start, mkstream=True)
         except ResponseError as error:
             if "BUSYGROUP" not in str(error):
                 raise
+            return False
+        return bool(last_id)
 
     async def acquire(self, owner: str, seen: Held | None) -> Ownership | Held:
         """Own the shard if it is free, ours by name, or its owner's beat still is what was `seen` long ago."""
         keys = [self.shard.group(self.group)]
-        word, *facts = await run_script(self._redis, "acquire", keys, [owner, *(seen or ("", ""))])
+        step = 1 + secrets.randbelow(EPOCH_STEP)
+        word, *facts = await run_script(self._redis, "acquire", keys, [owner, *(seen or ("", "")), step])
         if word == b"HELD":
             return Held(facts[0].decode(), facts[1].decode())
-        epoch, position, last_id, manifest, attempts = facts
+        epoch, position, last_id, manifest, attempts, alone, suspicion = facts
         self.epoch = int(epoch)
-        return Ownership(self.epoch, int(position), last_id.decode(), manifest, int(attempts))
+        return Ownership(
+            self.epoch, int(position), last_id.decode(), manifest, int(attempts), int(alone), bytes(suspicion)
+        )
 
     async def beat(self) -> None:
         """Show that the owner lives; raise Fenced when it is no longer the owner."""
@@ -126,12 +92,12 @@ class Inbox:
             self.group, self._consumer, {self.shard.key: start}, count=count, block=block_ms
         )
         entries = reply[0][1] if reply else []
-        return [_received(entry_id, fields) for entry_id, fields in entries]
+        return [received_of(entry_id, fields) for entry_id, fields in entries]
 
     async def between(self, first_id: str, last_id: str) -> list[Received]:
         """Return the entries of a named batch again."""
         found = await self._redis.xrange(self.shard.key, first_id, last_id)
-        return [_received(entry_id, fields) for entry_id, fields in found]
+        return [received_of(entry_id, fields) for entry_id, fields in found]
 
     @contextlib.asynccontextmanager
     async def listening(self) -> AsyncIterator[None]:
@@ -148,10 +114,23 @@ class Inbox:
         with contextlib.suppress(ResponseError):
             await self._redis.client_unblock(self._reader_id)
 
-    async def committed(self, behind_id: str, last_id: str, *, count: int) -> list[Received]:
-        """Return the first entries behind one and up to another, which this group has committed before."""
-        found = await self._redis.xrange(self.shard.key, f"({behind_id}", last_id, count=count)
-        return [_received(entry_id, fields) for entry_id, fields in found]
+    async def behind(self, behind_id: str, *, count: int) -> list[Received]:
+        """Return the first entries of the stream behind one, whoever they were given to."""
+        found = await self._redis.xrange(self.shard.key, f"({behind_id}", "+", count=count)
+        return [received_of(entry_id, fields) for entry_id, fields in found]
+
+    async def acknowledge(self, ids: Sequence[str]) -> None:
+        """Take entries off the group's list that it had committed before."""
+        await self._redis.xack(self.shard.key, self.group, *ids)
+
+    async def set_aside(self) -> set[int]:
+        """Return the running numbers of records that killed their process."""
+        found = await self._redis.zrange(self.shard.aside(self.group), 0, -1)
+        return {int(number) for number in found}
+
+    async def raise_end(self, offset: int) -> bool:
+        """Have the shard count on from `offset` if it has not come that far; return whether it had not."""
+        return await run_script(self._redis, "raise", [self.shard.facts], [offset]) == [b"1"]
 
     async def tell(self, target: Shard, entries: Sequence[Entry]) -> None:
         """Append entries to another shard at once, as the owner of this one."""
@@ -162,18 +141,39 @@ class Inbox:
         if await run_script(self._redis, "tell", keys, args) != [b"OK"]:
             raise Fenced(f"{self.group} on {self.shard.key}", epoch=self.epoch)
 
-    async def begin(self, start: int, manifest: bytes) -> int:
-        """Name a batch in Redis before anything of it is written; return how often this very one was begun."""
+    async def begin(self, start: int, manifest: bytes, *, alone: bool = False) -> int:
+        """
+        Name a batch in Redis before anything of it is written; return how many lives have begun this very one.
+
+        A life that begins it again counts once. `alone` says that this process does nothing else meanwhile.
+        """
+        counted = "" if manifest == self._begun else "alone" if alone else "among"
+        attempts = await self._name(start, manifest, counted)
+        self._begun = manifest
+        return attempts
+
+    async def rename(self, start: int, manifest: bytes) -> None:
+        """Name the batch in hand anew."""
+        await self._name(start, manifest, "")
+        self._begun = manifest
+
+    async def _name(self, start: int, manifest: bytes, counted: str) -> int:
         keys = [self.shard.group(self.group)]
-        word, fact = await run_script(self._redis, "begin", keys, [self.epoch, start, manifest])
+        word, fact = await run_script(self._redis, "begin", keys, [self.epoch, start, manifest, counted])
         self._judge(word, fact)
         return int(fact)
 
     async def commit(self, start: int, stop: int, ids: Sequence[str], carried: Carried) -> None:
-        """Finish the batch of records start..stop: append what it made, acknowledge, move on; one transaction."""
-        keys = [self.shard.key, self.shard.group(self.group), self.shard.checkpoint(self.group)]
-        args: list[bytes | str | int] = [self.group, self.epoch, start, stop, ids[-1]]
-        args += (int(carried.state is not None), carried.state or b"", len(ids), *ids)
+        """
+        Finish the batch of records start..stop: append what it made, acknowledge, move on; one transaction.
+
+        `ids` are the entries that are finished; there are none when a part of one was taken alone.
+        """
+        group = self.group
+        keys = [self.shard.key, self.shard.group(group), self.shard.checkpoint(group), self.shard.aside(group)]
+        args: list[bytes | str | int] = [group, self.epoch, start, stop, ids[-1] if ids else "", carried.suspicion]
+        args += (int(carried.state is not None), carried.state or b"")
+        args += (len(carried.aside), *carried.aside, len(ids), *ids)
         args.append(len(carried.entries))
         for target, entries in carried.entries.items():
             keys += (target.key, target.facts)
@@ -191,18 +191,3 @@ class Inbox:
             raise Fenced(f"{self.group} on {self.shard.key}", epoch=self.epoch)
         if word == b"MISMATCH":
             raise StreamRefused(self.shard.key, reason=f"the position of {self.group} is {fact.decode()}, not ours")
-
-
-def _received(entry_id: bytes, fields: Mapping[bytes, bytes] | None) -> Received:
-    if fields is None:
-        return Received(entry_id.decode(), -1, 0, b"", flaw="the entry was deleted before it was read")
-    try:
-        entry = Received(entry_id.decode(), int(fields[b"o"]), int(fields[b"n"]), fields[b"data"])
-    except (KeyError, ValueError) as error:
-        flaw = f"expected the fields o, n and data: {type(error).__name__} {error}"
-        return Received(entry_id.decode(), -1, 0, b"\n".join(b"%b: %b" % pair for pair in fields.items()), flaw=flaw)
-    found = entry.data.count(b"\n") + 1 if entry.data else 0
-    if found != entry.records:
-        flaw = f"expected {entry.records} lines, found {found}"
-        return entry._replace(records=0, flaw=flaw)
-    return entry

@@ -43,9 +43,17 @@ def connect(settings: Settings) -> Redis:
         "retry": Retry(NoBackoff(), 0),
     }
     if settings.redis_url is not None:
+        if settings.redis_ca_file is not None:
+            common["ssl_ca_certs"] = str(settings.redis_ca_file)
         return driver.Redis.from_url(settings.redis_url, **common)
-    host = settings.redis_host or "127.0.0.1"
-    return driver.Redis(host=host, port=settings.redis_port, db=settings.redis_db, password=password, **common)
+    return driver.Redis(
+        host=settings.redis_host or "127.0.0.1",
+        port=settings.redis_port,
+        db=settings.redis_db,
+        username=settings.redis_user if password else None,
+        password=password,
+        **common,
+    )
 
 
 @dataclass(frozen=True)
@@ -78,6 +86,10 @@ class Shard:
     def checkpoint(self, group: str) -> str:
         """Return the key of the hash that holds a group's saved state, and the place in the shard it belongs to."""
         return f"checkpoint:{{{self.tag}}}:{group}"
+
+    def aside(self, group: str) -> str:
+        """Return the key of the sorted set of records that killed a process of the group."""
+        return f"aside:{{{self.tag}}}:{group}"
 
 
 async def run_script(redis: Redis, name: str, keys: Sequence[str], args: Sequence[bytes | str | int]) -> list[bytes]:
@@ -123,7 +135,7 @@ async def shards(redis: Redis, stream: Stream, settings: Settings) -> list[Shard
 
 async def continue_offsets(redis: Redis, stored: Mapping[tuple[str, int], int], settings: Settings) -> dict[str, int]:
     """
-    Let shards that have no running number in Redis go on behind what ClickHouse holds; return those, by key.
+    Let shards whose running number in Redis is missing or too small go on behind what ClickHouse holds; return those.
 
     Numbers must never come again: a row is known by its shard and number.
     """
@@ -132,7 +144,7 @@ async def continue_offsets(redis: Redis, stored: Mapping[tuple[str, int], int], 
         laid_out = await shards(redis, BY_TOPIC[topic], settings)
         if number < len(laid_out):
             shard = laid_out[number]
-            if await redis.hsetnx(shard.facts, "offset", str(offset)):
+            if await run_script(redis, "raise", [shard.facts], [offset]) == [b"1"]:
                 continued[shard.key] = offset
     return continued
 

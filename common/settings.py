@@ -60,8 +60,10 @@ class Settings(BaseModel):
     redis_host: str | None = None  # unset: the embedded server
     redis_port: Port = 6379
     redis_db: Annotated[int, Field(ge=0)] = 0
+    redis_user: str = "default"
     redis_password: SecretStr | None = None
     redis_url: Annotated[str, _address(("redis", "rediss", "unix"))] | None = None
+    redis_ca_file: Path | None = None  # of a rediss:// server whose certificate is not a public one
     redis_appendfsync: Annotated[str, Field(pattern="^(always|everysec|no)$")] = "everysec"
     redis_maxmemory_bytes: Annotated[int, Field(ge=64 * 2**20)] = 2 * 2**30
 
@@ -69,7 +71,11 @@ class Settings(BaseModel):
     clickhouse_port: Port = 8123
     clickhouse_user: str = "default"
     clickhouse_password: SecretStr = SecretStr("")
+    clickhouse_secure: bool = False  # HTTPS
+    clickhouse_ca_file: Path | None = None
     clickhouse_database: Annotated[str, Field(pattern="^[A-Za-z_][A-Za-z0-9_]*$")] = "tickfleet"
+
+    embedded_passwords: bool = False  # the embedded servers let in each kind of program under a password of its own
 
     dashboard_host: str = "127.0.0.1"
     dashboard_port: Port = 8000

@@ -3,6 +3,7 @@
 import zlib
 from dataclasses import dataclass
 
+from common.book_stat import BookStat
 from common.records import (
     Bar,
     BookSnapshot,
@@ -57,6 +58,7 @@ TRADES = Stream("trades", Trade, retention_s=10 * MINUTE_S)
 QUOTES = Stream("quotes", Quote, retention_s=10 * MINUTE_S)
 BOOKS = Stream("books", BookUpdate, shards=4, retention_s=10 * MINUTE_S)
 BOOK_SNAPSHOTS = Stream("book_snapshots", BookSnapshot, retention_s=10 * MINUTE_S)
+BOOK_STATS = Stream("book_stats", BookStat, retention_s=5 * MINUTE_S)
 TICKERS = Stream("tickers", Ticker)
 BARS = Stream("bars", Bar)
 TRADE_CORRECTIONS = Stream("trade_corrections", TradeCorrection)
@@ -72,6 +74,7 @@ STREAMS = (
     QUOTES,
     BOOKS,
     BOOK_SNAPSHOTS,
+    BOOK_STATS,
     TICKERS,
     BARS,
     STATUSES,

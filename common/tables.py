@@ -1,5 +1,6 @@
 """TABLES: every table that is fed from a stream: its columns, their origin in the record, and how they are stored."""
 
+from common.book_stat_table import BOOK_STAT_ROWS
 from common.columns import Column, Table
 from common.streams import (
     BARS,
@@ -339,6 +340,7 @@ TABLES = (
     QUOTE_ROWS,
     BOOK_UPDATE_ROWS,
     BOOK_SNAPSHOT_ROWS,
+    BOOK_STAT_ROWS,
     TICKER_ROWS,
     BAR_VERSIONS,
     STATUS_ROWS,

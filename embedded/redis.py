@@ -19,6 +19,7 @@ from common.settings import Settings
 from embedded.redis_binary import REMEDY, Server, find
 
 PATIENCE_S = 5.0
+USERS = "secrets/redis-users.acl"
 
 
 def main() -> int:  # noqa: RET503  nobody comes back from an exec
@@ -34,6 +35,9 @@ def main() -> int:  # noqa: RET503  nobody comes back from an exec
         print(f"no redis-server found: {REMEDY}", file=sys.stderr)
         return REFUSED
     folder = settings.data_dir.absolute() / "redis"
+    if settings.embedded_passwords and not server.has_full_function:
+        print(f"EMBEDDED_PASSWORDS=true needs Redis 7.0, found {server}: {REMEDY}", file=sys.stderr)
+        return REFUSED
     if refusal := unreadable_by(server, folder):
         print(refusal, file=sys.stderr)
         return REFUSED
@@ -110,7 +114,9 @@ def configuration(settings: Settings, folder: Path) -> str:
         "tcp-keepalive 60",
         f"databases {max(16, settings.redis_db + 1)}",
     ]
-    if password:
+    if settings.embedded_passwords:
+        lines.append(f"aclfile {_quoted(str(settings.data_dir.absolute() / USERS))}")
+    elif password:
         lines.append(f"requirepass {_quoted(password)}")
     return "\n".join(lines) + "\n"
 

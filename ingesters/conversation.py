@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from common.backoff import delays_s
+from common.clock import now_ns
 from common.codec import Origin, dead_letter
 from common.errors import BadAnswer, FeedRefused, WireError, WireLost
 from common.lifecycle import wait
@@ -184,11 +185,14 @@ class Conversation:
         self._questions.ask(fetch, pause_s=pause_s)
 
     async def _hold_back(self, stop: asyncio.Event) -> None:
-        """Let the sink and the sockets have their turn; read no further while Redis does not keep up."""
+        """Let the sink and the sockets have their turn; read no further while neither Redis nor the spool keeps up."""
         await asyncio.sleep(0)
-        while self._work.sink.is_full and not stop.is_set():
-            self._wires.pause()
-            await asyncio.sleep(FULL_PAUSE_S)
+        if self._work.sink.is_full:
+            since_ns = now_ns()
+            while self._work.sink.is_full and not stop.is_set():
+                self._wires.pause()
+                await asyncio.sleep(FULL_PAUSE_S)
+            self._work.sink.tell_unread(since_ns)
         self._wires.resume()
 
     async def _watch(self, stop: asyncio.Event) -> None:

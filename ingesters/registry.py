@@ -1,5 +1,7 @@
 """VENUES: one line per program that listens to a venue."""
 
+from common.clock import now_ns
+from common.settings import Settings
 from common.streams import (
     BARS,
     BOOK_SNAPSHOTS,
@@ -9,21 +11,36 @@ from common.streams import (
     MARKETS,
     ORDER_EVENTS,
     QUOTES,
+    STATUSES,
     TICKERS,
+    TRADE_CORRECTIONS,
     TRADES,
 )
 from ingesters.venue import Budget, Venue
+from ingesters.venues import alpaca, alpaca_market
 from ingesters.venues.binance import BinanceFeed
 from ingesters.venues.goldsky import GoldskyFeed
 from ingesters.venues.okx import OkxFeed
 from ingesters.venues.polymarket import PolymarketFeed
+from ingesters.venues.polymarket_clob import PolymarketClobFeed
+from ingesters.venues.upstox import UpstoxFeed
 
 
 def _switch(name: str, is_on: bool) -> str | None:  # noqa: FBT001  one caller below, read aloud it is plain
     return None if is_on else f"{name}_ENABLED=false"
 
 
+def _why_no_upstox(settings: Settings) -> str | None:
+    if settings.upstox_access_token is None and settings.upstox_token_url is None:
+        return "neither UPSTOX_ACCESS_TOKEN nor UPSTOX_TOKEN_URL is set"
+    return _switch("UPSTOX", settings.upstox_enabled)
+
+
 ALWAYS = (FEED_EVENTS, DEAD_LETTERS)
+
+ALPACA_BUDGET = Budget(weight=100, window_s=60)  # half of the 200 a minute of the free plan, for both programs
+# Whether Alpaca sends pings is not documented, so silence alone decides, and only while the market is open.
+NIGHT_S = 7 * 86_400.0
 
 VENUES = (
     Venue(
@@ -34,6 +51,16 @@ VENUES = (
         topics=(MARKETS, *ALWAYS),
         state=("polymarket_offset", "polymarket_cursor"),
         budget=Budget(weight=150, window_s=10),  # half of the 300 a venue's address may ask /markets in 10 s
+    ),
+    Venue(
+        program="polymarket_clob_ingester",
+        name="polymarket_clob",
+        feed=PolymarketClobFeed,
+        why_disabled=lambda settings: _switch("POLYMARKET_CLOB", settings.polymarket_clob_enabled),
+        topics=(TRADES, QUOTES, BOOKS, STATUSES, *ALWAYS),
+        budget=Budget(weight=100, window_s=10),  # a third of what one address may ask Gamma, a fifth of the books
+        recorded_as="polymarket",
+        mute_s=lambda _: 45.0,  # four PINGs without a PONG; a token's silence is the feed's business
     ),
     Venue(
         program="goldsky_ingester",
@@ -63,6 +90,43 @@ VENUES = (
         state=("okx_backfill",),
         budget=Budget(weight=80, window_s=2),  # each endpoint has a limit of its own: see WEIGHTS in okx_cycles
         mute_s=lambda settings: settings.okx_mute_s,
+    ),
+    Venue(
+        program="upstox_ingester",
+        name="upstox",
+        feed=UpstoxFeed,
+        why_disabled=_why_no_upstox,
+        topics=(QUOTES, BOOK_SNAPSHOTS, TICKERS, BARS, STATUSES, *ALWAYS),
+        state=("upstox_backfill",),
+        budget=Budget(weight=250, window_s=60),  # half of 500 a minute
+        dead_s=600.0,  # its pings are rare in a quiet night
+        mute_s=lambda _: 7 * 86_400.0,  # the feed judges silence itself: it knows when markets are open
+    ),
+    Venue(
+        program="alpaca_stocks_ingester",
+        name="alpaca",
+        feed=alpaca.stocks_feed,
+        why_disabled=lambda settings: alpaca_market.why_disabled(
+            settings, name="ALPACA_STOCKS", is_on=settings.alpaca_stocks_enabled
+        ),
+        topics=(TRADES, TRADE_CORRECTIONS, QUOTES, BARS, STATUSES, *ALWAYS),
+        state=alpaca.state_names("alpaca_stocks"),
+        budget=ALPACA_BUDGET,
+        dead_s=NIGHT_S,
+        mute_s=lambda settings: alpaca_market.stocks_mute_s(settings, now_ns()),
+    ),
+    Venue(
+        program="alpaca_crypto_ingester",
+        name="alpaca",
+        feed=alpaca.crypto_feed,
+        why_disabled=lambda settings: alpaca_market.why_disabled(
+            settings, name="ALPACA_CRYPTO", is_on=settings.alpaca_crypto_enabled
+        ),
+        topics=(TRADES, QUOTES, BARS, BOOKS, *ALWAYS),
+        state=alpaca.state_names("alpaca_crypto"),
+        budget=ALPACA_BUDGET,
+        dead_s=NIGHT_S,
+        mute_s=lambda settings: settings.alpaca_mute_s,
     ),
 )
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
-from common.clock import monotonic_s, now_ns
+from common.clock import NS_PER_S, monotonic_s, now_ns
 from common.errors import Fenced, SpoolRefused
 from common.log import logger
 from common.outbox import Outbox, held_by
@@ -23,6 +23,7 @@ FLUSH_S = 0.1  # while Redis does not take it, so much of the newest is in memor
 LOOK_S = 1.0  # between two looks whether Redis still knows us
 EXPIRE_S = 60.0
 SETTLE_S = 2.0  # for Redis to take the last records; then the spool takes them
+UNREAD_NS = 2 * NS_PER_S
 SPOOL = "spool"
 
 
@@ -95,6 +96,12 @@ class Sink:
         """Return whether the wire must not be read until Redis or the spool has taken some."""
         return self.waiting_bytes > FULL_BYTES
 
+    def tell_unread(self, since_ns: int) -> None:
+        """Write down that the wire was not read from then until now, unless it was a moment that any venue bears."""
+        if (now_ns() - since_ns) > UNREAD_NS:
+            words = "neither Redis nor the spool took any more, so the wire was not read: what the venue did not keep"
+            self._tell(since_ns, now_ns(), f"{words} for us is missing")
+
     async def run(self) -> None:
         """Carry, for ever; raise Fenced when another copy of this source has started."""
         try:
@@ -144,6 +151,8 @@ class Sink:
             await asyncio.sleep(FLUSH_S)
             if held_up := [lane for lane in self._every if lane.is_held_up]:
                 await self.write_down(held_up)
+            else:
+                self._figures.works(SPOOL)
             if self._spool.size_bytes and monotonic_s() - self._expired_s > EXPIRE_S:
                 self._expired_s = monotonic_s()
                 await self._expire()

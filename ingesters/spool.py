@@ -83,7 +83,7 @@ class Spool:
         """Take packets by shard, all or none; raise SpoolRefused when there is no room."""
         new_bytes = sum(packet.size_bytes for _, packet in packets)
         if self.size_bytes + new_bytes > self._max_bytes:
-            reason = f"full: it holds {self.size_bytes} of {self._max_bytes} bytes (SPOOL_MAX_BYTES)"
+            reason = f"no room for {new_bytes} bytes beside {self.size_bytes} of SPOOL_MAX_BYTES={self._max_bytes}"
             raise SpoolRefused(str(self._folder), reason=reason)
         self.size_bytes += await self._work(lambda file: file.write(packets, now_ns()))
         self.figures.counters["spooled_total"] += sum(packet.records for _, packet in packets)

@@ -146,8 +146,9 @@ class Wires:
         return not self._sockets
 
     def send(self, step: Send) -> None:
-        """Write to a socket that was dialled."""
-        self._sockets[step.wire].send(step.payload, is_binary=step.is_binary)
+        """Write to a socket that was dialled; where that failed, the connection is lost already."""
+        if socket := self._sockets.get(step.wire):
+            socket.send(step.payload, is_binary=step.is_binary)
 
     def pause(self) -> None:
         """Stop reading every socket."""

@@ -38,11 +38,13 @@ def _up(arguments: list[str]) -> int:
     running = tell_if_running(place, options)
     if running is not None:
         return running
-    from launch.start import Start, settings_for  # noqa: PLC0415  seconds of imports on a busy machine
+    from launch import passwords  # noqa: PLC0415  seconds of imports on a busy machine
+    from launch.start import Start, settings_for  # noqa: PLC0415
     from launch.up import up  # noqa: PLC0415
 
-    environ = dict(os.environ)
-    return up(Start(options, environ, place, settings_for(options, environ, place)))
+    users = passwords.prepare(settings_for(options, dict(os.environ), place))
+    environ = {**os.environ, **users.get(passwords.OPERATOR, {})}
+    return up(Start(options, environ, place, settings_for(options, environ, place), users))
 
 
 def _down() -> int:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from common.settings import Settings
 from ingesters.registry import VENUES
@@ -50,9 +50,17 @@ def servers(settings: Settings) -> list[Program]:
     return wanted
 
 
-def fleet(settings: Settings, feed: Mapping[str, str]) -> list[Program]:
-    """Return every program beside the servers, those that are not to run with the reason; `feed` is for ingesters."""
-    return [*_processors(settings), *_ingesters(settings, feed), _dashboard()]
+def fleet(
+    settings: Settings, feed: Mapping[str, str], users: Mapping[str, Mapping[str, str]] | None = None
+) -> list[Program]:
+    """
+    Return every program beside the servers, those that are not to run with the reason.
+
+    `feed` is for ingesters; `users` has by kind what a program must know to be let in by the servers.
+    """
+    every = [*_processors(settings), *_ingesters(settings, feed), _dashboard()]
+    known = users or {}
+    return [replace(one, environment={**one.environment, **known.get(one.kind, {})}) for one in every]
 
 
 def _ingesters(settings: Settings, feed: Mapping[str, str]) -> list[Program]:

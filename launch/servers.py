@@ -16,7 +16,7 @@ from common.redis_streams import connect as connect_redis
 from common.settings import Settings
 from common.tables import DEAD_LETTER_ROWS, FEED_EVENT_ROWS, TABLES
 from embedded.redis_binary import FULL_FUNCTION, NoServer, Server, find_or_unpack
-from launch import ports
+from launch import passwords, ports
 from launch.programs import Program
 from launch.report import CannotStart
 
@@ -136,6 +136,9 @@ def check_ports(settings: Settings) -> None:
 
 def with_users(program: Program, settings: Settings) -> Program:
     """Return the embedded ClickHouse as it is to be run: with a users file when the settings name one."""
+    if program.name == "clickhouse" and settings.embedded_passwords:
+        users = ("--users", str(passwords.clickhouse_users(settings)))
+        return Program(program.name, program.kind, (*program.arguments, *users), program.priority)
     password = settings.clickhouse_password.get_secret_value()
     if program.name != "clickhouse" or (settings.clickhouse_user, password) == ("default", ""):
         return program

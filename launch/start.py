@@ -21,6 +21,7 @@ class Start:
     environ: Mapping[str, str]
     place: Place
     settings: Settings
+    users: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     steps: Steps = field(default_factory=Steps)
 
     @property

@@ -7,7 +7,7 @@ from common.errors import StoreRefused
 from common.redis_readings import MODE, PROGRAMS
 from common.redis_streams import RedisError
 from common.settings import Settings
-from launch import feeds, leftovers, readiness, servers
+from launch import feeds, leftovers, passwords, readiness, servers
 from launch.bring import bring_schema, bring_servers, wait_for_feed
 from launch.daemon import wait_until
 from launch.first_rows import FirstRows
@@ -67,7 +67,7 @@ def _clear(start: Start) -> None:
 def _declare(start: Start, base: Sequence[Program], feed: Mapping[str, str]) -> list[Program]:
     """Return the programs of the fleet, having told Supervisor, stop.sh and those who look on which are to run."""
     fed = Settings.from_env({**start.environ, **start.shared, **feed}, start.place.root / ".env")
-    programs = fleet(fed, feed)
+    programs = fleet(fed, feed, start.users)
     said = {MODE: start.options.feed, PROGRAMS: declared([*base, *programs])}
     servers.ask_redis(start.settings, lambda redis: redis.mset(said))
     start.write_configuration([*base, *programs])
@@ -104,7 +104,10 @@ def _started(start: Start) -> Started:
         started_ns=now_ns(),
         data_dir=str(start.settings.data_dir),
         log_dir=str(start.settings.log_dir),
-        settings={name: str(value) for name, value in kept.items() if value is not None},
+        settings={
+            **{name: str(value) for name, value in kept.items() if value is not None},
+            **start.users.get(passwords.OPERATOR, {}),
+        },
     )
 
 

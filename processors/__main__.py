@@ -15,7 +15,8 @@ from common.redis_streams import Redis, Shard, shards, wait_ready
 from common.redis_streams import connect as connect_redis
 from common.schema import wait_current
 from common.settings import Settings
-from common.streams import FEED_EVENTS, STREAMS, TRADES
+from common.streams import STREAMS, TRADES
+from processors.company import Company
 from processors.consumer import Consumer
 from processors.delivery import Delivery
 from processors.knowledge import Knowledge
@@ -61,6 +62,7 @@ class Program:
         self._redis = redis
         self._store = store
         self._layout = layout
+        self._company = Company()
         self._figures = figures
         self._linger_s = settings.writer_linger_ms / 1000 if figures.program == WRITER else PROCESSOR_LINGER_S
         sources = [processor.source for processor in of_program(figures.program)]
@@ -89,7 +91,7 @@ class Program:
         target: Target
         if isinstance(processor.target, Table):
             waits = partial(self._figures.waits, inbox.shard.key)
-            delivery = Delivery(self._store, processor.target, inbox.begin, waits)
+            delivery = Delivery(self._store, processor.target, inbox.rename, waits)
             target = TableTarget(processor.target, delivery, self._layout)
         else:
             target = StreamTarget(processor.target, self._layout)
@@ -102,7 +104,8 @@ class Program:
             figures=self._figures,
             linger_s=self._linger_s,
             memory=Memory(processor),
-            events=self._layout[FEED_EVENTS][0],
+            layout=self._layout,
+            company=self._company,
             grant=self._share.grants[inbox.shard.key],
             is_dead=self._share.is_dead,
         )

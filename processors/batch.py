@@ -1,6 +1,6 @@
 """A batch: which entries of a shard it is, under which name it is written, and how its lines become records."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -9,10 +9,22 @@ import polars as pl
 
 from common.codec import Origin, dead_letter, decode_alike, decode_line
 from common.errors import UnreadableRecord
-from common.inbox import Received
+from common.received import Received
 from common.records import DeadLetter, Record
 from common.redis_streams import Shard
 from processors.frames import frame_of
+
+
+class Suspicion(msgspec.Struct, frozen=True):
+    """
+    How warily to go on: records up to `stop` are taken `size` at a time, as a batch of them has killed its process.
+
+    `guilty` is where the stretch ends that is known to hold the record that does it, 0 when none is known.
+    """
+
+    stop: int
+    size: int
+    guilty: int
 
 
 class Manifest(msgspec.Struct, frozen=True):
@@ -21,7 +33,8 @@ class Manifest(msgspec.Struct, frozen=True):
 
     Entries `first_id`..`last_id` of one shard hold the records `start`..`stop` (exclusive). `round` grows when rows
     are missing although the token is known, and a new token is needed: then `parts` are the (start, stop) that it
-    stands for, so that whoever comes later can repeat exactly that insert.
+    stands for, so that whoever comes later can repeat exactly that insert. Rows of a `doubtful` batch may stand there
+    under names that nobody knows any more. A `suspicion` tells that a larger batch has killed its process.
     """
 
     key: str
@@ -32,11 +45,23 @@ class Manifest(msgspec.Struct, frozen=True):
     stop: int
     round: int = 1
     parts: tuple[tuple[int, int], ...] = ()
+    doubtful: bool = False
+    suspicion: Suspicion | None = None
+
+    @property
+    def records(self) -> int:
+        """Return how many records the batch holds, those that are gone included."""
+        return self.stop - self.start
 
     @property
     def token(self) -> str:
         """Return the deduplication token; ids are times, so a token never comes again with other rows."""
         return f"{self.group}/{self.key}/{self.first_id}/{self.start}-{self.stop}/{self.round}"
+
+    @property
+    def family(self) -> str:
+        """Return how every token of the group in this shard begins."""
+        return f"{self.group}/{self.key}/"
 
     def next_round(self, offsets: pl.Series) -> "Manifest":
         """Return the same batch under the next token, which stands for these of its records only."""
@@ -64,12 +89,19 @@ def decode_manifest(text: bytes) -> Manifest:
 
 @dataclass(frozen=True)
 class Batch:
-    """Entries that follow each other in a shard, from the running number `start` on."""
+    """
+    Entries that follow each other in a shard, from the running number `start` on.
+
+    The last entry of a batch that is `partial` has further records, which the next one holds. A batch reaches at least
+    to `least_stop`, although entries of it may be gone.
+    """
 
     shard: Shard
     group: str
     start: int
     entries: tuple[Received, ...]
+    partial: bool = False
+    least_stop: int = 0
 
     @property
     def manifest(self) -> Manifest:
@@ -80,12 +112,12 @@ class Batch:
     @property
     def stop(self) -> int:
         """Return the running number behind the last record."""
-        return max([self.start, *(entry.offset + entry.records for entry in self.entries if not entry.flaw)])
+        return max([self.start, self.least_stop, *(entry.stop for entry in self.entries if not entry.flaw)])
 
     @property
     def ids(self) -> list[str]:
         """Return the ids to acknowledge."""
-        return [entry.id for entry in self.entries]
+        return [entry.id for entry in (self.entries[:-1] if self.partial else self.entries)]
 
 
 @dataclass(frozen=True)
@@ -100,32 +132,20 @@ class Content:
     data: bytes
     dead: Sequence[DeadLetter]
 
-
-def flawed(batch: Batch, end: int) -> Batch:
-    """
-    Return the batch with the entries marked that do not belong where they stand.
-
-    Args:
-        batch: the entries as they were read.
-        end: the running number behind the shard's newest record. Numbers may be skipped (an entry was deleted by hand),
-            but an entry from behind the end was not appended by us.
-    """
-    expected = batch.start
-    entries = []
-    for entry in batch.entries:
-        if entry.flaw or expected <= entry.offset <= entry.offset + entry.records <= end:
-            entries.append(entry)
-            expected = expected if entry.flaw else entry.offset + entry.records
-        else:
-            entries.append(entry._replace(records=0, flaw=f"expected running number {expected}, found {entry.offset}"))
-    return replace(batch, entries=tuple(entries))
+    def without(self, offsets: Collection[int]) -> "Content":
+        """Return the content without some records."""
+        return replace(self, frame=self.frame.filter(~pl.col("offset").is_in(list(offsets)))) if offsets else self
 
 
 def content_of(batch: Batch, *, now_ns: int) -> Content:
     """Return the records of a batch; what is none is set aside, line by line."""
     record_type = batch.shard.stream.record
     good = [entry for entry in batch.entries if not entry.flaw and entry.records]
-    dead = [_dead(batch, entry.data, entry.id, entry.flaw, now_ns) for entry in batch.entries if entry.flaw]
+    dead = [
+        _dead(batch, entry.data, entry.id, entry.flaw, now_ns)
+        for entry in batch.entries
+        if entry.flaw and not entry.is_gone
+    ]
     data = b"\n".join(entry.data for entry in good)
     offsets = [np.arange(entry.offset, entry.offset + entry.records, dtype=np.uint64) for entry in good]
     numbers = np.concatenate(offsets) if offsets else np.empty(0, dtype=np.uint64)
@@ -153,6 +173,14 @@ def _tried(line: bytes, record_type: type[Record]) -> Record | UnreadableRecord:
         return decode_line(line, record_type)
     except UnreadableRecord as error:
         return error
+
+
+def condemned(batch: Batch, *, attempts: int, now_ns: int) -> list[DeadLetter]:
+    """Return the one record of a batch that kills every process as a dead letter."""
+    line = b"\n".join(entry.data for entry in batch.entries if not entry.flaw)
+    origin = Origin(batch.group, batch.shard.key, f"{batch.shard.key} {batch.start}", now_ns)
+    reason = f"the process died {attempts} times while it had this record alone in hand"
+    return [dead_letter(line, origin, reason=reason, attempts=attempts)] if line else []
 
 
 def _dead(batch: Batch, payload: bytes, place: str, reason: str, now_ns: int) -> DeadLetter:

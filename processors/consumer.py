@@ -7,12 +7,13 @@ from typing import Literal
 
 from common.heartbeat import Figures
 from common.inbox import Inbox
-from common.redis_streams import Shard
+from processors.batch import Suspicion
+from processors.company import Company
 from processors.knowledge import Knowledge
 from processors.memory import Memory
 from processors.processor import Processor
 from processors.sharing import Grant
-from processors.targets import Target
+from processors.targets import Layout, Target
 
 
 @dataclass
@@ -27,10 +28,14 @@ class Consumer:
     figures: Figures
     linger_s: float
     memory: Memory
-    events: Shard
+    layout: Layout
     grant: Grant
     is_dead: Callable[[str], bool]
     leaving: "asyncio.Task[Literal[True]]" = field(init=False)
+    company: Company
     position: int = 0
+    last_id: str = "0-0"
+    suspicion: Suspicion | None = None
+    doubt_until: int = 0  # records before this may stand already, under names that Redis has forgotten
     gathered_s: float = 0.0
     backlog: bool = True  # entries that were given to an earlier owner come first

@@ -8,7 +8,7 @@ sure nothing of it still runs, ask which rows stand there, and insert the differ
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from typing import Protocol, cast
 
 import polars as pl
 
@@ -33,8 +33,13 @@ class Shelf(Protocol):
     async def insert(self, table: Table, frame: pl.DataFrame, token: str) -> None:
         """Insert under a token."""
 
-    async def offsets(self, table: Table, *, shard: int, start: int, stop: int) -> pl.Series:
-        """Return the offsets that stand in the table."""
+    async def offsets(
+        self, table: Table, *, shard: int, numbers: tuple[int, int], received_ns: tuple[int, int]
+    ) -> pl.Series:
+        """Return the offsets that stand in the table, of rows received between two times."""
+
+    async def end(self, table: Table, *, shard: int, start: int) -> int:
+        """Return the running number behind the last row from `start` on, 0 when there is none."""
 
     async def is_running(self, token: str) -> bool:
         """Return whether an insert under the token is at work."""
@@ -64,7 +69,7 @@ class Delivery:
         refused = pl.DataFrame(schema=REFUSED_SCHEMA)
         if frame.is_empty():
             return refused
-        if not in_doubt:
+        if not in_doubt and not manifest.doubtful:
             try:
                 await self._store.insert(self._table, frame, manifest.token)
             except StoreRefused as error:
@@ -74,8 +79,14 @@ class Delivery:
                 return refused
         return await self._settle(frame, manifest)
 
+    async def end(self, shard: int, start: int) -> int:
+        """Return the running number behind the last row of a shard from `start` on, 0 when there is none."""
+        return await self._store.end(self._table, shard=shard, start=start)
+
     async def _settle(self, frame: pl.DataFrame, manifest: Manifest) -> pl.DataFrame:
-        refused = await self._repeat(manifest.named_rows(frame), manifest.token)
+        refused = pl.DataFrame(schema=REFUSED_SCHEMA)
+        if not manifest.doubtful:
+            refused = await self._repeat(manifest.named_rows(frame), manifest.token)
         while True:
             whole = frame.join(refused, on="offset", how="anti", maintain_order="left")
             missing = await self._missing(whole, manifest)
@@ -113,10 +124,14 @@ class Delivery:
             return frame
         for pause_s in delays_s(first_s=0.2, ceiling_s=10.0):
             try:
-                # A query id starts with its token, and a token with those of all earlier rounds but for the number.
-                if not await self._store.is_running(manifest.token.rpartition("/")[0]):
+                if not await self._store.is_running(manifest.family):
+                    times = frame["received_time"].dt.epoch("ns")
                     stands = await self._store.offsets(
-                        self._table, shard=int(frame["shard"][0]), start=manifest.start, stop=manifest.stop
+                        self._table,
+                        shard=int(frame["shard"][0]),
+                        numbers=(manifest.start, manifest.stop),
+                        # A server that lost its newest records gives their numbers again: those rows are others.
+                        received_ns=(cast("int", times.min()), cast("int", times.max())),
                     )
                     return frame.filter(~pl.col("offset").is_in(stands.implode()))
             except StoreRefused as error:

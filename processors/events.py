@@ -1,8 +1,10 @@
 """What the consume side tells the users of the data: the stretch that it concerns, and what became of it."""
 
 from common.clock import NS_PER_MS
-from common.inbox import Inbox, Ownership
+from common.inbox import Inbox
+from common.place import Ownership
 from common.records import FeedEvent
+from processors.placing import Hole
 
 VENUE = "tickfleet"
 
@@ -10,6 +12,56 @@ VENUE = "tickfleet"
 def time_ns(entry_id: str) -> int:
     """Return when Redis took an entry, by its id."""
     return int(entry_id.partition("-")[0]) * NS_PER_MS
+
+
+def missing(inbox: Inbox, hole: Hole, *, now_ns: int) -> FeedEvent:
+    """Return that records are not in the stream any more: somebody has deleted them, or skipped their numbers."""
+    return FeedEvent(
+        VENUE,
+        "",
+        now_ns,
+        channel=inbox.shard.stream.topic,
+        kind="gap",
+        from_ns=time_ns(hole.behind_id) or now_ns,
+        to_ns=time_ns(hole.before_id) or now_ns,
+        expected=f"record {hole.start}",
+        found=f"record {hole.stop}",
+        detail=f"{inbox.shard.key}: {hole.stop - hole.start} running numbers from {hole.start} to {hole.stop} "
+        f"(exclusive) hold no record for {inbox.group}: deleted, or never given out",
+    )
+
+
+def remade(inbox: Inbox, owned: Ownership, *, now_ns: int) -> FeedEvent:
+    """Return that a group was deleted by hand, and goes on where it was."""
+    return FeedEvent(
+        VENUE,
+        "",
+        now_ns,
+        channel=inbox.shard.stream.topic,
+        kind="resync",
+        from_ns=time_ns(owned.last_id),
+        to_ns=now_ns,
+        expected=f"the group {inbox.group}",
+        found="none",
+        detail=f"{inbox.shard.key}: {inbox.group} was deleted; made again behind record {owned.position}",
+    )
+
+
+def continued(inbox: Inbox, stored: int, owned: Ownership, *, now_ns: int) -> FeedEvent:
+    """Return that Redis has lost records that ClickHouse holds: what was not stored yet may be lost for good."""
+    return FeedEvent(
+        VENUE,
+        "",
+        now_ns,
+        channel=inbox.shard.stream.topic,
+        kind="gap",
+        from_ns=now_ns,
+        to_ns=now_ns,
+        expected=f"record {stored}, as ClickHouse holds those before",
+        found=f"less; {inbox.group} at record {owned.position}",
+        detail=f"{inbox.shard.key}: Redis came back empty or with less than it had; counting on from {stored}, "
+        "records that were not stored yet are lost unless their source sends them again",
+    )
 
 
 def rebuilt(inbox: Inbox, owned: Ownership, reason: str, *, now_ns: int) -> FeedEvent:

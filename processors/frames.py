@@ -36,6 +36,8 @@ def schema_of(record_type: type[Record]) -> dict[str, pl.DataType]:
 
 def _dtype(hint: object) -> pl.DataType:
     described = str(hint)
+    if "Literal" in described:
+        return pl.String()
     if "tuple" in described:
         return pl.List(pl.Int64 if "int" in described else pl.String)
     if "float" in described:

@@ -3,7 +3,7 @@
 import asyncio
 
 from common.clock import monotonic_s
-from common.inbox import Received
+from common.received import Received, is_behind
 from processors.consumer import Consumer
 
 MAX_RECORDS = 50_000  # of one batch: past 10,000 rows an insert's fixed cost is small, past 100,000 only memory grows
@@ -15,7 +15,23 @@ BLOCK_MS = 1000
 
 
 async def gather(work: Consumer) -> list[Received]:
-    """Return the entries of the next batch: what is there after the linger, within the bounds."""
+    """Return the entries of the next batch."""
+    entries = await _given(work)
+    known = [entry.id for entry in entries if not is_behind(entry.id, work.last_id) and entry.stop <= work.position]
+    if known:  # a group was set back by hand: it has committed these
+        await work.inbox.acknowledge(known)
+        entries = [entry for entry in entries if entry.id not in set(known)]
+    first = next((entry for entry in entries if not entry.flaw), None)
+    if first is not None and first.offset > work.position:
+        # What was given out is not what comes next: a group was set forward, or an answer went to nobody.
+        found = await work.inbox.behind(work.last_id, count=max(len(entries), READ_ENTRIES))
+        work.backlog = work.backlog or found[-1].id != entries[-1].id
+        return found
+    return entries
+
+
+async def _given(work: Consumer) -> list[Received]:
+    """Return what the group is given: what is there after the linger, within the bounds."""
     if work.backlog:
         entries = await work.inbox.read("0", count=READ_ENTRIES, block_ms=None)
         work.backlog = bool(entries)

@@ -3,20 +3,21 @@
 import asyncio
 from collections.abc import Iterator
 
+import msgspec
+
 from common.backoff import delays_s
-from common.clock import now_ns
-from common.codec import encode
 from common.errors import Fenced, StoreRefused, StreamRefused
-from common.inbox import Carried, Ownership
 from common.lifecycle import wait
 from common.log import logger
-from common.packing import pack
+from common.place import Ownership
 from common.redis_streams import RedisError
-from processors.batch import Batch, Manifest, content_of, decode_manifest, flawed
+from processors.batch import Batch
 from processors.consumer import Consumer
-from processors.events import rebuilt
+from processors.finishing import finish
 from processors.gathering import gather
 from processors.owning import LOOK_S, beat, own
+from processors.placing import clipped, placed
+from processors.recovery import recover, resume
 from processors.targets import Named
 
 log = logger("consume")
@@ -36,10 +37,10 @@ async def consume(work: Consumer, stop: asyncio.Event) -> None:
             await wait(stop, LOOK_S)
             continue
         try:
-            await work.inbox.register()
+            was_deleted = await work.inbox.register()
             owned = await own(work)
             if owned is not None:
-                pauses = await _serve(work, owned)
+                pauses = await _serve(work, owned, was_deleted=was_deleted)
         except Fenced:
             if await work.inbox.owner() == work.process:
                 raise
@@ -51,16 +52,16 @@ async def consume(work: Consumer, stop: asyncio.Event) -> None:
             await wait(stop, pause_s)
 
 
-async def _serve(work: Consumer, owned: Ownership) -> Iterator[float]:
+async def _serve(work: Consumer, owned: Ownership, *, was_deleted: bool) -> Iterator[float]:
     """Work as the owner until the shard is taken from us; return a fresh back-off, as all was well."""
     log.info("consume.owning", shard=work.inbox.shard.key, epoch=owned.epoch, position=owned.position)
-    work.position, work.backlog = owned.position, True
     tasks = asyncio.create_task(beat(work.inbox)), asyncio.create_task(work.grant.taken.wait())
     beating, work.leaving = tasks
     try:
         async with work.inbox.listening():
-            if await _remember(work, owned) and owned.manifest:
-                await _recover(work, decode_manifest(owned.manifest))
+            await resume(work, owned, was_deleted=was_deleted)
+            if owned.manifest and not work.grant.taken.is_set():
+                await recover(work, owned)
             while not work.grant.taken.is_set():
                 await _turn(work)
                 if beating.done():
@@ -73,45 +74,15 @@ async def _serve(work: Consumer, owned: Ownership) -> Iterator[float]:
     return delays_s(first_s=0.2, ceiling_s=10.0)
 
 
-async def _remember(work: Consumer, owned: Ownership) -> bool:
-    """Bring a processor's state to where its group has committed; return False when the shard is taken from us."""
-    lost = await work.memory.restore(work.inbox, owned)
-    if lost:
-        log.warning("consume.rebuilding", shard=work.inbox.shard.key, reason=lost)
-        await work.inbox.tell(work.events, pack([encode(rebuilt(work.inbox, owned, lost, now_ns=now_ns()))]))
-    return await work.memory.catch_up(work.inbox, owned, work.knowledge, work.grant.taken)
-
-
-async def _recover(work: Consumer, manifest: Manifest) -> None:
-    """Finish the batch that an earlier owner named: the same entries, under the same name."""
-    log.warning("consume.recovering", shard=work.inbox.shard.key, start=manifest.start, stop=manifest.stop)
-    entries = await work.inbox.between(manifest.first_id, manifest.last_id)
-    batch = flawed(Batch(work.inbox.shard, work.inbox.group, manifest.start, tuple(entries)), await work.inbox.end())
-    await _finish(work, batch, Named(manifest, in_doubt=True))
-
-
 async def _turn(work: Consumer) -> None:
     work.figures.works(work.inbox.shard.key)
     entries = await gather(work)
-    if entries:
-        batch = flawed(Batch(work.inbox.shard, work.inbox.group, work.position, tuple(entries)), await work.inbox.end())
-        await _finish(work, batch, Named(batch.manifest, in_doubt=False))
-
-
-async def _finish(work: Consumer, batch: Batch, named: Named) -> None:
-    """Bring a named batch to its end: nothing of it is written before its name stands in Redis."""
-    await work.inbox.begin(batch.start, named.manifest.encode())
-    content = content_of(batch, now_ns=now_ns())
-    made = work.memory.turn(batch, content, await work.knowledge.about(content.frame))
-    delivered = await work.target.deliver(batch, content, made, named)
-    state = work.memory.due()
-    await work.inbox.commit(batch.start, batch.stop, batch.ids, Carried(delivered.entries, made.wanted, state))
-    work.position = batch.stop
-    if state is not None:
-        work.memory.saved()
-    counters, topic = work.figures.counters, work.processor.source.topic
-    counters["batches_total"] += 1
-    counters[f"records_total|{topic}"] += batch.stop - batch.start
-    for name, rows in delivered.rows.items():
-        counters[f"rows_total|{name}"] += rows
-    counters["dead_letters_total"] += delivered.dead
+    if not entries:
+        return
+    batch = placed(Batch(work.inbox.shard, work.inbox.group, work.position, tuple(entries)), await work.inbox.end())
+    if work.suspicion is not None:
+        batch = clipped(batch, work.position + work.suspicion.size)
+        work.backlog = True  # what was cut off has been given out
+    is_doubtful = batch.start < work.doubt_until
+    manifest = msgspec.structs.replace(batch.manifest, doubtful=is_doubtful, suspicion=work.suspicion)
+    await finish(work, batch, Named(manifest, in_doubt=False), alone=work.suspicion is not None)

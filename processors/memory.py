@@ -1,15 +1,18 @@
 """What a stateful processor remembers of a shard: restored after a take-over, saved with a commit now and then."""
 
 import asyncio
+from dataclasses import replace
 
 import msgspec
 import polars as pl
 
 from common.clock import monotonic_s, now_ns
 from common.errors import UnreadableCheckpoint
-from common.inbox import Checkpoint, Inbox, Ownership
-from processors.batch import Batch, Content, content_of, flawed
+from common.inbox import Inbox
+from common.place import Checkpoint, Ownership
+from processors.batch import Batch, Content, content_of
 from processors.knowledge import Knowledge
+from processors.placing import Hole, clipped, holes, placed
 from processors.processor import Made, Processor, State
 
 EVERY_S = 5.0
@@ -37,9 +40,14 @@ class Memory:
             raise AssertionError(f"expected a state behind {batch.start}, found one behind {self._turned}")
         self._turned = -1  # until all of it is turned
         made = self._state.turn(content.frame, knowledge)
-        self._turned, self._last_id = batch.stop, batch.entries[-1].id
         self._unsaved_bytes += len(content.data)
+        self.pass_by(batch)
         return made
+
+    def pass_by(self, batch: Batch) -> None:
+        """Stand behind a batch."""
+        self._turned = batch.stop
+        self._last_id = batch.ids[-1] if batch.ids else self._last_id
 
     def due(self) -> bytes | None:
         """Return the state when it is time to save it."""
@@ -84,16 +92,19 @@ class Memory:
         self._state, self._turned, self._last_id = state, turned, last_id
         self._unsaved_bytes, self._saved_s = 0, monotonic_s()
 
-    async def catch_up(self, inbox: Inbox, owned: Ownership, knowledge: Knowledge, stop: asyncio.Event) -> bool:
-        """Turn what was committed since the checkpoint, delivering nothing; return False when told to stop before."""
+    async def catch_up(self, inbox: Inbox, owned: Ownership, knowledge: Knowledge, stop: asyncio.Event) -> list[Hole]:
+        """Turn what was committed since the checkpoint, delivering nothing; return what is not there any more."""
+        gone: list[Hole] = []
+        aside = await inbox.set_aside() if self._state is not None else set()
         while self._state is not None and self._turned != owned.position and not stop.is_set():
-            entries = await inbox.committed(self._last_id, owned.last_id, count=READ_ENTRIES)
-            if not entries:
-                self._turned = owned.position  # the rest was deleted by hand
-                break
-            start = self._turned if self._turned >= 0 else entries[0].offset
-            batch = flawed(Batch(inbox.shard, inbox.group, max(start, 0), tuple(entries)), owned.position)
+            entries = await inbox.behind(self._last_id, count=READ_ENTRIES)
+            start = self._turned if self._turned >= 0 or not entries else max(entries[0].offset, 0)
+            read = placed(Batch(inbox.shard, inbox.group, start, tuple(entries)), await inbox.end())
+            batch = clipped(read, owned.position)
+            if not batch.entries:
+                batch = replace(batch, start=max(start, 0), least_stop=owned.position)
+            gone += holes(batch, self._last_id)
             self._turned = batch.start
-            content = content_of(batch, now_ns=now_ns())
+            content = content_of(batch, now_ns=now_ns()).without(aside)
             self.turn(batch, content, await knowledge.about(content.frame))
-        return not stop.is_set()
+        return gone

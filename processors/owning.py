@@ -3,9 +3,10 @@
 import asyncio
 
 from common.clock import monotonic_s
-from common.inbox import Held, Inbox, Ownership
+from common.inbox import Inbox
 from common.lifecycle import wait
 from common.log import logger
+from common.place import Held, Ownership
 from common.redis_streams import RedisError
 from processors.consumer import Consumer
 

@@ -40,6 +40,9 @@ class Target(Protocol):
     async def deliver(self, batch: Batch, content: Content, made: Made, named: "Named") -> Delivered:
         """Bring the rows where they belong."""
 
+    async def end(self, shard: Shard, start: int) -> int:
+        """Return the running number behind the last record from `start` on of a shard that stands there, 0 for none."""
+
 
 @dataclass(frozen=True)
 class Named:
@@ -69,6 +72,10 @@ class TableTarget:
         rows = {self._table.name: len(fitting) - len(refused), **_counts(made.also)}
         return Delivered(_entries(letters, made.also, self._layout), rows, len(letters))
 
+    async def end(self, shard: Shard, start: int) -> int:
+        """Return what the table holds."""
+        return await self._delivery.end(shard.number, start)
+
 
 class StreamTarget:
     """Rows as records into another stream, in the transaction that commits their batch."""
@@ -84,9 +91,19 @@ class StreamTarget:
         rows = {**made.also, self._stream: made.rows}
         return Delivered(_entries(letters, rows, self._layout), _counts(rows), len(letters))
 
+    async def end(self, shard: Shard, start: int) -> int:
+        """Return 0: what a batch gives is appended when it is committed, or not at all."""
+        del shard, start
+        return 0
+
 
 def _counts(rows: Mapping[Stream, pl.DataFrame]) -> dict[str, int]:
     return {stream.topic: len(frame) for stream, frame in rows.items()}
+
+
+def letters_of(letters: Sequence[DeadLetter], layout: Layout) -> dict[Shard, Sequence[Entry]]:
+    """Return dead letters as what a commit carries."""
+    return _entries(letters, {}, layout)
 
 
 def _entries(

@@ -16,6 +16,7 @@ Kind = Literal[
     "gap",  # the frame is dropped
     "duplicate",  # the frame is sent twice
     "reorder",  # the frame is sent after its successor
+    "checksum",  # a book's checksum is wrong; OKX only
     "silence",  # the socket stays open and nothing is sent; `answers_pings` false makes it half open
     "shutdown",  # the venue says that it goes away, then closes
     # on a socket and over HTTP

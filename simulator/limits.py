@@ -24,9 +24,15 @@ class Limits:
     gamma_keyset_page: int = 500
     gamma_offset: int = 2000
     gamma_per_10s: int = 300
+    clob_snapshot_assets: int = 500
+    clob_first_command_s: float = 10.0
     goldsky_per_10s: int = 50
     goldsky_first: int = 1000
     goldsky_block_wait_s: float = 5.0
+    okx_connects_per_s: int = 3
+    okx_operations_per_hour: int = 480
+    okx_idle_s: float = 30.0
+    okx_questions: float = 1.0  # times what each endpoint answers in 2 s
     alpaca_auth_s: float = 10.0
     alpaca_sessions: int = 1
     alpaca_symbols: int = 30

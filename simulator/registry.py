@@ -5,16 +5,25 @@ from urllib.parse import urlsplit
 from simulator.capture import Capture, Event
 from simulator.demo.alpaca import InventedMarket
 from simulator.demo.binance import Exchange
+from simulator.demo.clob import InventedClob
 from simulator.demo.goldsky import InventedFills
+from simulator.demo.okx import Exchange as InventedOkx
+from simulator.demo.upstox import Exchange as TickExchange
 from simulator.recorded import alpaca as recorded_alpaca
 from simulator.recorded import binance as recorded_binance
+from simulator.recorded import clob as recorded_clob
 from simulator.recorded import goldsky as recorded_goldsky
+from simulator.recorded import okx as recorded_okx
 from simulator.recorded.polymarket import recorded_markets
+from simulator.recorded.upstox import Recording as RecordedTicks
 from simulator.venue import Entry
 from simulator.venues.alpaca import Alpaca
 from simulator.venues.binance import Binance
+from simulator.venues.clob import Clob
 from simulator.venues.goldsky import Goldsky
+from simulator.venues.okx import Okx
 from simulator.venues.polymarket import Polymarket, Recording
+from simulator.venues.upstox import Upstox
 
 
 def _is_gamma(capture: Capture, event: Event) -> bool:
@@ -43,6 +52,17 @@ VENUES = (
         replay=lambda session, shell: Polymarket(Recording(recorded_markets(session)), shell),
     ),
     Entry(
+        name="polymarket_clob",
+        recorded_as="polymarket",
+        has_socket=True,
+        enabled_setting="POLYMARKET_CLOB_ENABLED",
+        claims=lambda _capture, _event: True,  # all that Gamma, asked first, does not claim
+        demo=lambda world, shell: Clob(
+            InventedClob(world.chance("clob"), world.markets, shell.limits.clob_snapshot_assets), shell
+        ),
+        replay=lambda session, shell: Clob(recorded_clob.Recording(session), shell),
+    ),
+    Entry(
         name="goldsky",
         recorded_as="goldsky",
         has_socket=False,
@@ -50,6 +70,15 @@ VENUES = (
         claims=lambda _capture, _event: True,
         demo=lambda world, shell: Goldsky(InventedFills(world.chance("goldsky"), world.markets), shell),
         replay=lambda session, shell: Goldsky(recorded_goldsky.Recording(session), shell),
+    ),
+    Entry(
+        name="okx",
+        recorded_as="okx",
+        has_socket=True,
+        enabled_setting="OKX_ENABLED",
+        claims=lambda _capture, _event: True,
+        demo=lambda world, shell: Okx(InventedOkx(world.chance("okx")), shell),
+        replay=lambda session, shell: Okx(recorded_okx.Recording(session), shell),
     ),
     Entry(
         name="alpaca",
@@ -60,13 +89,19 @@ VENUES = (
         demo=lambda world, shell: Alpaca(InventedMarket(world.chance("alpaca")), shell),
         replay=lambda session, shell: Alpaca(recorded_alpaca.Recording(session), shell),
     ),
+    Entry(
+        name="upstox",
+        recorded_as="upstox",
+        has_socket=True,
+        enabled_setting="UPSTOX_ENABLED",
+        claims=lambda _capture, _event: True,
+        demo=lambda world, shell: Upstox(TickExchange(world.chance("upstox")), shell),
+        replay=lambda session, shell: Upstox(RecordedTicks(session), shell),
+    ),
 )
 
 # They would be dialled on the internet otherwise, in the middle of a demo.
 NOT_SIMULATED = (
-    "POLYMARKET_CLOB_ENABLED",
     "POLYGON_ENABLED",
-    "OKX_ENABLED",
     "ALPACA_CRYPTO_ENABLED",  # until its one simulator, that of the stocks, says that it has coins
-    "UPSTOX_ENABLED",
 )

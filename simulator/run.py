@@ -10,7 +10,7 @@ from simulator.server import Simulator, shell_of
 from simulator.sessions import read_sessions
 
 # A recording that has ended is quiet, not mute, and the head of an old subgraph is as old as it is: nothing is amiss.
-OF_A_RECORDING = {"BINANCE_MUTE_S": "86400", "GOLDSKY_LAG_S": "1e10"}
+OF_A_RECORDING = {"ALPACA_MUTE_S": "86400", "BINANCE_MUTE_S": "86400", "GOLDSKY_LAG_S": "1e10"}
 
 
 def demo(seed: int = 1, limits: Limits | None = None) -> Simulator:

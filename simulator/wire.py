@@ -52,6 +52,10 @@ class Wire:
         """Take so many messages a second from the client; None takes any number."""
         self._connection.inbound_per_s = inbound_per_s
 
+    def lift_inbound_limit(self) -> None:
+        """Take as many messages as come: not every venue counts them by the second."""
+        self._connection.inbound_per_s = None
+
     async def receive(self) -> str | bytes:
         """Return the next message of the client."""
         try:

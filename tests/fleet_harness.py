@@ -113,7 +113,7 @@ class Fleet:
     def start_fleet(self):
         self.start_program("clickhouse_writer")
         self.start_program("trade_processor")
-        for venue in ("BINANCE", "GOLDSKY", "POLYMARKET"):
+        for venue in ("ALPACA_CRYPTO", "ALPACA_STOCKS", "BINANCE", "GOLDSKY", "POLYMARKET", "UPSTOX"):
             if self.environment.get(f"{venue}_ENABLED") == "true":
                 self.start_program(f"{venue.lower()}_ingester")
 

@@ -15,7 +15,9 @@ BAD_ROW = StoreRefused("insert", code=407, reason="decimal overflow")
 
 
 def rows(*offsets):
-    return pl.DataFrame({"shard": [3] * len(offsets), "offset": pl.Series(offsets, dtype=pl.UInt64)})
+    times = pl.Series(offsets, dtype=pl.Int64).cast(pl.Datetime("ns", "UTC"))
+    numbers = pl.Series(offsets, dtype=pl.UInt64)
+    return pl.DataFrame({"shard": [3] * len(offsets), "offset": numbers, "received_time": times})
 
 
 ROWS = rows(100, 101, 102, 104, 105)
@@ -48,9 +50,10 @@ class Engine:
         if fault != "well":
             raise LOST
 
-    async def offsets(self, _table, *, shard, start, stop):
-        assert (3, 100, 106) == (shard, start, stop)
-        return pl.Series(sorted(set(self.stored)), dtype=pl.UInt64)
+    async def offsets(self, _table, *, shard, numbers, received_ns):
+        assert (3, (100, 106)) == (shard, numbers)
+        found = {offset for offset in self.stored if received_ns[0] <= offset <= received_ns[1]}
+        return pl.Series(sorted(found), dtype=pl.UInt64)
 
     async def is_running(self, _token):
         self.running -= 1

@@ -1,12 +1,13 @@
 """
 Every venue against its recordings: `wire/<venue>/<case>.frame` is what came, `<case>.records` what it means.
 
-A line of a `.frame` file is a JSON object: `payload` (text), and as needed `reply_to`, `wire`, `status` and
-`received_ns` (else a second after the line before). A line of `.records` is a step in the order it was yielded, with
-its `type`; an error that the loop has to act on is a line too, `{"type": "WireLost", "says": "..."}`.
+A line of a `.frame` file is a JSON object: `payload` (text) or `payload_base64`, and as needed `reply_to`, `wire`,
+`status` and `received_ns` (else a second after the line before). A line of `.records` is a step in the order it was
+yielded, with its `type`; an error that the loop has to act on is a line too, `{"type": "WireLost", "says": "..."}`.
 A `.resume` beside them holds what survived an earlier run: `{"state": {...}, "marks": [["trades", "BTCUSDT", 7]]}`.
 """
 
+import base64
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -44,7 +45,8 @@ NOT_JSON = (
 class Line(msgspec.Struct, forbid_unknown_fields=True):
     """A line of a `.frame` file."""
 
-    payload: str
+    payload: str = ""
+    payload_base64: str = ""
     reply_to: str | None = None
     wire: str = "main"
     status: int = 200
@@ -62,7 +64,8 @@ def frames(case: Path) -> Iterator[Frame]:
     for number, text in enumerate(case.read_bytes().splitlines()):
         line = msgspec.json.decode(text, type=Line)
         received_ns = line.received_ns or START_NS + number * SECOND_NS
-        yield Frame(received_ns, line.payload.encode(), line.wire, line.reply_to, line.status)
+        payload = line.payload.encode() or base64.b64decode(line.payload_base64)
+        yield Frame(received_ns, payload, line.wire, line.reply_to, line.status)
 
 
 def opened(venue: str, resume: Resume) -> Feed:

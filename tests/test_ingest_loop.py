@@ -3,8 +3,10 @@
 import asyncio
 import json
 import os
+import shutil
 import signal
 from contextlib import suppress
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -33,6 +35,7 @@ pytestmark = [pytest.mark.redis, pytest.mark.timeout(60)]
 @pytest.fixture
 def redis(redis_of_module):
     redis_of_module.redis.flushall()
+    shutil.rmtree(redis_of_module.folder / "data", ignore_errors=True)
     return redis_of_module
 
 
@@ -68,6 +71,10 @@ def says(*numbers, then="stay"):
             await socket.close(1001, then)
 
     return act
+
+
+def at(venue, url):
+    return replace(venue, feed=plain(url).feed)
 
 
 def assert_grows(pauses_s):
@@ -224,37 +231,70 @@ async def test_all_that_was_received_before_the_stop_is_in_redis(redis):
     assert list(range(heard)) == found
 
 
-async def test_a_redis_that_stands_still_holds_the_venue_back_and_is_no_silence_of_the_venue(redis):
-    sent = 0
+def floods(sent, letters=1100):
+    """Say letters of 64 KiB that nobody can read, then a number; `sent` counts them."""
 
     async def talk(socket):
-        nonlocal sent
         with suppress(ConnectionClosed):
-            while sent < 1100:
-                await socket.send(json.dumps("x" * 2**16))  # each a dead letter, whole
-                sent += 1
+            while len(sent) < letters:
+                await socket.send(json.dumps("x" * 2**16))
+                sent.append(1)
             await socket.send("1")
             await socket.wait_closed()
 
+    return talk
+
+
+async def test_a_redis_that_stands_still_does_not_hold_the_venue_back(redis):
+    sent = []
     pid = redis.pid("redis")
-    async with venue_socket(talk) as url, running(redis, plain(url, dead_s=1.5, mute_s=lambda _: 1.5)) as ingester:
+    async with venue_socket(floods(sent)) as url, running(redis, plain(url)) as ingester:
         await until(lambda: ingester.figures["frames_total"] > 10)
         os.kill(pid, signal.SIGSTOP)
         try:
-            await until(lambda: ingester.work.sink.is_full)
-            await asyncio.sleep(3)  # that nothing happens is not an event: longer than dead_s and a look at it
-            held_bytes, sent_meanwhile = ingester.work.sink.waiting_bytes, sent
+            await until(lambda: ingester.figures["frames_total"], 1101)
+            held_bytes = ingester.work.sink.waiting_bytes
+            await until(lambda: ingester.work.sink.waiting_bytes, 0)
+            spooled_bytes = ingester.work.figures.gauges["spool_bytes"]
         finally:
             os.kill(pid, signal.SIGCONT)
         await until(lambda: trade_ids(redis), [1])
 
         assert 0 == ingester.figures["reconnects_total"]
-    assert held_bytes < 64 * 2**20
-    assert sent_meanwhile < 1100
+    assert held_bytes < 32 * 2**20 < spooled_bytes
     assert 1100 == len(records(redis, "dead_letters"))
 
 
-async def test_the_end_does_not_wait_for_a_redis_that_stands_still_and_says_what_is_given_up(redis, capfd):
+async def test_a_full_spool_holds_the_venue_back_and_is_no_silence_of_the_venue(redis):
+    sent = []
+    pid = redis.pid("redis")
+    little = {"SPOOL_MAX_BYTES": str(2**20)}
+    venue = plain("", dead_s=1.5, mute_s=lambda _: 1.5)
+    async with venue_socket(floods(sent)) as url, running(redis, at(venue, url), little) as ingester:
+        await until(lambda: ingester.figures["frames_total"] > 10)
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            await until(lambda: ingester.work.sink.is_full)
+            await asyncio.sleep(3)  # that nothing happens is not an event: longer than dead_s and a look at it
+            held_bytes, sent_meanwhile = ingester.work.sink.waiting_bytes, len(sent)
+            detail = ingester.work.figures.detail
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        await until(lambda: trade_ids(redis), [1])
+        await until(lambda: len(events(redis, "gap")), 1)
+
+        assert 0 == ingester.figures["reconnects_total"]
+        await until(lambda: ingester.work.figures.state, "running")
+    assert "SPOOL_MAX_BYTES" in detail
+    assert held_bytes < 64 * 2**20
+    assert sent_meanwhile < 1100
+    assert 1100 == len(records(redis, "dead_letters"))
+    unread = events(redis, "gap")[0]
+    assert "the wire was not read" in unread.detail
+    assert 2.5e9 < unread.to_ns - unread.from_ns < 20e9
+
+
+async def test_told_to_stop_while_redis_stands_still_it_leaves_all_in_the_spool_for_the_next_start(redis):
     pid = redis.pid("redis")
     stop = asyncio.Event()
     told = asyncio.Event()
@@ -267,7 +307,7 @@ async def test_the_end_does_not_wait_for_a_redis_that_stands_still_and_says_what
         await socket.wait_closed()
 
     async with venue_socket(talk) as url:
-        program = asyncio.create_task(main(plain(url), settings_of(redis), stop, drain_s=1.0))
+        program = asyncio.create_task(main(plain(url), settings_of(redis), stop))
         await until(lambda: trade_ids(redis), [1])
         os.kill(pid, signal.SIGSTOP)
         try:
@@ -280,8 +320,39 @@ async def test_the_end_does_not_wait_for_a_redis_that_stands_still_and_says_what
             os.kill(pid, signal.SIGCONT)
         took_s = asyncio.get_running_loop().time() - started_s
 
+        assert took_s < 6
+        async with running(redis, plain(url)) as ingester:
+            await until(lambda: trade_ids(redis), [1, 2, 3])
+            assert {("trades", "ANY"): 3} == ingester.work.sink.marks
+    assert "told to stop" in events(redis, "disconnected")[0].detail
+
+
+async def test_told_to_stop_while_neither_redis_nor_the_disk_takes_anything_it_says_what_it_gives_up(redis, capfd):
+    pid = redis.pid("redis")
+    stop = asyncio.Event()
+    told = asyncio.Event()
+
+    async def talk(socket):
+        await socket.send("1")
+        await told.wait()
+        await socket.send("2")
+        await socket.send("3")
+        await socket.wait_closed()
+
+    no_room = settings_of(redis).model_copy(update={"spool_max_bytes": 0})
+    async with venue_socket(talk) as url:
+        program = asyncio.create_task(main(plain(url), no_room, stop, drain_s=3.0))
+        await until(lambda: trade_ids(redis), [1])
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            told.set()
+            await asyncio.sleep(0.3)
+            stop.set()
+            await asyncio.wait_for(program, 10)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
     said = capfd.readouterr().out
-    assert took_s < 5
     assert "ingest.gave_up" in said
     assert "records=3" in said  # two trades, and that the connection was ended
 

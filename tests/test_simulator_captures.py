@@ -65,9 +65,6 @@ def test_a_damaged_line_is_refused_with_its_number(tmp_path):
     [
         ("okx-singles-2022.jsonl.gz", 2, "venue okx at "),
         ("alpaca-stream-samples-2021-2025.jsonl.gz", 2, "venue alpaca at "),
-        ("polymarket-singles-2026.jsonl.gz", 2, "venue polymarket at wss://ws-subscriptions-clob.polymarket.com"),
-        ("polymarket-clob-books-20260311-1.jsonl.gz", 2, "venue polymarket at https://clob.polymarket.com/books"),
-        ("upstox-single-frames-2025.jsonl.gz", 2, "venue upstox at "),
     ],
 )
 def test_a_venue_that_is_not_simulated_yet_is_refused(name, line, reason):

@@ -3,9 +3,10 @@
 import pytest
 
 from common.errors import Fenced, StreamRefused
-from common.inbox import Carried, Held, Inbox, Ownership
+from common.inbox import Inbox
 from common.outbox import Outbox, Packet
 from common.packing import MAX_BYTES, MAX_RECORDS, pack
+from common.place import Carried, Held, Ownership
 from common.redis_facts import read_state
 from common.redis_streams import Shard, connect, progress
 from common.settings import Settings

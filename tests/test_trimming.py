@@ -4,9 +4,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from common.inbox import Carried, Inbox
+from common.inbox import Inbox
 from common.outbox import Outbox, Packet
 from common.packing import pack
+from common.place import Carried
 from common.redis_streams import Shard, connect, trim
 from common.settings import Settings
 from common.streams import TRADES
@@ -108,7 +109,7 @@ async def test_what_was_committed_since_a_checkpoint_is_kept_for_the_next_owner(
     await trim(redis, SHARD, ["stateful"], NOW)
 
     assert b"after three" == (await reader.inbox.checkpoint()).state
-    assert [b"3", b"4"] == [found.data for found in await reader.inbox.committed(entry.id, "+", count=10)]
+    assert [b"3", b"4"] == [found.data for found in await reader.inbox.behind(entry.id, count=10)]
 
 
 STEPS = st.lists(st.sampled_from(["append", "trim", "a", "b"]), min_size=20, max_size=120)

@@ -1,10 +1,11 @@
 #!lua flags=allow-oom
--- Name a batch before anything of it is written; counts how often it was begun.
--- KEYS: group hash   ARGV: epoch, from offset, manifest
+-- Name a batch before anything of it is written; counts the lives that began it and did not finish it.
+-- KEYS: group hash   ARGV: epoch, from offset, manifest, 'among' or 'alone' (other work in the process), '' not to count
 local held = redis.call('HMGET', KEYS[1], 'epoch', 'position', 'manifest')
 if held[1] ~= ARGV[1] then return {'FENCED', held[1] or ''} end
 if (held[2] or '0') ~= ARGV[2] then return {'MISMATCH', held[2] or '0'} end
-if held[3] == ARGV[3] then return {'OK', tostring(redis.call('HINCRBY', KEYS[1], 'attempts', 1))} end
-redis.call('HSET', KEYS[1], 'manifest', ARGV[3])
-redis.call('HSET', KEYS[1], 'attempts', '1')
-return {'OK', '1'}
+if held[3] ~= ARGV[3] then redis.call('HSET', KEYS[1], 'manifest', ARGV[3]) end
+if ARGV[4] == '' then return {'OK', redis.call('HGET', KEYS[1], 'attempts') or '0'} end
+if held[3] ~= ARGV[3] then redis.call('HDEL', KEYS[1], 'attempts', 'alone') end
+if ARGV[4] == 'alone' then redis.call('HINCRBY', KEYS[1], 'alone', 1) end
+return {'OK', tostring(redis.call('HINCRBY', KEYS[1], 'attempts', 1))}

@@ -75,8 +75,7 @@ class Engine:
         """
         self.path = path.resolve()
         self._guard = threading.Lock()
-        self._idle: list[Handle] = []
-        self._idle_readonly: list[Handle] = []
+        self._idle: dict[int, list[Handle]] = {0: [], 1: [], 2: []}  # by their level of readonly
         self._lock = _locked(self.path)
         configuration = self.path / "engine.xml"
         configuration.write_text(_CONFIGURATION.format(path=escape(str(self.path))))
@@ -94,18 +93,17 @@ class Engine:
         """Return a new handle with its own settings, current database and temporary tables."""
         return Handle(cast("Connection", sqlitelike.Connection(self._address)), defaults)
 
-    def take(self, *, readonly: bool) -> Handle:
+    def take(self, *, readonly: int) -> Handle:
         """Return a handle nobody uses; give it back with `give`."""
         with self._guard:
-            idle = self._idle_readonly if readonly else self._idle
-            if idle:
-                return idle.pop()
-        return self.connect({**_DEFAULTS, "readonly": "1"} if readonly else _DEFAULTS)
+            if self._idle[readonly]:
+                return self._idle[readonly].pop()
+        return self.connect({**_DEFAULTS, "readonly": str(readonly)} if readonly else _DEFAULTS)
 
-    def give(self, handle: Handle, *, readonly: bool) -> None:
+    def give(self, handle: Handle, *, readonly: int) -> None:
         """Take a handle back; one that a statement has changed for good is closed."""
         with self._guard:
-            idle = self._idle_readonly if readonly else self._idle
+            idle = self._idle[readonly]
             if not handle.changed and len(idle) < _KEPT_HANDLES:
                 idle.append(handle)
                 return
@@ -114,8 +112,8 @@ class Engine:
     def close(self) -> None:
         """Close every idle handle and the engine; handles still in use must be closed before."""
         with self._guard:
-            idle = [*self._idle, *self._idle_readonly]
-            self._idle, self._idle_readonly = [], []
+            idle = [handle for handles in self._idle.values() for handle in handles]
+            self._idle = {level: [] for level in self._idle}
         for handle in idle:
             handle.close()
         self._root.close()

@@ -76,10 +76,9 @@ class Request(NamedTuple):
     @property
     def readonly(self) -> int:
         """Return 1 for no writes and no settings, 2 for no writes, 0 for neither; a GET never writes."""
-        if self.user.readonly:
-            return 1
         asked = self.params.get("readonly", "0")
-        return int(asked) if asked in ("1", "2") else 2 * (self.method in ("GET", "HEAD"))
+        wanted = int(asked) if asked in ("1", "2") else 2 * (self.method in ("GET", "HEAD"))
+        return 1 if 1 in (self.user.readonly, wanted) else max(self.user.readonly, wanted)
 
     @property
     def bindings(self) -> dict[str, str]:

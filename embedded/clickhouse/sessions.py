@@ -34,7 +34,7 @@ class Sessions:
         self._sessions: dict[tuple[str, str], Session] = {}
         self._look_s = 0.0
 
-    def enter(self, user: str, name: str, *, must_exist: bool, readonly: bool) -> Session:
+    def enter(self, user: str, name: str, *, must_exist: bool, readonly: int) -> Session:
         """
         Return the session, locked for the caller; a missing one is begun.
 

@@ -13,11 +13,11 @@ from embedded.clickhouse.errors import AUTHENTICATION_FAILED, ClickHouseError
 
 
 class User(NamedTuple):
-    """A name that may come in; a read-only one cannot write or change settings."""
+    """A name that may come in; `readonly` 1 means that it cannot write or change settings, 2 that it cannot write."""
 
     name: str
     password_sha256_hex: str
-    readonly: bool = False
+    readonly: int = 0
 
 
 class BadUsersFile(Exception):
@@ -38,7 +38,7 @@ EVERYBODY: Final = {"default": User("default", _EMPTY_SHA256)}
 
 def read_users(path: Path) -> dict[str, User]:
     """
-    Return the users of `{"name": {"password": … or "password_sha256_hex": …, "readonly": true}}`.
+    Return the users of `{"name": {"password": … or "password_sha256_hex": …, "readonly": 0, 1 or 2}}`.
 
     Raises:
         BadUsersFile: not readable, not JSON, or not of that shape.
@@ -98,4 +98,7 @@ def _user(path: Path, name: str, entry: object) -> User:
     digest = entry.get("password_sha256_hex")
     if digest is None:
         digest = hashlib.sha256(str(entry.get("password", "")).encode()).hexdigest()
-    return User(name, str(digest).lower(), readonly=bool(entry.get("readonly", False)))
+    readonly = entry.get("readonly", 0)
+    if readonly not in (0, 1, 2):
+        raise BadUsersFile(path, f"user {name}: expected readonly to be 0, 1 or 2, found {readonly!r}")
+    return User(name, str(digest).lower(), int(readonly))

@@ -22,7 +22,7 @@ from ingesters.venues.alpaca_books import Books
 from ingesters.venues.alpaca_fields import Watch
 from ingesters.venues.alpaca_heard import Heard
 from ingesters.venues.alpaca_market import Market, crypto, stocks
-from ingesters.venues.alpaca_replay import Replay
+from ingesters.venues.alpaca_replay import Replay, played_names
 from ingesters.venues.alpaca_session import Session
 from ingesters.venues.chosen import Chosen
 
@@ -142,6 +142,8 @@ class AlpacaFeed:
         if session.is_ready and not self._has_begun:
             self._has_begun = True
             yield from self._backfill.begin(received_ns - self._market.delay_ns, received_ns)
+            self._heard.head.symbols = session.symbols
+            yield self._checkpoint()
             yield self._chosen.recall
 
     def _answer(self, frame: Frame) -> Iterator[Step]:
@@ -174,6 +176,11 @@ class AlpacaFeed:
         return Checkpoint(
             "trades", {f"{state}_heard": self._heard.text(), f"{state}_backfill": self._backfill.text()}
         )
+
+
+def state_names(prefix: str) -> tuple[str, ...]:
+    """Return the names of the strings that survive a restart."""
+    return f"{prefix}_heard", f"{prefix}_backfill", *played_names(prefix)
 
 
 def stocks_feed(settings: Settings, resume: Resume) -> AlpacaFeed:

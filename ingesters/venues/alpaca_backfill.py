@@ -25,6 +25,7 @@ KEY = "backfill"
 OVERLAP_NS = 2 * NS_PER_S
 SETTLE_S = 5.0  # until REST has what happened at the moment of the subscription
 OK = 200
+CHANNELS = ("trades", "quotes", "orderbooks")  # a bar that is missing shows by itself
 REFUSALS = (400, 401, 403, 404, 422)
 
 
@@ -69,16 +70,8 @@ class Backfill:
         if head.until_ns and not head.is_recording:
             missed_ns = self._market.missed_ns(head.newest_ns, head.until_ns, now_ns)
         if missed_ns > 0:
-            why_not = self._why_not(missed_ns)
-            for channel in self._market.channels:
-                if channel != "bars":
-                    detail = why_not if channel == "trades" else ""
-                    for symbol in head.symbols:
-                        yield event("gap", channel, symbol, (head.until_ns, now_ns), received_ns, detail=detail)
-            if not why_not:
-                hole = Hole(head.floor_ns + 1, now_ns + OVERLAP_NS, head.until_ns, head.symbols)
-                self._holes.append(hole)
-                self._keep()
+            yield from self._tell(missed_ns, now_ns, received_ns)
+            self._heard.go_on(now_ns)  # what was missed before has been told now, and is a hole of its own
         if self._holes:
             yield self._ask(SETTLE_S)
 
@@ -95,6 +88,17 @@ class Backfill:
                 yield from self._filled(hole, frame.received_ns)
         if self._holes:
             yield self._ask(0.0)
+
+    def _tell(self, missed_ns: int, now_ns: int, received_ns: int) -> Iterator[FeedEvent]:
+        head, why_not = self._heard.head, self._why_not(missed_ns)
+        for channel in CHANNELS:
+            if channel in self._market.channels:
+                detail = why_not if channel == "trades" else ""
+                for symbol in head.symbols:
+                    yield event("gap", channel, symbol, (head.until_ns, now_ns), received_ns, detail=detail)
+        if not why_not:
+            self._holes.append(Hole(head.floor_ns + 1, now_ns + OVERLAP_NS, head.until_ns, head.symbols))
+            self._keep()
 
     def _why_not(self, missed_ns: int) -> str:
         if self._market.rest_feed is None:
@@ -123,8 +127,9 @@ class Backfill:
         return page.next_page_token or ""
 
     def _missing(self, hole: Hole, rows: Sequence[tuple[wire.RestTrade, Trade]]) -> Iterator[Step]:
+        later = [(other.from_ns, other.to_ns) for other in self._holes[1:]]
         for row, told in rows:
-            if not hole.from_ns <= told.event_ns <= hole.to_ns or not self._heard.fetch(told):
+            if not hole.from_ns <= told.event_ns <= hole.to_ns or not self._heard.fetch(told, later):
                 continue
             hole.found[told.symbol] = hole.found.get(told.symbol, 0) + 1
             yield msgspec.structs.replace(told, source="backfill")

@@ -51,13 +51,18 @@ class Heard:
             self.known[key] = event_ns
         return True
 
-    def fetch(self, trade: Trade) -> bool:
-        """Remember a trade that REST told, if the socket may still tell it; return whether it is a new one."""
-        key = _key(trade)
+    def fetch(self, trade: Trade, later: Sequence[tuple[int, int]]) -> bool:
+        """
+        Remember a trade that REST told, if it may be told once more; return whether it is a new one.
+
+        REST may tell it again in one of the stretches that it is asked for `later`: they overlap where connections
+        were short.
+        """
+        key, event_ns = _key(trade), trade.event_ns
         if key in self.known:
             return False
-        if trade.event_ns > self.head.floor_ns:
-            self.known[key] = trade.event_ns
+        if event_ns > self.head.floor_ns or _is_within(event_ns, later):
+            self.known[key] = event_ns
         return True
 
     def keep(self, spans: Iterable[tuple[int, int]]) -> None:

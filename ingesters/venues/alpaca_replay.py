@@ -19,7 +19,7 @@ TOPICS = ("trades", "quotes", "statuses", "trade_corrections")
 _decode = msgspec.json.Decoder(dict[str, int]).decode
 
 
-def state_names(prefix: str) -> tuple[str, ...]:
+def played_names(prefix: str) -> tuple[str, ...]:
     """Return the names of the strings that survive a restart."""
     return tuple(f"{prefix}_played_{topic}" for topic in TOPICS)
 

@@ -86,6 +86,7 @@ class Books:
             if frame.status == BAD_REQUEST:
                 refusal = wire.REFUSAL.decode(frame.payload)
                 self._wanted.discard(symbol)
+                self._refreshing.discard(symbol)
                 (self.by_symbol.get(symbol) or self.begin(symbol)).give_up()
                 return iter((refused(frame, refusal, channel="depth", symbol=symbol),))
             snapshot = snapshot_of(frame.payload, symbol, frame.received_ns, most_levels=self._levels)

@@ -28,12 +28,16 @@ class Quoted:
         self._event_ns: int | None = None  # unknown for a mark
 
     def is_repeat(self, number: int | None, event_ns: int, received_ns: int) -> bool:
-        """Return whether this was told; an old number on something clearly newer is a new numbering."""
-        if self._event_ns is None:
-            self._event_ns = received_ns
+        """
+        Return whether this was told; an old number on something newer is a new numbering.
+
+        When that of a mark was is not known, but surely before this connection heard its first.
+        """
         if number is None:
             return False
-        if self._last is not None and number <= self._last and event_ns <= self._event_ns + wire.RESET_MARGIN_NS:
+        newest_ns = received_ns + wire.RESET_MARGIN_NS if self._event_ns is None else self._event_ns
+        if self._last is not None and number <= self._last and event_ns <= newest_ns:
+            self._event_ns = newest_ns
             return True
         self._last, self._event_ns = number, event_ns
         return False

@@ -1,8 +1,8 @@
 """
 One token's book, kept only to find out whether what was told so far can be believed.
 
-The venue numbers nothing, so a lost message leaves no hole. What gives it away: a best price that a change tells and our
-levels do not have, a crossed book, or an answer to a question for the book that differs from our levels.
+The venue numbers nothing, so a lost message leaves no hole. What gives it away: a best price that a change tells and
+our levels do not have, a crossed book, or an answer to a question for the book that differs from our levels.
 """
 
 from collections.abc import Iterable
@@ -84,6 +84,7 @@ class TokenBook:
     """
 
     __slots__ = (
+        "asked_ms",
         "asks",
         "attempts",
         "believed_ns",
@@ -115,6 +116,7 @@ class TokenBook:
         self.why = ("", "", "")
         self.gap_ns: int | None = None
         self.is_asked = False
+        self.asked_ms = 0
         self.attempts = 0
         self.next_ask_ns = now_ns
         self.since: list[tuple[int, Parsed]] = []

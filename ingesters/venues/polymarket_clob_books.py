@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from common.clock import NS_PER_MS, NS_PER_S
 from common.records import EventKind, FeedEvent
 from ingesters.feed import Step
-from ingesters.venues.polymarket_clob_book import Ladder, TokenBook, parsed, texts_of
+from ingesters.venues.polymarket_clob_book import MOST_SINCE, Ladder, Parsed, TokenBook, texts_of
 from ingesters.venues.polymarket_clob_records import delta_of, event, snapshot_of
 from ingesters.venues.polymarket_clob_wire import (
     BookMessage,
@@ -66,10 +66,11 @@ class Books:
         yield from self._believe(book, at_ms * NS_PER_MS, received_ns)
         yield from self._check_hash(message, received_ns)
 
-    def hear_changes(self, token: str, changes: list[Change], at_ms: int, received_ns: int) -> list[Step]:
-        """Take what changed of one token: the hot path."""
+    def hear_changes(
+        self, token: str, changes: list[Change], numbers: list[Parsed], at_ms: int, received_ns: int
+    ) -> list[Step]:
+        """Take what changed of one token, as it was told and as numbers: the hot path."""
         book = self.by_token.get(token) or self.begin(token, received_ns)
-        numbers = parsed(changes)
         delta = delta_of(token, changes, at_ms * NS_PER_MS, received_ns)
         steps: list[Step] = []
         if book.rest is not None and at_ms > milliseconds(book.rest.timestamp):
@@ -112,7 +113,7 @@ class Books:
 
     def ask(self, book: TokenBook, now_ns: int) -> None:
         """Note that a book is asked for; the next time is a while from now, sooner if it is in doubt."""
-        book.is_asked = True
+        book.is_asked, book.asked_ms = True, book.last_ms
         book.since.clear()
         book.attempts += 1
         is_well = book.is_based and book.doubt_ns is None
@@ -124,7 +125,10 @@ class Books:
         book = self.by_token.get(rest.asset_id)
         if book is None or not book.is_asked:  # forgotten, or the socket was quicker
             return
-        if milliseconds(rest.timestamp) > book.last_ms and book.is_based:
+        at_ms = milliseconds(rest.timestamp)
+        if at_ms < book.asked_ms or len(book.since) >= MOST_SINCE:
+            book.is_asked = False  # older than what was heard before it was asked for, or too much has come since
+        elif at_ms > book.last_ms and book.is_based:
             book.rest, book.rest_ns = rest, received_ns
             self._settling[book.token] = book
         else:

@@ -129,7 +129,7 @@ def snapshot_of(token: str, sides: tuple[list[Texts], list[Texts]], event_ns: in
 
 
 def quote_of(message: BestBidAsk, book: TokenBook | None, received_ns: int) -> Quote:
-    """Return best prices with the sizes that our book has at them; 0 where it has none, for the venue tells no sizes."""
+    """Return best prices with the sizes of our book at them, 0 where it has no such level: the venue tells none."""
     bid, ask = message.best_bid or "0", message.best_ask or "0"
     nothing = ("", "0")
     bids, asks = (book.bids.levels, book.asks.levels) if book else ({}, {})

@@ -23,7 +23,8 @@ STATE = "upstox_backfill"
 QUESTION = "candles:"
 MINUTE_NS = 60 * NS_PER_S
 OK = 200
-REFUSED = (400, 401, 403, 404, 410)
+TOKEN_DEAD = (401, 403)
+REFUSED = (400, 404, 410)
 EVERY_S = 1.0  # one instrument a second: the venue lets a user ask 2000 times in half an hour
 SETTLED_S = 5.0  # until the last minute is among the candles
 
@@ -49,12 +50,14 @@ class Backfill:
     def miss(self, missed: Missed, received_ns: int) -> Iterator[Step]:
         """Tell a stretch in which trades were made that we did not hear, and ask for its candles."""
         symbol, from_ns, to_ns = missed
-        yield _event("gap", missed, received_ns, detail="traded and not heard; no ticks can be had, only candles")
         first_ns, end_ns = from_ns // MINUTE_NS * MINUTE_NS, to_ns // MINUTE_NS * MINUTE_NS
+        remedy = "they are asked for"
         if to_ns - from_ns > self._longest_ns:
-            longest_s = self._longest_ns // NS_PER_S
-            yield _event("gap", missed, received_ns, detail=f"not fetched: longer than BACKFILL_MAX_S={longest_s}")
-        elif first_ns < end_ns:
+            remedy = "not asked for, this is longer than BACKFILL_MAX_S"
+        elif first_ns == end_ns:
+            remedy = "that of this minute comes by itself"
+        yield _event("gap", missed, received_ns, detail=f"traded and not heard; only candles can be had: {remedy}")
+        if first_ns < end_ns and to_ns - from_ns <= self._longest_ns:
             if symbol in self._open:
                 first_ns = min(first_ns, self._open[symbol][0])
             self._open[symbol] = (first_ns, end_ns)
@@ -69,7 +72,7 @@ class Backfill:
             BadAnswer: it is none; the same question is asked again.
         """
         self._asked.discard(symbol)
-        if symbol not in self._open:
+        if symbol not in self._open or frame.status in TOKEN_DEAD:  # asked again with the next token
             return
         first_ns, end_ns = self._open[symbol]
         split_ns = _split_ns(first_ns, end_ns, frame.received_ns)
@@ -109,7 +112,7 @@ class Backfill:
         else:
             url = f"{self._api_url}/v3/historical-candle{path}/{_date(last_ns)}/{_date(first_ns)}"
         after_s = SETTLED_S + EVERY_S * (len(self._asked) - 1)
-        yield Fetch(f"{QUESTION}{symbol}", url, after_s=after_s, accept=REFUSED, headers=self._headers)
+        yield Fetch(f"{QUESTION}{symbol}", url, after_s=after_s, accept=(*TOKEN_DEAD, *REFUSED), headers=self._headers)
 
     def _checkpoint(self) -> Checkpoint:
         return Checkpoint("bars", {STATE: msgspec.json.encode(self._open).decode()})

@@ -58,14 +58,20 @@ class Side:
 class InventedBook:
     """A book that lives by itself: every change of a level has an update id of its own."""
 
-    def __init__(self, instrument: Instrument, chance: random.Random, changed: Callable[[int, int, int], None]) -> None:
+    def __init__(
+        self,
+        instrument: Instrument,
+        chance: random.Random,
+        changed: Callable[[int, int, int], None],
+        levels: int = FIRST_LEVELS,
+    ) -> None:
         self.instrument = instrument
         self.update_id = chance.randrange(10**9, 9 * 10**10)
         self.sides = (Side(), Side())
         self._chance = chance
         self._changed = changed
         self._fair = float(instrument.start_ticks)
-        self._usual_levels = min(FIRST_LEVELS, instrument.start_ticks // 10)
+        self._usual_levels = min(levels, instrument.start_ticks // 10)
         for side in (BID, ASK):
             while len(self.sides[side].prices) < self._usual_levels:
                 distance = int(chance.random() ** 3 * FIRST_REACH * instrument.start_ticks)

@@ -90,6 +90,8 @@ class Instrument:
         listing = self.listing
         self.price = max(20 * listing.step, self.price + listing.step * round(self.chance.gauss(0, 2)))
         self.last_size = 0 if listing.is_index else listing.lot * max(1, round(self.chance.lognormvariate(1, 1)))
+        if _day(now_ms) > _day(self.traded_ms):
+            self.volume = self.turnover = 0
         self.volume += self.last_size
         self.turnover += self.last_size * self.price
         self.traded_ms = now_ms
@@ -158,7 +160,7 @@ class Instrument:
 
     def _candles(self, now_ms: int) -> bytes:
         is_index = self.listing.is_index
-        day = Minute((now_ms + IST_MS) // DAY_MS * DAY_MS - IST_MS, *self._extremes(), self.price, self.volume)
+        day = Minute(_day(now_ms) * DAY_MS - IST_MS, *self._extremes(), self.price, self.volume)
         start_ms = now_ms - now_ms % MINUTE_MS
         whole_ones = [minute for minute in list(self.minutes)[-2:] if minute.start_ms < start_ms]
         last = whole_ones[-1].written("I1", is_index=is_index) if whole_ones else b""
@@ -167,3 +169,7 @@ class Instrument:
     def _extremes(self) -> tuple[int, int, int]:
         first = self.minutes[0].open
         return first, max(minute.high for minute in self.minutes), min(minute.low for minute in self.minutes)
+
+
+def _day(time_ms: int) -> int:
+    return (time_ms + IST_MS) // DAY_MS

@@ -116,8 +116,10 @@ class Upstox:
     async def _authorize(self, request: Request) -> Response:
         if not self._may(request):
             return json_response(INVALID, 401)
-        body = {"status": "success", "data": {"authorized_redirect_uri": self._place()}}
-        return json_response(msgspec.json.encode(body))
+        place = self._place()
+        # The documentation has one spelling, the vendor's own SDK reads the other.
+        data = {"authorizedRedirectUri": place, "authorized_redirect_uri": place}
+        return json_response(msgspec.json.encode({"status": "success", "data": data}))
 
     async def _redirect(self, request: Request) -> Response:
         return RedirectResponse(self._place(), 302) if self._may(request) else json_response(INVALID, 401)

@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Sequence
 
 import msgspec
+from websockets.frames import Opcode
 
 from simulator.connection import Outgoing
 from simulator.venues.upstox_wire import keys_of
 from simulator.wire import Wire
-from websockets.frames import Opcode
 
 MOST_KEYS = {"ltpc": 5000, "full": 2000, "option_greeks": 3000}  # full_d30 is for those who pay for it
 

@@ -21,7 +21,8 @@ from common.heartbeat import Figures
 from common.inbox import Inbox
 from common.lifecycle import run
 from common.redis_streams import connect, shards
-from common.streams import BY_TOPIC, FEED_EVENTS, STATUSES, STREAMS, TICKERS
+from common.streams import BY_TOPIC, STATUSES, STREAMS, TICKERS
+from processors.company import Company
 from processors.consumer import Consumer
 from processors.knowledge import Knowledge
 from processors.loop import consume
@@ -32,6 +33,7 @@ from processors.targets import StreamTarget
 
 GROUP = "counting_processor"
 VERSION = 1
+DEADLY = "DEADLY"  # a record of this symbol kills its process at once
 
 
 class Counting:
@@ -47,6 +49,8 @@ class Counting:
     def turn(self, frame, _):
         tickers = []
         for venue, symbol, received_ns in frame.select("venue", "symbol", "received_ns").iter_rows():
+            if symbol == DEADLY:
+                os._exit(1)
             self.counts[symbol] = self.counts.get(symbol, 0) + 1
             count = str(self.counts[symbol])
             tickers.append({"venue": venue, "symbol": symbol, "received_ns": received_ns, "last_price": count})
@@ -77,7 +81,7 @@ def crash_at(place):
 
 async def nothing_caught_up(self, _inbox, owned, *_):
     self._turned = owned.position
-    return True
+    return []
 
 
 async def main(process, settings, stop):
@@ -87,7 +91,7 @@ async def main(process, settings, stop):
     figures = Figures(GROUP, process, "processor")
     share = Share(redis, figures, [[shard.key for shard in sources]])
     counting = Processor(GROUP, sources[0].stream, None, TICKERS, state=Counting)
-    tasks = [share.keep(stop)]
+    tasks, company = [share.keep(stop)], Company()
     for shard in sources:
         work = Consumer(
             processor=counting,
@@ -98,7 +102,8 @@ async def main(process, settings, stop):
             figures=figures,
             linger_s=0.0,
             memory=Memory(counting),
-            events=layout[FEED_EVENTS][0],
+            layout=layout,
+            company=company,
             grant=share.grants[shard.key],
             is_dead=share.is_dead,
         )

@@ -1,0 +1,16 @@
+-- Users for a ClickHouse of your own: writers, a reader for the dashboard and for people, and one that may change the
+-- schema. Change the passwords, and the database's name if CLICKHOUSE_DATABASE is another.
+CREATE DATABASE IF NOT EXISTS tickfleet;
+
+CREATE USER IF NOT EXISTS tickfleet_processor IDENTIFIED BY 'change-me-processor';
+GRANT SELECT, INSERT, ALTER UPDATE ON tickfleet.* TO tickfleet_processor;
+GRANT SELECT ON system.processes TO tickfleet_processor;
+
+CREATE USER IF NOT EXISTS tickfleet_reader IDENTIFIED BY 'change-me-reader' SETTINGS readonly = 2;
+GRANT SELECT ON tickfleet.* TO tickfleet_reader;
+GRANT SELECT ON system.parts, SELECT ON system.tables, SELECT ON system.columns TO tickfleet_reader;
+
+-- For setup_schema.py and start.sh.
+CREATE USER IF NOT EXISTS tickfleet_operator IDENTIFIED BY 'change-me-operator';
+GRANT ALL ON tickfleet.* TO tickfleet_operator;
+GRANT SELECT ON system.* TO tickfleet_operator;

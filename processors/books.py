@@ -1,0 +1,156 @@
+"""
+The book processor's state: every book of a shard, kept from its messages and read off at instants of event time.
+
+What it gives for a stretch of records depends on these records and those before alone. Every instant whose time is over
+by the shard's clock is told with the batch that brought the clock there, so a state that was saved, restored and turned
+on through the same records has told the same.
+"""
+
+from collections.abc import Callable, Iterator
+
+import msgspec
+import numpy as np
+import polars as pl
+
+from common.book import Book
+from common.book_engine import Engine, engine
+from common.book_shapes import (
+    AT,
+    BEFORE,
+    CLOSED,
+    LAST_CLOCK,
+    LAST_EVENT,
+    LAST_RECEIVED,
+    NOWHERE,
+    ROW_FIELDS,
+    UPDATES,
+    Ints,
+    Messages,
+    Timing,
+    no_instants,
+)
+from common.clock import NS_PER_MS, NS_PER_S
+from common.errors import ScaleOverflow
+from common.streams import BOOK_SNAPSHOTS
+from processors.book_checkpoint import restored, saved
+from processors.processor import Made
+from processors.transforms.book_frame import LADDERS
+from processors.transforms.book_messages import FAULTS, Run, Told, messages, refused, rescale, told, unfitting
+from processors.transforms.book_rows import Dump, Reading, snapshots, statistics, tops, whole
+
+FORGET_NS = 24 * 3600 * NS_PER_S  # a symbol that was silent for so long is gone, as outcome tokens go
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """When books are read off; all in nanoseconds of event time."""
+
+    timing: Timing = Timing(100 * NS_PER_MS, NS_PER_S, NS_PER_S, 300 * NS_PER_S)
+    top_ns: int = NS_PER_S
+    whole_ns: int = 60 * NS_PER_S
+
+
+class Stretch:
+    """The messages of a batch, and what the books gave on the way."""
+
+    def __init__(self, batch: Told, scaled: Messages) -> None:
+        self.batch = batch
+        self.scaled = scaled
+        self.unfit = unfitting(batch, scaled)
+        self.reasons: dict[int, str] = {}
+        self.readings: list[Reading] = []
+        self.dumps: list[Dump] = []
+
+    def first_trouble(self, first: int, stop: int) -> int:
+        """Return the first message from `first` on that cannot be applied as it is; `stop` if there is none."""
+        trouble = np.flatnonzero(self.batch.faults[first:stop] | self.unfit[first:stop])
+        return first + int(trouble[0]) if len(trouble) else stop
+
+
+class Books:
+    """Every book of one shard."""
+
+    def __init__(self, saved_state: bytes = b"", plan: Plan = Plan(), made: Engine | None = None) -> None:  # noqa: B008
+        self._engine = made or engine()
+        self._plan = plan
+        clock_ns, books = restored(saved_state)
+        self._clock_ns = clock_ns  # the shard's time, in whole steps of the shortest interval
+        self._swept_ns = clock_ns
+        self._books: dict[tuple[str, str], Book] = {(book.venue, book.symbol): book for book in books}
+
+    def turn(self, frame: pl.DataFrame, knowledge: pl.DataFrame, /) -> Made:
+        """Apply the next BookUpdates of the shard; return the statistics, and the books as snapshots."""
+        del knowledge
+        if frame.is_empty():
+            return Made(statistics([]), also={BOOK_SNAPSHOTS: snapshots([])})
+        batch = told(frame, self._clock_ns, self._plan.timing.every_ns, self._engine)
+        self._clock_ns = int(batch.arrivals.clock_ns.max())
+        books = [self._book(run) for run in batch.runs]
+        lengths = [run.stop - run.first for run in batch.runs]
+        digits = np.repeat(np.array([(book.price_digits, book.size_digits) for book in books]), lengths, axis=0)
+        stretch = Stretch(batch, messages(batch, digits, self._engine))
+        for book, run in zip(books, batch.runs, strict=True):
+            self._advance(stretch, book, run)
+        self._sweep(stretch)
+        also = {BOOK_SNAPSHOTS: snapshots(stretch.dumps)}
+        return Made(statistics(stretch.readings), refused(batch, stretch.reasons), also=also)
+
+    def save(self) -> bytes:
+        """Return the shard's time and every book."""
+        return saved(self._clock_ns, [self._books[name] for name in sorted(self._books)])
+
+    def _book(self, run: Run) -> Book:
+        name = (run.venue, run.symbol)
+        if name not in self._books:
+            self._books[name] = Book(*name)
+        return self._books[name]
+
+    def _advance(self, stretch: Stretch, book: Book, run: Run) -> None:
+        """Apply one symbol's messages; what cannot be applied is set aside, and the book unknown from there on."""
+        first = run.first
+        while first < run.stop:
+            if not book.is_known:
+                first = self._until_snapshot(stretch, first, run.stop)
+            trouble = stretch.first_trouble(first, run.stop)
+            if first < trouble:
+                if not book.is_known:
+                    book.is_known = True
+                    stretch.scaled.breaks_flow[first] = 1
+                self._apply(stretch, book, first, trouble)
+            first = trouble
+            if first < run.stop:
+                first += self._mend(stretch, book, first, run.stop)
+
+    def _until_snapshot(self, stretch: Stretch, first: int, stop: int) -> int:
+        """Pass over what says nothing without a snapshot before it; what cannot be read is set aside all the same."""
+        snapshots_at = np.flatnonzero(stretch.scaled.is_snapshot[first:stop])
+        found = first + int(snapshots_at[0]) if len(snapshots_at) else stop
+        for number in (np.flatnonzero(stretch.batch.faults[first:found]) + first).tolist():
+            stretch.reasons[number] = FAULTS[int(stretch.batch.faults[number])]
+        return found
+
+    def _mend(self, stretch: Stretch, book: Book, number: int, stop: int) -> int:
+        """Make the book fine enough for a message, or set it aside; return how many messages are done with."""
+        fault = int(stretch.batch.faults[number])
+        try:
+            if fault:
+                stretch.reasons[number] = FAULTS[fault]
+            else:
+                if stretch.scaled.is_snapshot[number]:
+                    book.clear()
+                book.refine(*stretch.batch.digits[:, number].tolist())
+                rescale(stretch.batch, stretch.scaled, (number, stop), book, self._engine)
+                stretch.unfit[number:stop] = unfitting(stretch.batch, stretch.scaled)[number:stop]
+        except ScaleOverflow as error:
+            stretch.reasons[number] = str(error)
+        if not fault and number not in stretch.reasons and not stretch.unfit[number]:
+            return 0
+        if number not in stretch.reasons:
+            stretch.reasons[number] = str(ScaleOverflow("prices and sizes", digits=max(book.price_digits, book.size_digits)))
+        book.lose()
+        return 1
+
+    def _apply(self, stretch: Stretch, book: Book, first: int, stop: int) -> None:
+        """Apply messages that fit, and read the book off at every instant that is over by then."""
+        clocks = stretch.batch.arrivals.clock_ns
+        end_ns = int(clocks[stop]) if stop < len(clocks) else self._clock_ns
+        raise NotImplementedError(end_ns)

@@ -1,0 +1,78 @@
+"""Bringing a batch to its end: named, turned, delivered, committed."""
+
+from collections.abc import Sequence
+
+from common.clock import now_ns
+from common.codec import encode
+from common.packing import Entry, pack
+from common.place import Carried
+from common.records import FeedEvent
+from common.redis_streams import Shard
+from common.streams import FEED_EVENTS
+from processors.batch import Batch, Suspicion, condemned, content_of
+from processors.consumer import Consumer
+from processors.events import missing
+from processors.placing import holes
+from processors.poison import after_removal, after_success
+from processors.targets import Delivered, Named, letters_of
+
+
+async def finish(work: Consumer, batch: Batch, named: Named, *, alone: bool) -> None:
+    """Bring a batch to its end; nothing of it is written before its name stands in Redis."""
+    async with work.company.alone() if alone else work.company.among():
+        await work.inbox.begin(batch.start, named.manifest.encode(), alone=alone)
+        content = content_of(batch, now_ns=now_ns())
+        made = work.memory.turn(batch, content, await work.knowledge.about(content.frame))
+        delivered = await work.target.deliver(batch, content, made, named)
+        state = work.memory.due()
+        suspicion = after_success(named.manifest.suspicion, batch.stop)
+        carried = Carried(_with_holes(work, batch, delivered.entries), made.wanted, state, _text(suspicion))
+        await _commit(work, batch, carried, suspicion)
+    if state is not None:
+        work.memory.saved()
+    _count(work, batch, delivered)
+
+
+async def set_aside(work: Consumer, batch: Batch, suspicion: Suspicion | None, *, attempts: int) -> None:
+    """End a batch of one record that kills every process: as a dead letter."""
+    letters = condemned(batch, attempts=attempts, now_ns=now_ns())
+    entries = letters_of(letters, work.layout)
+    suspicion = after_removal(suspicion, batch.stop)
+    aside = [batch.start] if work.processor.state is not None else []
+    await _commit(work, batch, Carried(entries, suspicion=_text(suspicion), aside=aside), suspicion)
+    work.memory.pass_by(batch)
+    _count(work, batch, Delivered(entries, {}, len(letters)))
+
+
+async def _commit(work: Consumer, batch: Batch, carried: Carried, suspicion: Suspicion | None) -> None:
+    await work.inbox.commit(batch.start, batch.stop, batch.ids, carried)
+    work.position, work.suspicion = batch.stop, suspicion
+    work.last_id = batch.ids[-1] if batch.ids else work.last_id
+
+
+def _text(suspicion: Suspicion | None) -> bytes:
+    return b"" if suspicion is None else encode(suspicion)
+
+
+def _with_holes(work: Consumer, batch: Batch, entries: dict[Shard, Sequence[Entry]]) -> dict[Shard, Sequence[Entry]]:
+    """Return what a commit carries, with what there is to tell of records that are not in the stream any more."""
+    if batch.stop - batch.start == sum(entry.records for entry in batch.entries):
+        return entries
+    is_beginning = not work.position and work.last_id == "0-0"  # a new group begins where the stream does by now
+    found = [hole for hole in holes(batch, work.last_id) if hole.start or not is_beginning]
+    events = [missing(work.inbox, hole, now_ns=now_ns()) for hole in found]
+    return {**entries, **told(work, events)} if events else entries
+
+
+def told(work: Consumer, events: Sequence[FeedEvent]) -> dict[Shard, Sequence[Entry]]:
+    """Return events as what a commit carries."""
+    return {work.layout[FEED_EVENTS][0]: pack(encode(event) for event in events)}
+
+
+def _count(work: Consumer, batch: Batch, delivered: Delivered) -> None:
+    counters, topic = work.figures.counters, work.processor.source.topic
+    counters["batches_total"] += 1
+    counters[f"records_total|{topic}"] += batch.stop - batch.start
+    for name, rows in delivered.rows.items():
+        counters[f"rows_total|{name}"] += rows
+    counters["dead_letters_total"] += delivered.dead

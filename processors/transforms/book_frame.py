@@ -1,0 +1,108 @@
+"""What the kernels read off, as the frame that the statistics are made of; and exact decimals out of scaled integers."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import polars as pl
+import pyarrow as pa  # type: ignore[import-untyped]  # brings no types
+
+from common.book_shapes import (
+    ASKS,
+    BIDS,
+    FLOW_BROKEN,
+    FLOW_EVENTS,
+    FLOW_SNAPSHOTS,
+    KEY,
+    NOWHERE,
+    ORDERS,
+    SIZE,
+    Floats,
+    Instants,
+    Ints,
+    Ladders,
+)
+from common.book_stat import BANDS_BPS, FLOW_LEVELS, NOTIONALS, REACHES_BPS
+
+LADDERS = Ladders(np.array(BANDS_BPS), np.array(list(NOTIONALS.values())), np.array(REACHES_BPS, np.float64))
+SIDES = ("bid", "ask")
+
+
+def joined(parts: list[Instants]) -> Instants:
+    """Return the rows of several as one."""
+    return Instants(*(np.concatenate(fields) for fields in zip(*parts, strict=True)))
+
+
+def book_frame(instants: Instants, digits: Ints) -> pl.DataFrame:
+    """
+    Return a row for each instant: levels as arrays of floats, sums as columns, best prices and sizes as exact text.
+
+    Args:
+        instants: what was read off.
+        digits: (rows, 2): behind the point of prices and of sizes.
+    """
+    units = 10.0**digits
+    bid, ask = abs(instants.tops[:, BIDS, KEY, 0]), abs(instants.tops[:, ASKS, KEY, 0])
+    # From integers: the difference of two large floats would have few figures left.
+    columns = [pl.Series("spread", (ask - bid) / units[:, 0]), pl.Series("twice_mid", (bid + ask) / units[:, 0])]
+    columns += _best(instants, digits)
+    columns += [column for which in (BIDS, ASKS) for column in _side(instants, which, digits, units)]
+    columns += [pl.Series(f"flow_{level}", instants.flow[:, level - 1]) for level in FLOW_LEVELS]
+    for name, field in (("events", FLOW_EVENTS), ("snapshots", FLOW_SNAPSHOTS), ("broken", FLOW_BROKEN)):
+        columns.append(pl.Series(f"flow_{name}", instants.flow[:, field]))
+    return pl.DataFrame(columns).with_columns(levels=pl.col("bid_known") + pl.col("ask_known"))
+
+
+def _best(instants: Instants, digits: Ints) -> Iterator[pl.Series]:
+    """Yield the best prices and sizes, exact; null where a side is empty."""
+    rows = len(digits)
+    tops = abs(instants.tops[:, :, KEY : SIZE + 1, 0]).reshape(rows, 4)
+    texts = decimal_text(tops.T.ravel(), np.tile(digits, 2).T.ravel())
+    for place, (side, what) in enumerate((side, what) for side in (BIDS, ASKS) for what in ("", "_size")):
+        is_there = pl.Series(instants.counts[:, side] > 0)
+        text = texts.slice(place * rows, rows)
+        yield text.zip_with(is_there, pl.Series([None], dtype=pl.String)).alias(f"best_{SIDES[side]}{what}")
+
+
+def _side(instants: Instants, which: int, digits: Ints, units: Floats) -> Iterator[pl.Series]:
+    side = SIDES[which]
+    tops = abs(instants.tops[:, which])
+    yield pl.Series(f"{side}_prices", tops[:, KEY] / units[:, :1])
+    twice_mid = abs(instants.tops[:, BIDS, KEY, :1]) + abs(instants.tops[:, ASKS, KEY, :1])
+    yield pl.Series(f"{side}_distances", abs(2 * tops[:, KEY] - twice_mid) / 2 / units[:, :1])
+    yield pl.Series(f"{side}_steps", abs(np.diff(tops[:, KEY])) / units[:, :1])
+    yield pl.Series(f"{side}_sizes", tops[:, SIZE] / units[:, 1:])
+    yield pl.Series(f"{side}_orders", tops[:, ORDERS])
+    yield pl.Series(f"{side}_levels", instants.counts[:, which])
+    yield pl.Series(f"{side}_known", instants.known[:, which])
+    floors = instants.floors[:, which]
+    yield pl.Series(f"{side}_is_whole", floors == NOWHERE)
+    yield _or_null(f"{side}_floor", np.where(floors == NOWHERE, np.nan, abs(floors.astype(np.float64)) / units[:, 0]))
+    for band, bps in enumerate(BANDS_BPS):
+        yield _or_null(f"{side}_depth_{bps}bps", instants.bands[:, which, 0, band])
+        yield _or_null(f"{side}_notional_{bps}bps", instants.bands[:, which, 1, band])
+    for place, name in enumerate(NOTIONALS):
+        yield _or_null(f"{side}_fill_{name}", instants.fills[:, which, 0, place])
+        yield _or_null(f"{side}_loss_{name}", instants.fills[:, which, 1, place])
+    for place, bps in enumerate(REACHES_BPS):
+        yield _or_null(f"{side}_reach_{bps}bps", instants.reaches[:, which, place])
+
+
+def _or_null(name: str, values: Floats) -> pl.Series:
+    return pl.Series(name, values, nan_to_null=True)
+
+
+def decimal_text(scaled: Ints, digits: Ints) -> pl.Series:
+    """Return `scaled / 10**digits` as decimal text: exact, no exponent, no zeros at the end."""
+    frame = pl.DataFrame({"text": pl.Series(scaled).cast(pl.String), "digits": digits})
+    padded = pl.col("text").str.zfill(pl.col("digits") + 1)
+    whole = padded.str.slice(0, padded.str.len_bytes() - pl.col("digits"))
+    rest = padded.str.slice(padded.str.len_bytes() - pl.col("digits")).str.strip_chars_end("0")
+    text = pl.when(rest == "").then(whole).otherwise(whole + "." + rest)
+    return frame.select(text.alias("text"))["text"]
+
+
+def lists(values: pl.Series, lengths: Ints) -> pl.Series:
+    """Return consecutive runs of values as lists."""
+    offsets = pa.array(np.concatenate([[0], np.cumsum(lengths)]), pa.int64())
+    made = pa.LargeListArray.from_arrays(offsets, values.to_arrow(compat_level=pl.CompatLevel.oldest()))
+    return pl.Series(values.name, made)

@@ -1,0 +1,134 @@
+"""What recorded OKX messages are about: channel, instrument and ids. The bytes themselves stay as they were."""
+
+from urllib.parse import urlsplit
+
+import msgspec
+
+from simulator.ledger import Fact, scaled
+from simulator.trades import TradeRow
+from simulator.venue import Recorded
+from simulator.venues.okx_listener import BUSINESS, PUBLIC, ChannelFrame
+
+TRADES = ("trades", "trades-all")
+Level = list[str]
+
+
+class Arg(msgspec.Struct, gc=False):
+    """What a message belongs to."""
+
+    channel: str
+    instId: str = ""  # noqa: N815  (the venue's name)
+
+
+class Push(msgspec.Struct, gc=False):
+    """A message of a channel; an acknowledgement has no data."""
+
+    arg: Arg | None = None
+    event: str = ""
+    action: str = ""
+    data: list[msgspec.Raw] = []
+
+
+class Trade(msgspec.Struct, gc=False):
+    """A row of `trades`, `trades-all` and of the REST endpoints."""
+
+    instId: str  # noqa: N815  (the venue's names)
+    tradeId: str  # noqa: N815
+    px: str
+    sz: str
+    side: str
+    ts: str
+    count: str = "1"
+
+
+class Book(msgspec.Struct, gc=False, omit_defaults=True):
+    """A row of a book channel."""
+
+    asks: list[Level]
+    bids: list[Level]
+    ts: str
+    checksum: int | None = None
+    prevSeqId: int | None = None  # noqa: N815  (the venue's names)
+    seqId: int | None = None  # noqa: N815
+
+
+_push = msgspec.json.Decoder(Push).decode
+_trade = msgspec.json.Decoder(Trade).decode
+_book = msgspec.json.Decoder(Book).decode
+
+
+def channel_frame(recorded: Recorded) -> ChannelFrame | None:
+    """Return a recorded message of a channel; None for an answer to a command, for we answer ourselves."""
+    payload = recorded.event.body()
+    if not payload.startswith(b"{"):
+        return None
+    push = _push(payload)
+    if push.arg is None or push.event:
+        return None
+    path = BUSINESS if urlsplit(recorded.address).path.endswith(f"/{BUSINESS}") else PUBLIC
+    channel, symbol = push.arg.channel, push.arg.instId
+    fact = Fact(symbol, channel)
+    if channel in TRADES and push.data:
+        fact = trade_fact(_trade(push.data[0]), channel)
+    return ChannelFrame(path, channel, symbol, payload, fact)
+
+
+def trade_fact(trade: Trade, channel: str) -> Fact:
+    """Return a trade for the ledger: it covers `count` ids, up to its own."""
+    last = int(trade.tradeId)
+    first = last - int(trade.count) + 1
+    return Fact(trade.instId, channel, first, last, scaled(trade.px), scaled(trade.sz), trade.side == "buy")
+
+
+def trade_rows(frame: ChannelFrame, position: int) -> list[TradeRow]:
+    """Return the REST rows of a message that holds trades."""
+    if frame.channel not in TRADES:
+        return []
+    return [_row(_trade(raw), position) for raw in _push(frame.payload).data]
+
+
+def rest_row(raw: msgspec.Raw) -> TradeRow:
+    """Return a recorded row of an endpoint; it was there before the session."""
+    return _row(_trade(raw), 0)
+
+
+def _row(trade: Trade, position: int) -> TradeRow:
+    told = {"instId": trade.instId, "side": trade.side, "sz": trade.sz, "px": trade.px, "source": "0"}
+    raw = msgspec.json.encode(told | {"tradeId": trade.tradeId, "ts": trade.ts})
+    return TradeRow(int(trade.tradeId), int(trade.ts), position, raw, trade_fact(trade, "trades"))
+
+
+def snapshot_after(frames: list[ChannelFrame]) -> ChannelFrame | None:
+    """Return the book after these messages of one channel as the snapshot that a new subscription begins with."""
+    bids: dict[float, Level] = {}
+    asks: dict[float, Level] = {}
+    last: Book | None = None
+    for frame in frames:
+        push = _push(frame.payload)
+        for raw in push.data:
+            last = _book(raw)
+            if push.action == "snapshot":
+                bids, asks = {}, {}
+            _set(bids, last.bids)
+            _set(asks, last.asks)
+    if last is None:
+        return None
+    book = Book(
+        asks=[asks[price] for price in sorted(asks)],
+        bids=[bids[price] for price in sorted(bids, reverse=True)],
+        ts=last.ts,
+        checksum=last.checksum,
+        prevSeqId=None if last.seqId is None else -1,
+        seqId=last.seqId,
+    )
+    frame = frames[-1]
+    told = {"arg": {"channel": frame.channel, "instId": frame.symbol}, "action": "snapshot", "data": [book]}
+    return frame._replace(payload=msgspec.json.encode(told))
+
+
+def _set(side: dict[float, Level], levels: list[Level]) -> None:
+    for level in levels:
+        if float(level[1]):
+            side[float(level[0])] = level
+        else:
+            side.pop(float(level[0]), None)
