@@ -9,6 +9,7 @@ from common.book_shapes import (
     CLOCK_FIELDS,
     KEY,
     LARGEST,
+    LAST_CLOCK,
     LAST_RECEIVED,
     LATE,
     NOWHERE,
@@ -16,6 +17,7 @@ from common.book_shapes import (
     UPDATES,
     Ints,
     Store,
+    Timing,
     no_book,
 )
 from common.errors import ScaleOverflow
@@ -50,10 +52,8 @@ class Book:
 
     def lose(self) -> None:
         """Forget the levels: what comes next does not fit them. Only a snapshot makes the book known again."""
-        self.store = no_book()
-        self._weigh()
-        self.clock = no_clock()
-        self.is_known = False
+        self.store, self.clock, self.is_known, self.sequence = no_book(), no_clock(), False, None
+        self.weigh(0, 0)
 
     def make_room(self, levels: tuple[int, int]) -> None:
         """Have room for so many more levels a side; give back what a burst has left over."""
@@ -68,6 +68,25 @@ class Book:
             sides.append(roomy)
         self.store = self.store._replace(bids=sides[0], asks=sides[1])
 
+    def can_refine(self, price_digits: int, size_digits: int) -> bool:
+        """Return whether what is in the book fits so many digits behind the point, too."""
+        return not self._misfit(price_digits, size_digits)
+
+    def _misfit(self, price_digits: int, size_digits: int) -> str:
+        sides = self._sides()
+        for row, more, name in (
+            (KEY, price_digits - self.price_digits, "prices"),
+            (SIZE, size_digits - self.size_digits, "sizes"),
+        ):
+            largest = max((int(abs(side[row]).max()) for side in sides if side.shape[1]), default=0)
+            if largest * 10 ** max(more, 0) > LARGEST:
+                return name
+        return ""
+
+    def _sides(self) -> tuple[Ints, Ints]:
+        bids, asks = self.store.counts.tolist()
+        return self.store.bids[:, :bids], self.store.asks[:, :asks]
+
     def refine(self, price_digits: int, size_digits: int) -> None:
         """
         Hold at least so many digits behind the point.
@@ -75,23 +94,35 @@ class Book:
         Raises:
             ScaleOverflow: a price or size in the book would not fit any more.
         """
+        misfit = self._misfit(price_digits, size_digits)
+        if misfit:
+            raise ScaleOverflow(misfit, digits=price_digits if misfit == "prices" else size_digits)
         more_price, more_size = max(price_digits - self.price_digits, 0), max(size_digits - self.size_digits, 0)
-        counted = [side[:, :count] for side, count in zip(self.store[:2], self.store.counts.tolist(), strict=True)]
-        for row, more, name in ((KEY, more_price, "prices"), (SIZE, more_size, "sizes")):
-            largest = max((int(abs(side[row]).max()) for side in counted if side.shape[1]), default=0)
-            if largest * 10**more > LARGEST:
-                raise ScaleOverflow(name, digits=(price_digits, size_digits)[row])
-        for side in counted:
+        for side in self._sides():
             side[KEY] *= 10**more_price
             side[SIZE] *= 10**more_size
         floors = self.store.floors
         floors[floors != NOWHERE] *= 10**more_price
-        self.price_digits += more_price
-        self.size_digits += more_size
-        self._weigh()
+        self.weigh(self.price_digits + more_price, self.size_digits + more_size)
 
-    def _weigh(self) -> None:
-        self.store.units[:] = 10.0**self.price_digits, 10.0**self.size_digits
+    def weigh(self, price_digits: int, size_digits: int) -> None:
+        """Take note of what the integers stand for."""
+        self.price_digits, self.size_digits = price_digits, size_digits
+        self.store.units[:] = 10.0**price_digits, 10.0**size_digits
+
+    def is_due(self, clock_ns: int, timing: Timing) -> bool:
+        """Return whether an instant is over by the shard's time that would be told."""
+        closed, last_event_ns, last_clock_ns, _, updates, _ = self.clock.tolist()
+        now_ns = last_event_ns + clock_ns - last_clock_ns - timing.grace_ns
+        bound_ns = now_ns - now_ns % timing.every_ns
+        if closed == NOWHERE or bound_ns <= closed:
+            return False
+        next_ns = closed - closed % timing.always_ns + timing.always_ns
+        return bool(updates > 0 or next_ns <= min(bound_ns, last_event_ns + timing.stale_ns))
+
+    def is_gone(self, clock_ns: int, forget_ns: int) -> bool:
+        """Return whether the book is unknown, or was silent for so long."""
+        return not self.is_known or clock_ns - int(self.clock[LAST_CLOCK]) > forget_ns
 
     def best_first(self, which: int) -> Ints:
         """Return the levels of a side: rows of prices, sizes and orders; prices and sizes scaled."""

@@ -32,12 +32,11 @@ from common.book_shapes import (
 )
 
 
-
 class View(NamedTuple):
     """One side of a book at an instant: how deep it is, and what a step of its integers is worth."""
 
     which: int
-    count: int
+    levels: int
     known: int
     floor: int
     twice_mid: int
@@ -46,6 +45,7 @@ class View(NamedTuple):
 
 
 F = TypeVar("F", bound=Callable[..., object])
+UNKNOWN = float("nan")
 NEARLY = 1 - 1e-12  # an amount that is the whole book to the last digit is filled, whatever floats make of the sum
 
 
@@ -195,7 +195,7 @@ def band_key(twice_mid: int, bps: int, which: int) -> int:
 def _bands(side: Ints, view: View, ladders: Ladders, bands: Floats) -> None:
     """Add up base currency and notional within each distance from the mid, as far as the book is known."""
     base = notional = 0.0
-    at = view.count - 1
+    at = view.levels - 1
     for band in range(len(ladders.bands_bps)):
         key = band_key(view.twice_mid, ladders.bands_bps[band], view.which)
         if view.floor > key:
@@ -221,8 +221,8 @@ def _fills(side: Ints, view: View, ladders: Ladders, fills: Floats) -> None:
     spent = base = beyond = 0.0
     wanted = 0
     for level in range(view.known):
-        key = side[KEY, view.count - 1 - level]
-        price, size = abs(key) * view.price_step, side[SIZE, view.count - 1 - level] * view.size_step
+        key = side[KEY, view.levels - 1 - level]
+        price, size = abs(key) * view.price_step, side[SIZE, view.levels - 1 - level] * view.size_step
         away = _beyond_mid(key, view)
         while wanted < len(ladders.notionals) and spent + price * size >= ladders.notionals[wanted] * NEARLY:
             part = (ladders.notionals[wanted] - spent) / price
@@ -241,14 +241,14 @@ def _reach(side: Ints, view: View, bps: float) -> float:
     allowed = 0.5 * view.twice_mid * view.price_step * bps / BPS
     spent = slack = 0.0
     for level in range(view.known):
-        key = side[KEY, view.count - 1 - level]
-        price, size = abs(key) * view.price_step, side[SIZE, view.count - 1 - level] * view.size_step
+        key = side[KEY, view.levels - 1 - level]
+        price, size = abs(key) * view.price_step, side[SIZE, view.levels - 1 - level] * view.size_step
         excess = _beyond_mid(key, view) - allowed
         if excess > 0 and slack < excess * size:
             return spent + price * slack / excess
         slack -= excess * size
         spent += price * size
-    return spent if view.floor == NOWHERE else float(np.nan)
+    return spent if view.floor == NOWHERE else UNKNOWN
 
 
 @compiled

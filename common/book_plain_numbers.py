@@ -7,20 +7,21 @@ from common.book_shapes import LARGEST, MOST_DIGITS, TOO_LONG, UNREADABLE, Bytes
 
 def _number(text: str) -> tuple[int, int]:
     try:
-        sign, figures, exponent = Decimal(text if text.strip() == text and "_" not in text else "").as_tuple()
+        number = Decimal(text if text.strip() == text and "_" not in text else "")
     except InvalidOperation:
         return 0, UNREADABLE
-    if isinstance(exponent, str):  # of "NaN" and "Infinity"
+    if not number.is_finite():
         return 0, UNREADABLE
-    mantissa = int("".join(map(str, figures)) or "0")
-    while exponent < 0 and mantissa % 10 == 0 and mantissa:
-        mantissa, exponent = mantissa // 10, exponent + 1
-    if not mantissa:
+    if not number:
         return 0, 0
-    mantissa, exponent = mantissa * 10 ** max(exponent, 0), min(exponent, 0)
-    if mantissa > LARGEST or -exponent > MOST_DIGITS:
+    sign, figures, exponent = number.as_tuple()
+    behind, mantissa = -int(exponent), int("".join(map(str, figures)))
+    while behind > 0 and mantissa % 10 == 0:
+        mantissa, behind = mantissa // 10, behind - 1
+    mantissa, behind = mantissa * 10 ** max(-behind, 0), max(behind, 0)
+    if mantissa > LARGEST or behind > MOST_DIGITS:
         return 0, TOO_LONG
-    return -mantissa if sign else mantissa, -exponent
+    return -mantissa if sign else mantissa, behind
 
 
 def read_numbers(data: Bytes, offsets: Ints, mantissas: Ints, digits: Ints) -> None:

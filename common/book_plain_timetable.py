@@ -20,10 +20,12 @@ def timetable(clock: Ints, arrivals: Arrivals, span: Ints, timing: Timing, rows:
     made: list[tuple[int, ...]] = []
     for number in range(first, stop):
         event_ns, received_ns, clock_ns, is_snapshot = (int(times[number]) for times in arrivals)
+        if clock[CLOSED] != NOWHERE:
+            made += _due(clock, _now_ns(clock, clock_ns, timing), number, timing)
         if clock[CLOSED] == NOWHERE or (is_snapshot and event_ns < clock[CLOSED] - timing.stale_ns):
             clock[CLOSED], clock[LAST_EVENT] = event_ns - event_ns % timing.every_ns, event_ns
         else:
-            made += _due(clock, max(event_ns, _now_ns(clock, clock_ns, timing)), number, timing)
+            made += _due(clock, event_ns, number, timing)
         clock[UPDATES] += 1
         clock[LATE] += event_ns < clock[CLOSED]
         clock[LAST_RECEIVED] = max(int(clock[LAST_RECEIVED]), received_ns)

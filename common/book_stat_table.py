@@ -38,7 +38,9 @@ def _costs() -> Iterator[Column]:
         for name in NOTIONALS:
             yield _real(f"{side}_cost_{name}_bps", f"average price of a market order for {name} against the mid")
         for bps in REACHES_BPS:
-            yield _real(f"{side}_reach_{bps}bps", f"most quote currency at an average price within {bps} bps of the mid")
+            yield _real(
+                f"{side}_reach_{bps}bps", f"most quote currency at an average price within {bps} bps of the mid"
+            )
 
 
 def _shape() -> Iterator[Column]:
@@ -93,7 +95,9 @@ BOOK_STAT_ROWS = Table(
         *_costs(),
         *_shape(),
         *(_real(f"ofi_{k}", f"order flow imbalance of level {k} since the row before, base") for k in FLOW_LEVELS),
-        Column("ofi_kind", "text", "ofi_kind", "event: seen by changes, snapshot: between books, or mixed", optional=True),
+        Column(
+            "ofi_kind", "text", "ofi_kind", "event: seen by changes, snapshot: between books, or mixed", optional=True
+        ),
     ),
     order_by="(venue, symbol, event_time, offset)",
     partition_by="toYYYYMMDD(event_time)",

@@ -70,12 +70,13 @@ def timetable(clock: Ints, arrivals: Arrivals, span: Ints, timing: Timing, rows:
     count = 0
     for number in range(span[0], span[1]):
         event_ns, is_snapshot = arrivals.event_ns[number], arrivals.is_snapshot[number]
+        if clock[CLOSED] != NOWHERE:
+            gone_ns = arrivals.clock_ns[number] - clock[LAST_CLOCK] - timing.grace_ns
+            count = _close(clock, clock[LAST_EVENT] + gone_ns, number, timing, rows, count)
         if clock[CLOSED] == NOWHERE or (is_snapshot and event_ns < clock[CLOSED] - timing.stale_ns):
             clock[CLOSED], clock[LAST_EVENT] = event_ns // timing.every_ns * timing.every_ns, event_ns
         else:
-            gone_ns = arrivals.clock_ns[number] - clock[LAST_CLOCK] - timing.grace_ns
-            now_ns = max(event_ns, clock[LAST_EVENT] + gone_ns)
-            count = _close(clock, now_ns, number, timing, rows, count)
+            count = _close(clock, event_ns, number, timing, rows, count)
         clock[UPDATES] += 1
         clock[LATE] += event_ns < clock[CLOSED]
         clock[LAST_RECEIVED] = max(clock[LAST_RECEIVED], arrivals.received_ns[number])

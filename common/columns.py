@@ -54,6 +54,8 @@ class Column:
     def sql_type(self) -> str:
         """Return the column's type in ClickHouse."""
         plain = SQL_TYPE[self.kind]
+        if self.optional and self.kind == "word":
+            return "LowCardinality(Nullable(String))"  # the one way round that the engine allows
         return f"Nullable({plain})" if self.optional else plain
 
 

@@ -13,8 +13,7 @@ TickfleetError
 ├── ScaleOverflow       a book's prices or sizes need more than 62 bits: the message is set aside, the book unknown
 ├── UnreadableCheckpoint  a processor's saved state is of another version: rebuilt from the stream, and told
 ├── StreamRefused       Redis would not append (full, or the cursor does not fit): held back and tried again
-│   ├── HistoryLost     Redis has lost what it had confirmed: claimed again, given again what we still have, and on
-│   └── NumbersTaken    a record cannot be given again under its number: a `gap` event, and on
+│   └── HistoryLost     Redis has lost what it had confirmed: claimed again, given again what we still have, and on
 ├── SpoolRefused        the spool is full or its disk will not take more: the wire is not read until there is room
 ├── StoreRefused        ClickHouse would not store: tried again, or split until the guilty rows are alone
 └── Unreachable         a server could not be asked: those who look on say so, and ask again
@@ -150,10 +149,6 @@ class StreamRefused(TickfleetError):
 
 class HistoryLost(StreamRefused):
     """Redis came back with less than it had confirmed to a source; nothing was appended."""
-
-
-class NumbersTaken(StreamRefused):
-    """Other records were given the running numbers under which lost ones had been confirmed; nothing was appended."""
 
 
 class SpoolRefused(TickfleetError):

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from common.errors import Fenced, HistoryLost, NumbersTaken, StreamRefused
+from common.errors import Fenced, HistoryLost, StreamRefused
 from common.packing import Entry
 from common.redis_streams import TOPICS, Redis, ResponseError, Shard, run_script
 
@@ -14,6 +14,8 @@ from common.redis_streams import TOPICS, Redis, ResponseError, Shard, run_script
 SKIPPED = 1_000_000
 # Epochs grow by chance, so that two copies have two different ones even after Redis has forgotten the first.
 EPOCH_STEP = 2**20
+
+AGAIN = ".again"
 
 
 @dataclass(frozen=True)
@@ -58,14 +60,15 @@ class Outbox:
         self.epoch = 0
         self.batch = 0  # the last packet taken
         self.offset = 0  # the largest running number that we know of
+        self.has_shrunk = False  # whether the server was seen with a smaller one
         self._shift = 0  # the server's count of our packets minus our own
         self._least = 0  # below this no running number may be given out
         self._redis = redis
 
     @property
-    def known(self) -> tuple[int, int]:
-        """Return the epoch and the batch that the server should remember, in its own count."""
-        return self.epoch, self.batch + self._shift
+    def known(self) -> Held:
+        """Return what the server should remember."""
+        return Held(self.epoch, self.batch + self._shift, self.offset)
 
     async def held(self) -> Held:
         """Return what the server remembers."""
@@ -95,9 +98,9 @@ class Outbox:
         if await run_script(self._redis, "claim", [self.shard.facts], args) != [b"OK"]:
             return False
         self.epoch, self.batch, self._shift = epoch, batch, held.batch - batch
-        if held.offset < self.offset:
+        if held.offset < self.offset or self.has_shrunk:
             self._least = self.offset + SKIPPED
-        self.offset = max(self.offset, held.offset)
+        self.offset, self.has_shrunk = max(self.offset, held.offset), False
         return True
 
     async def marks(self) -> dict[str, int]:
@@ -106,20 +109,59 @@ class Outbox:
         held = await self._redis.hgetall(self.shard.facts)
         return {name[len(prefix) :].decode(): int(value) for name, value in held.items() if name.startswith(prefix)}
 
-    async def append(self, packet: Packet, *, only_at: int | None = None) -> int:
+    async def append(self, packet: Packet) -> int:
         """
-        Append a packet, if need be with one running number only; return the number behind its last record.
+        Append a packet; return the running number behind its last record.
 
         Raises:
             Fenced: another copy of this source has started.
             HistoryLost: the server has forgotten what it confirmed: nothing was appended; take over, then go on.
-            NumbersTaken: the shard is past `only_at`: nothing was appended.
             StreamRefused: the server is full: nothing was appended.
             RedisError: no answer; the packet may stand or not, repeat it.
         """
+        if self.has_shrunk:
+            raise HistoryLost(self.shard.key, reason=f"expected running number {self.offset}, found a smaller one")
+        return await self._append(packet, max(self._least, self.offset), None) or 0
+
+    async def give_again(self, packet: Packet, start: int) -> bool:
+        """
+        Append a packet that a server has confirmed and lost under the running number that it had.
+
+        Returns:
+            whether it was: not if other records stand behind that number already.
+        """
+        return await self._append(packet, 0, start) is not None
+
+    async def announce(self, start: int | None) -> None:
+        """Tell the shard's other sources from which running number on we give again, or that we have done so."""
+        name = f"{self.source}{AGAIN}"
+        if start is None:
+            await self._redis.hdel(self.shard.facts, name)
+        else:
+            await self._redis.hset(self.shard.facts, name, str(start))
+
+    async def announced(self) -> int | None:
+        """Return the smallest running number from which on another source gives again, None if none does."""
+        held = await self._redis.hgetall(self.shard.facts)
+        own = f"{self.source}{AGAIN}".encode()
+        return min(
+            (int(value) for name, value in held.items() if name.endswith(AGAIN.encode()) and name != own), default=None
+        )
+
+    def compare(self, known: Held, found: Held) -> bool:
+        """
+        Return whether the server has kept what we knew of it when it was asked.
+
+        Other sources may have been given numbers that it has lost.
+        """
+        self.has_shrunk = self.has_shrunk or found.offset < known.offset
+        self.offset = max(self.offset, found.offset)
+        return found.epoch == known.epoch and found.batch >= known.batch and not self.has_shrunk
+
+    async def _append(self, packet: Packet, least: int, only: int | None) -> int | None:
         new = packet.batch + self._shift
-        args: list[bytes | str | int] = [self.source, self.epoch, self.batch + self._shift, new, self._least]
-        args += ("" if only_at is None else only_at, len(packet.entries))
+        args: list[bytes | str | int] = [self.source, self.epoch, self.batch + self._shift, new, least]
+        args += ("" if only is None else only, len(packet.entries))
         for entry in packet.entries:
             args += (entry.records, entry.data)
         args.append(len(packet.marks))
@@ -131,16 +173,16 @@ class Outbox:
             word, fact = await run_script(self._redis, "append", keys, args)
         except ResponseError as error:  # OOM, MISCONF, READONLY: refused whole
             raise StreamRefused(self.shard.key, reason=str(error)) from error
-        if word not in (b"OK", b"DUP"):
+        if word in (b"FENCED", b"MISMATCH"):
             raise self._refusal(word, fact)
+        if word == b"TAKEN":
+            return None
         self.batch = packet.batch
         self.offset = max(self.offset, int(fact))
         return int(fact)
 
-    def _refusal(self, word: bytes, fact: bytes) -> Fenced | HistoryLost | NumbersTaken:
+    def _refusal(self, word: bytes, fact: bytes) -> Fenced | HistoryLost:
         key, found = self.shard.key, fact.decode()
-        if word == b"TAKEN":
-            return NumbersTaken(key, reason=f"the shard is at {found} already")
         if word == b"MISMATCH":
             return HistoryLost(key, reason=f"expected batch {self.batch + self._shift} of {self.source}, found {found}")
         if int(found or 0) > self.epoch:

@@ -6,9 +6,10 @@ number) all the way to the tables; for the rest there is an event.
 """
 
 import asyncio
+from collections.abc import Sequence
 
 from common.clock import monotonic_s, now_ns
-from common.errors import Fenced, HistoryLost, NumbersTaken
+from common.errors import Fenced, HistoryLost
 from common.log import logger
 from common.outbox import Held, Outbox
 from common.records import EventKind, FeedEvent
@@ -18,10 +19,11 @@ from ingesters.tail import Tail, Taken
 log = logger("sink")
 
 CHANNEL = "redis"
-# How long the sources of a shard wait for each other: what each gives again must come in the order of the numbers.
-# Every source looks once a second whether Redis still knows it.
+# What the sources of a shard give again must come in the order of the numbers. Each looks once a second whether Redis
+# still knows it; so long they wait until all have announced what they have, and then for one that has died meanwhile.
 TOGETHER_S = 3.0
-LOOK_AGAIN_S = 0.1
+PATIENCE_S = 10.0
+LOOK_AGAIN_S = 0.02
 
 
 class Comeback:
@@ -83,12 +85,11 @@ class Comeback:
             raise Fenced(f"{outbox.source} -> {self._key}", epoch=outbox.epoch)
         stands = min(self._confirmed, held.batch - claim.shift) if claim else 0
         lost = [taken for taken in self._tail.behind(stands) if taken.packet.batch <= self._confirmed]
+        has_shrunk = outbox.has_shrunk or held.offset < outbox.offset
         if not await self._take_over(held, lost[0].packet.batch - 1 if lost else self._confirmed):
             return await self.again(error)
-        for taken in lost:
-            await self._give(taken)
-        if stands < self._confirmed or self._given:
-            await asyncio.sleep(max(0.0, self._until_s - monotonic_s()))
+        if has_shrunk or lost or self._given:
+            await self._give_all(lost)
         return self._told(stands)
 
     async def _take_over(self, held: Held, batch: int) -> bool:
@@ -96,16 +97,28 @@ class Comeback:
         await self._spool.note_claim(self._key, epoch, held.batch - batch)
         return await self._outbox.take_over(held, epoch, batch)
 
-    async def _give(self, taken: Taken) -> None:
-        """Append a packet again under its numbers, when those before it are there or nobody brings them."""
-        while monotonic_s() < self._until_s and (await self._outbox.held()).offset < taken.start:  # noqa: ASYNC110  others
+    async def _give_all(self, lost: Sequence[Taken]) -> None:
+        """Append packets again under their numbers, in one order with what the shard's other sources give again."""
+        if lost:
+            await self._outbox.announce(lost[0].start)
+        await asyncio.sleep(max(0.0, self._until_s - monotonic_s()))
+        for taken in lost:
+            await self._others_are_done(before=taken.start)
+            if await self._outbox.give_again(taken.packet, taken.start):
+                self._given.append(taken)
+                await self._outbox.announce(taken.start + taken.packet.records)
+            else:
+                log.warning("sink.number_taken", shard=self._key, records=taken.packet.records, number=taken.start)
+        await self._outbox.announce(None)
+        await self._others_are_done(before=None)
+
+    async def _others_are_done(self, *, before: int | None) -> None:
+        """Return when no other source has anything to give again, at all or before a number, or takes too long."""
+        while monotonic_s() < self._until_s + PATIENCE_S:
+            start = await self._outbox.announced()
+            if start is None or (before is not None and start >= before):
+                return
             await asyncio.sleep(LOOK_AGAIN_S)
-        try:
-            await self._outbox.append(taken.packet, only_at=taken.start)
-        except NumbersTaken as error:
-            log.warning("sink.numbers_taken", shard=self._key, records=taken.packet.records, reason=str(error))
-        else:
-            self._given.append(taken)
 
     def _told(self, stands: int) -> FeedEvent | None:
         confirmed, given = self._confirmed or 0, self._given

@@ -46,7 +46,8 @@ class Lane:
         self._queue_bytes = 0
         self._made = 0  # the number of the newest packet
         self._on_disk = 0  # the number of the newest packet on disk
-        self._since_s: float | None = None  # when the packet on its way was first sent
+        self.on_its_way = 0  # the number of the packet that was sent last
+        self._since_s: float | None = None  # when it was first sent, None when Redis has it
         self._has_failed = False
         self._told_marks: dict[str, int] = {}  # of all that was put
         self._told_state: dict[str, str] = {}
@@ -181,7 +182,7 @@ class Lane:
     async def _append(self) -> None:
         """Append the oldest packet."""
         packet = await self._oldest()
-        self._since_s = monotonic_s()
+        self.on_its_way, self._since_s = packet.batch, monotonic_s()
         try:
             end = await self.outbox.append(packet)
         except (RedisError, StreamRefused) as error:

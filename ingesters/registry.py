@@ -21,6 +21,7 @@ from ingesters.venues import alpaca, alpaca_market
 from ingesters.venues.binance import BinanceFeed
 from ingesters.venues.goldsky import GoldskyFeed
 from ingesters.venues.okx import OkxFeed
+from ingesters.venues.polygon import PolygonFeed
 from ingesters.venues.polymarket import PolymarketFeed
 from ingesters.venues.polymarket_clob import PolymarketClobFeed
 from ingesters.venues.upstox import UpstoxFeed
@@ -70,6 +71,17 @@ VENUES = (
         topics=(ORDER_EVENTS, *ALWAYS),
         state=("goldsky_last_timestamp", "goldsky_last_id"),
         budget=Budget(weight=40, window_s=10),  # of 50 in 10 s
+    ),
+    Venue(
+        program="polygon_ingester",
+        name="polygon",
+        feed=PolygonFeed,
+        why_disabled=lambda settings: (
+            _switch("POLYGON", settings.polygon_enabled) if settings.polygon_rpc_url else "POLYGON_RPC_URL is not set"
+        ),
+        topics=(ORDER_EVENTS, *ALWAYS),
+        state=("polygon_last_block", "polygon_recent"),
+        budget=Budget(weight=250, window_s=10),  # of calls; public endpoints take about 300 in 10 s
     ),
     Venue(
         program="binance_ingester",

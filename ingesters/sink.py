@@ -159,7 +159,7 @@ class Sink:
 
     async def _expire(self) -> None:
         try:
-            gone = await self._spool.expire()
+            gone = await self._spool.expire({lane.key: lane.on_its_way for lane in self._every})
         except SpoolRefused as error:
             self._figures.failed(error)
             return
@@ -178,8 +178,8 @@ class Sink:
                 held = await held_by(self._redis, [lane.outbox for lane in self._every])
             except RedisError:
                 continue  # those who have something to append say so
-            for lane, (epoch, batch), found in zip(self._every, known, held, strict=True):
-                if found.epoch != epoch or found.batch < batch:
+            for lane, before, now in zip(self._every, known, held, strict=True):
+                if not lane.outbox.compare(before, now):
                     lane.check()
 
     def _tell(self, from_ns: int, to_ns: int, detail: str) -> None:

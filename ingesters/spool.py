@@ -114,9 +114,9 @@ class Spool:
             log.warning("spool.not_forgotten", shard=shard, reason=error.reason)
         self._tell()
 
-    async def expire(self) -> Mapping[str, Rows]:
-        """Drop what is older than the limit of age; return what that was, by shard."""
-        gone = await self._work(lambda file: file.expire(now_ns() - self._max_age_ns))
+    async def expire(self, on_their_way: Mapping[str, int]) -> Mapping[str, Rows]:
+        """Drop what is older than the limit of age and behind the packets on their way; return what, by shard."""
+        gone = await self._work(lambda file: file.expire(now_ns() - self._max_age_ns, on_their_way))
         self.size_bytes -= sum(rows.size_bytes for rows in gone.values())
         self._tell()
         return gone

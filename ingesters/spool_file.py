@@ -2,7 +2,7 @@
 
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -135,12 +135,15 @@ class SpoolFile:
         """Remove packets up to a number; return how many bytes they took."""
         return self._remove("shard = ? AND batch <= ?", (shard, upto))
 
-    def expire(self, before_ns: int) -> dict[str, Rows]:
-        """Remove packets that are older than that; return what they were."""
-        query = f"SELECT shard, {TOTALS} FROM packets WHERE spooled_ns < ? GROUP BY shard"  # noqa: S608  as above
-        gone = {shard: Rows(*totals) for shard, *totals in self._db.execute(query, (before_ns,))}
-        if gone:
-            self._remove("spooled_ns < ?", (before_ns,))
+    def expire(self, before_ns: int, on_their_way: Mapping[str, int]) -> dict[str, Rows]:
+        """Remove packets that are older than that and not on their way to Redis; return what they were."""
+        gone: dict[str, Rows] = {}
+        which = "shard = ? AND batch > ? AND spooled_ns < ?"
+        for shard, batch in on_their_way.items():
+            query = f"SELECT {TOTALS} FROM packets WHERE {which} HAVING count() > 0"  # noqa: S608  words of ours
+            for totals in self._db.execute(query, (shard, batch, before_ns)):
+                gone[shard] = Rows(*totals)
+                self._remove(which, (shard, batch, before_ns))
         return gone
 
     def set_aside(self, shard: str, file: Path) -> None:

@@ -6,8 +6,6 @@ by the shard's clock is told with the batch that brought the clock there, so a s
 on through the same records has told the same.
 """
 
-from collections.abc import Callable, Iterator
-
 import msgspec
 import numpy as np
 import polars as pl
@@ -17,13 +15,7 @@ from common.book_engine import Engine, engine
 from common.book_shapes import (
     AT,
     BEFORE,
-    CLOSED,
-    LAST_CLOCK,
-    LAST_EVENT,
-    LAST_RECEIVED,
-    NOWHERE,
     ROW_FIELDS,
-    UPDATES,
     Ints,
     Messages,
     Timing,
@@ -38,6 +30,7 @@ from processors.transforms.book_frame import LADDERS
 from processors.transforms.book_messages import FAULTS, Run, Told, messages, refused, rescale, told, unfitting
 from processors.transforms.book_rows import Dump, Reading, snapshots, statistics, tops, whole
 
+MOST_ROWS = 8  # at first: two instants a message are rare
 FORGET_NS = 24 * 3600 * NS_PER_S  # a symbol that was silent for so long is gone, as outcome tokens go
 
 
@@ -59,6 +52,17 @@ class Stretch:
         self.reasons: dict[int, str] = {}
         self.readings: list[Reading] = []
         self.dumps: list[Dump] = []
+
+    def judge(self, number: int) -> None:
+        """See again what does not fit; raise ScaleOverflow when this message does not."""
+        self.unfit = unfitting(self.batch, self.scaled)
+        if self.unfit[number]:
+            raise ScaleOverflow("prices and sizes", digits=int(self.batch.digits[:, number].max()))
+
+    def levels(self, first: int, stop: int) -> tuple[int, int]:
+        """Return how many levels a side these messages tell."""
+        bids, asks = (int(side.starts[stop] - side.starts[first]) for side in self.batch.sides)
+        return bids, asks
 
     def first_trouble(self, first: int, stop: int) -> int:
         """Return the first message from `first` on that cannot be applied as it is; `stop` if there is none."""
@@ -111,14 +115,18 @@ class Books:
             if not book.is_known:
                 first = self._until_snapshot(stretch, first, run.stop)
             trouble = stretch.first_trouble(first, run.stop)
-            if first < trouble:
-                if not book.is_known:
-                    book.is_known = True
-                    stretch.scaled.breaks_flow[first] = 1
-                self._apply(stretch, book, first, trouble)
+            if trouble > first and not book.is_known:
+                book.is_known = True
+                stretch.scaled.breaks_flow[first] = 1
+            clocks = stretch.batch.arrivals.clock_ns
+            if book.is_known:
+                self._apply(
+                    stretch, book, (first, trouble), int(clocks[trouble] if trouble < run.stop else self._clock_ns)
+                )
             first = trouble
-            if first < run.stop:
-                first += self._mend(stretch, book, first, run.stop)
+            if trouble < run.stop and not self._mend(stretch, book, trouble, run.stop):
+                book.lose()
+                first = trouble + 1
 
     def _until_snapshot(self, stretch: Stretch, first: int, stop: int) -> int:
         """Pass over what says nothing without a snapshot before it; what cannot be read is set aside all the same."""
@@ -128,29 +136,64 @@ class Books:
             stretch.reasons[number] = FAULTS[int(stretch.batch.faults[number])]
         return found
 
-    def _mend(self, stretch: Stretch, book: Book, number: int, stop: int) -> int:
-        """Make the book fine enough for a message, or set it aside; return how many messages are done with."""
+    def _mend(self, stretch: Stretch, book: Book, number: int, stop: int) -> bool:
+        """Make a book fine enough for a message and those after it; return whether the message can be applied then."""
         fault = int(stretch.batch.faults[number])
+        if fault:
+            stretch.reasons[number] = FAULTS[fault]
+            return False
+        prices, sizes = stretch.batch.digits[:, number].tolist()
         try:
-            if fault:
-                stretch.reasons[number] = FAULTS[fault]
-            else:
-                if stretch.scaled.is_snapshot[number]:
-                    book.clear()
-                book.refine(*stretch.batch.digits[:, number].tolist())
-                rescale(stretch.batch, stretch.scaled, (number, stop), book, self._engine)
-                stretch.unfit[number:stop] = unfitting(stretch.batch, stretch.scaled)[number:stop]
+            if stretch.scaled.is_snapshot[number] and not book.can_refine(prices, sizes):
+                book.lose()  # it is replaced anyway
+            book.refine(prices, sizes)
+            rescale(stretch.batch, stretch.scaled, (number, stop), (book.price_digits, book.size_digits), self._engine)
+            stretch.judge(number)
         except ScaleOverflow as error:
             stretch.reasons[number] = str(error)
-        if not fault and number not in stretch.reasons and not stretch.unfit[number]:
-            return 0
-        if number not in stretch.reasons:
-            stretch.reasons[number] = str(ScaleOverflow("prices and sizes", digits=max(book.price_digits, book.size_digits)))
-        book.lose()
-        return 1
+            return False
+        return True
 
-    def _apply(self, stretch: Stretch, book: Book, first: int, stop: int) -> None:
-        """Apply messages that fit, and read the book off at every instant that is over by then."""
-        clocks = stretch.batch.arrivals.clock_ns
-        end_ns = int(clocks[stop]) if stop < len(clocks) else self._clock_ns
-        raise NotImplementedError(end_ns)
+    def _apply(self, stretch: Stretch, book: Book, span: tuple[int, int], end_ns: int) -> None:
+        """Apply messages that fit, and read the book off at every instant that is over by the shard's time."""
+        first, stop = span
+        rows = self._timetable(stretch, book, span, end_ns)
+        told_before = [book.sequence, *stretch.batch.sequences[first:stop]]
+        sequences = [told_before[before - first] for before in rows[:, BEFORE].tolist()]
+        book.make_room(stretch.levels(first, stop))
+        cuts, instants, done = rows[:, BEFORE].copy(), no_instants(len(rows), LADDERS), 0
+        for row in np.flatnonzero(rows[:, AT] % self._plan.whole_ns == 0).tolist():
+            part = np.array([first, cuts[row], done])
+            self._engine.run(book.store, stretch.scaled, part, cuts[done : row + 1], LADDERS, instants)
+            stretch.dumps.append(whole(book, rows[row], sequences[row]))
+            first, done = int(cuts[row]), row + 1
+        part = np.array([first, stop, done])
+        self._engine.run(book.store, stretch.scaled, part, cuts[done:], LADDERS, instants)
+        book.sequence = told_before[-1]
+        if len(rows):
+            digits = (book.price_digits, book.size_digits)
+            reading = Reading(book.venue, book.symbol, digits, rows, sequences, instants)
+            stretch.readings.append(reading)
+            stretch.dumps += tops(reading, self._plan.top_ns)
+
+    def _timetable(self, stretch: Stretch, book: Book, span: tuple[int, int], end_ns: int) -> Ints:
+        part, arrivals, timing = np.array([*span, end_ns]), stretch.batch.arrivals, self._plan.timing
+        rows = np.zeros((span[1] - span[0] + MOST_ROWS, ROW_FIELDS), np.int64)
+        before = book.clock.copy()
+        count = self._engine.timetable(book.clock, arrivals, part, timing, rows)
+        if count > len(rows):  # after a long silence
+            book.clock = before
+            rows = np.zeros((count, ROW_FIELDS), np.int64)
+            self._engine.timetable(book.clock, arrivals, part, timing, rows)
+        return rows[:count]
+
+    def _sweep(self, stretch: Stretch) -> None:
+        """Read off the books that no message came for, as far as the shard's time has gone on."""
+        if self._clock_ns == self._swept_ns:
+            return
+        self._swept_ns = self._clock_ns
+        for name, book in list(self._books.items()):
+            if book.is_gone(self._clock_ns, FORGET_NS):
+                del self._books[name]
+            elif book.is_due(self._clock_ns, self._plan.timing):
+                self._apply(stretch, book, (0, 0), self._clock_ns)

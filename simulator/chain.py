@@ -59,8 +59,12 @@ class Chain:
         digest = hashlib.sha256(f"{parent} {number} {self._versions}".encode()).hexdigest()
         block = ChainBlock(number, f"0x{digest}", parent, timestamp, kept, ())
         block = ChainBlock(number, f"0x{digest}", parent, timestamp, kept, tuple(self._logs(block)))
-        self.blocks.append(block)
+        self.put(block)
         return block
+
+    def put(self, block: ChainBlock) -> None:
+        """Put a block that is there already on top."""
+        self.blocks.append(block)
 
     def drop(self, depth: int) -> list[ChainBlock]:
         """Take the newest blocks off and return them, oldest first."""

@@ -38,6 +38,10 @@ Kind = Literal[
     "reorg_retime",  # the newest `amount` events move `delay_s` into the future
     "overwrite",  # the newest `amount` events are replaced by a second one of the same id
     "duplicate_event",  # a row is delivered twice in one page
+    # Polygon, beside reorg_remove and reorg_retime: there the newest `amount` blocks lose their fills, or swap them
+    "rpc_errors",  # errors of JSON-RPC inside HTTP 200; `body` is the message
+    "range_limit",  # no more than `amount` blocks at once
+    "lagging_node",  # the node that answers is `amount` blocks behind
 ]
 
 

@@ -103,6 +103,11 @@ class Node:
         return found
 
 
+def failure(code: int, message: str) -> bytes:
+    """Return an error in place of all answers."""
+    return msgspec.json.encode(_failed(None, code, message))
+
+
 def _header(block: ChainBlock) -> dict[str, object]:
     return {
         "number": hex(block.number),

@@ -8,12 +8,14 @@ from simulator.demo.binance import Exchange
 from simulator.demo.clob import InventedClob
 from simulator.demo.goldsky import InventedFills
 from simulator.demo.okx import Exchange as InventedOkx
+from simulator.demo.polygon import InventedChain
 from simulator.demo.upstox import Exchange as TickExchange
 from simulator.recorded import alpaca as recorded_alpaca
 from simulator.recorded import binance as recorded_binance
 from simulator.recorded import clob as recorded_clob
 from simulator.recorded import goldsky as recorded_goldsky
 from simulator.recorded import okx as recorded_okx
+from simulator.recorded import polygon as recorded_polygon
 from simulator.recorded.polymarket import recorded_markets
 from simulator.recorded.upstox import Recording as RecordedTicks
 from simulator.venue import Entry
@@ -22,6 +24,7 @@ from simulator.venues.binance import Binance
 from simulator.venues.clob import Clob
 from simulator.venues.goldsky import Goldsky
 from simulator.venues.okx import Okx
+from simulator.venues.polygon import Polygon
 from simulator.venues.polymarket import Polymarket, Recording
 from simulator.venues.upstox import Upstox
 
@@ -72,6 +75,15 @@ VENUES = (
         replay=lambda session, shell: Goldsky(recorded_goldsky.Recording(session), shell),
     ),
     Entry(
+        name="polygon",
+        recorded_as="polygon",
+        has_socket=False,
+        enabled_setting="POLYGON_ENABLED",
+        claims=lambda _capture, _event: True,
+        demo=lambda world, shell: Polygon(InventedChain(world.chance("polygon"), world.markets), shell),
+        replay=lambda session, shell: Polygon(recorded_polygon.Recording(session), shell),
+    ),
+    Entry(
         name="okx",
         recorded_as="okx",
         has_socket=True,
@@ -102,6 +114,5 @@ VENUES = (
 
 # They would be dialled on the internet otherwise, in the middle of a demo.
 NOT_SIMULATED = (
-    "POLYGON_ENABLED",
     "ALPACA_CRYPTO_ENABLED",  # until its one simulator, that of the stocks, says that it has coins
 )

@@ -113,7 +113,8 @@ class Fleet:
     def start_fleet(self):
         self.start_program("clickhouse_writer")
         self.start_program("trade_processor")
-        for venue in ("ALPACA_CRYPTO", "ALPACA_STOCKS", "BINANCE", "GOLDSKY", "POLYMARKET", "UPSTOX"):
+        coins = ("BINANCE", "OKX", "ALPACA_CRYPTO")
+        for venue in (*coins, "ALPACA_STOCKS", "UPSTOX", "GOLDSKY", "POLYGON", "POLYMARKET", "POLYMARKET_CLOB"):
             if self.environment.get(f"{venue}_ENABLED") == "true":
                 self.start_program(f"{venue.lower()}_ingester")
 

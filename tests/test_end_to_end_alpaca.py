@@ -135,10 +135,10 @@ def test_trades_missed_while_the_ingesters_were_dead_are_fetched_and_none_stands
     wait_for(lambda: fleet.sql(asks), expected=[(5,)], what="all holes filled")
 
     rows, distinct = fleet.sql("SELECT count(), uniqExact(symbol, trade_id) FROM trades")[0]
+    numbers = "toInt64(splitByChar('-', trade_id)[3])"
     missing = fleet.sql(
-        "SELECT sum(last - first + 1 - trades) FROM (SELECT max(number) AS last, min(number) AS first, count() AS trades "
-        "FROM (SELECT symbol, exchange, toInt64(splitByChar('-', trade_id)[3]) AS number FROM trades "
-        "WHERE exchange != '') GROUP BY symbol, exchange)"
+        f"SELECT sum(missing) FROM (SELECT max({numbers}) - min({numbers}) + 1 - count() AS missing "
+        "FROM trades WHERE exchange != '' GROUP BY symbol, exchange)"
     )
     backfilled = fleet.sql("SELECT uniqExact(symbol) FROM trades WHERE source = 'backfill'")
 
@@ -153,6 +153,4 @@ def newest(fleet, side):
     import requests  # noqa: PLC0415  the harness has it, this is the only use
 
     ledger = requests.get(f"{fleet.environment['SIMULATOR_URL']}/_ledger", timeout=5).json()["alpaca"][side]
-    return sum(
-        tally["messages"] for kinds in ledger.values() for kind, tally in kinds.items() if kind.startswith("t")
-    )
+    return sum(tally["messages"] for kinds in ledger.values() for kind, tally in kinds.items() if kind.startswith("t"))

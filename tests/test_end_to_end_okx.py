@@ -1,4 +1,4 @@
-"""Recorded OKX sessions through the whole fleet: from the wire to the tables, exactly as much as the recordings hold."""
+"""Recorded OKX sessions through the whole fleet: from the wire to the tables, exactly what the recordings hold."""
 
 import hashlib
 import json
@@ -19,7 +19,6 @@ BOOKS_400 = "okx-books-20220513.jsonl.gz"
 THREE_SOCKETS = "okx-tbt-three-sockets-20210722.jsonl.gz"
 NEWEST = "okx-public-singles-202608.jsonl.gz"
 SINGLES = "okx-singles-2022.jsonl.gz"
-ALL = (BOOKS_400, THREE_SOCKETS, NEWEST, SINGLES)
 
 
 def truth(name):
@@ -45,13 +44,13 @@ def trades(fleet):
 
 
 def told_books(name):
-    """Return symbol -> figures of the first socket, and only of books that their checksums do not contradict."""
-    found = {}
-    for symbol, facts in truth(name)["symbols"].items():
-        for books in list(facts.get("books", {}).values())[:1]:
-            if not books["checksum_bad"]:
-                found[symbol] = {key: books[key] for key in ("snapshots", "updates", "final")}
-    return found
+    """Return symbol -> figures of the first socket."""
+    first = {
+        symbol: next(iter(facts["books"].values()))
+        for symbol, facts in truth(name)["symbols"].items()
+        if "books" in facts
+    }
+    return {symbol: {key: books[key] for key in ("snapshots", "updates", "final")} for symbol, books in first.items()}
 
 
 def books(fleet):
@@ -93,7 +92,7 @@ def expected_rows(name):
     }
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", [BOOKS_400, THREE_SOCKETS, NEWEST])
 def test_an_okx_recording_stands_in_the_tables_as_it_was(fleet, name):
     fleet.replay(name)
     fleet.start_fleet()
@@ -102,9 +101,17 @@ def test_an_okx_recording_stands_in_the_tables_as_it_was(fleet, name):
 
     assert told_trades(name) == trades(fleet)
     assert told_books(name) == books(fleet)
-    contradicted = sum("checksum_bad" in str(facts.get("books")) for facts in truth(name)["symbols"].values())
-    contradicted -= len(told_books(name))
-    assert [(contradicted,)] == fleet.sql("SELECT count() FROM feed_events WHERE kind IN ('gap', 'resync', 'stale')")
+    assert [(0,)] == fleet.sql("SELECT count() FROM feed_events WHERE kind IN ('gap', 'resync', 'stale')")
+
+
+def test_trades_stand_beside_books_that_their_checksums_contradict(fleet):
+    fleet.replay(SINGLES)
+    fleet.start_fleet()
+    wait_for_rows(fleet, {"trades": expected_rows(SINGLES)["trades"]})
+
+    assert told_trades(SINGLES) == trades(fleet)
+    gaps = {symbol for (symbol,) in fleet.sql("SELECT DISTINCT symbol FROM feed_events WHERE kind = 'gap'")}
+    assert {"BTC-USD-SWAP", "BTC-USDT", "BTC-USDT-220325"} == gaps
 
 
 @pytest.mark.parametrize("victim", ["okx_ingester", "clickhouse_writer", "redis"])
@@ -134,7 +141,8 @@ def test_what_is_asked_for_on_the_grid_shares_one_time(fleet):
 
     shared = fleet.sql(
         f"SELECT count() FROM ({cycles}) AS cycles WHERE (symbol, event_time) IN "
-        "(SELECT symbol, event_time FROM tickers) AND (symbol, event_time) IN (SELECT symbol, event_time FROM bar_versions)"
+        "(SELECT symbol, event_time FROM tickers) AND "
+        "(symbol, event_time) IN (SELECT symbol, event_time FROM bar_versions)"
     )[0][0]
 
     assert shared >= 10

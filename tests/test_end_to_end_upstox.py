@@ -1,8 +1,10 @@
 """Recorded Upstox sessions through the whole fleet: the tables hold what the recordings hold, volume included."""
 
 import json
+import time
 
 import pytest
+import requests
 
 from tests.fleet_harness import CAPTURES, wait_for
 
@@ -14,6 +16,7 @@ pytestmark = [
 ]
 
 THIRTEEN = "upstox-full-13-instruments-20251215-1.jsonl.gz"
+MINUTE_NS = 60 * 10**9
 SINGLES = "upstox-single-frames-2025.jsonl.gz"
 
 # What each tick adds to the largest volume so far, in the minute of its last trade: docs/venues/upstox.md.
@@ -41,6 +44,15 @@ def replayed(fleet, name):
     fleet.replay(name)
     fleet.start_fleet()
     wait_for_ticks(fleet, name)
+
+
+def start(fleet):
+    fleet.start_program("clickhouse_writer")
+    fleet.start_program("upstox_ingester")
+
+
+def order(fleet, **fault):
+    requests.post(f"{fleet.environment['SIMULATOR_URL']}/_control", json=fault, timeout=10).raise_for_status()
 
 
 def wait_for_ticks(fleet, name):
@@ -137,3 +149,44 @@ def test_indices_options_and_the_minutes_before_the_opening_are_stored(fleet):
         expected=[(4,)],
         what="levels that have a price",
     )
+
+
+def test_what_was_left_open_is_asked_for_as_candles(fleet):
+    fleet.start_simulator("--demo")
+    symbol = fleet.environment["UPSTOX_INSTRUMENT_KEYS"].split(",")[-1]
+    end_ns = (time.time_ns() // MINUTE_NS - 5) * MINUTE_NS
+    fleet.redis.set("state:upstox_backfill", json.dumps({symbol: [end_ns - 10 * MINUTE_NS, end_ns]}))
+    start(fleet)
+
+    asked = "SELECT count() FROM bars WHERE interval = 'I1' AND open_time < fromUnixTimestamp64Nano(toInt64({}))"
+    wait_for(lambda: fleet.sql(asked.format(end_ns)), expected=[(10,)], what="candles")
+    wait_for(lambda: fleet.redis.get("state:upstox_backfill"), expected="{}", what="the state")
+    assert [(symbol, "10 candles")] == fleet.sql("SELECT symbol, found FROM feed_events WHERE kind = 'backfilled'")
+
+
+def test_after_a_cut_the_next_connection_has_a_permission_of_its_own(fleet):
+    fleet.start_simulator("--demo")
+    start(fleet)
+    wait_for(lambda: fleet.sql("SELECT count() > 0 FROM tickers"), expected=[(1,)], what="ticks")
+    order(fleet, kind="disconnect", venue="upstox", channel="socket")
+
+    connected = "SELECT countIf(kind = 'connected'), countIf(kind = 'disconnected') FROM feed_events"
+    wait_for(lambda: fleet.sql(connected), expected=[(2, 1)], what="a second connection")
+    before = fleet.sql("SELECT count() FROM tickers")[0][0]
+    wait_for(lambda: fleet.sql(f"SELECT count() > {before} FROM tickers"), expected=[(1,)], what="more ticks")
+
+
+def test_a_dead_token_that_nobody_can_renew_ends_the_program_and_says_why(fleet):
+    fleet.start_simulator("--demo")
+    del fleet.environment["UPSTOX_TOKEN_URL"]
+    fleet.environment["UPSTOX_ACCESS_TOKEN"] = "of-yesterday"
+    start(fleet)
+
+    assert 2 == fleet.processes["upstox_ingester"][0].wait(30)
+    refusal = "SELECT detail FROM feed_events WHERE venue = 'upstox' AND kind = 'refused'"
+    wait_for(
+        lambda: [("UDAPI100050" in told, "UPSTOX_ACCESS_TOKEN" in told) for (told,) in fleet.sql(refusal)],
+        expected=[(True, True)],
+        what="the refusal",
+    )
+    assert "of-yesterday" not in fleet.log("upstox_ingester")

@@ -209,8 +209,14 @@ def test_books_whose_literals_were_shortened_contradict_their_checksums_and_are_
 
 @pytest.mark.parametrize(
     ("name", "kind", "channel"),
-    [(BOOKS_400, Ticker, "tickers"), (NEWEST, Ticker, "tickers"), (NEWEST, Bar, "candle1m"), (SINGLES, Bar, "candle1m")]
-    + [(NEWEST, BookSnapshot, "books5"), (SINGLES, Ticker, "tickers")],
+    [
+        (BOOKS_400, Ticker, "tickers"),
+        (NEWEST, Ticker, "tickers"),
+        (SINGLES, Ticker, "tickers"),
+        (NEWEST, Bar, "candle1m"),
+        (SINGLES, Bar, "candle1m"),
+        (NEWEST, BookSnapshot, "books5"),
+    ],
 )
 def test_every_message_of_a_channel_is_a_record(name, kind, channel):
     told = sum(count for what, count in truth(name)["messages"].items() if what.endswith(f" {channel}"))

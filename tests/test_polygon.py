@@ -161,7 +161,7 @@ def test_a_node_without_batches_is_asked_one_thing_after_the_other(world):
 @pytest.mark.parametrize(
     ("payload", "status"),
     [
-        (b'{"jsonrpc":"2.0","id":null,"error":{"code":-32005,"message":"daily request count exceeded, rate limited"}}', 200),
+        (b'{"jsonrpc":"2.0","id":null,"error":{"code":-32005,"message":"daily request count exceeded"}}', 200),
         (b'{"jsonrpc":"2.0","id":0,"error":{"code":429,"message":"slow down"}}', 200),
         (b'{"jsonrpc":"2.0","id":0,"error":{"code":-32000,"message":"header not found"}}', 200),
         (b"<html>hello</html>", 200),
@@ -267,6 +267,78 @@ def test_a_real_log_is_read_to_the_last_digit():
 
 def word(address):
     return f"0x{int(address, 16):064x}"
+
+
+def test_fills_that_vanish_in_a_reorganisation_are_told_by_their_ids(world):
+    recorder = Recorder(world)
+    recorder.catch_up()
+    doomed = world.ids(until=world.chain.head - CONFIRMATIONS)[-4:]
+    world.chain.drop(CONFIRMATIONS + 2)
+    world.grow(CONFIRMATIONS + 4, matches=0)
+    recorder.catch_up()
+    (gap,) = recorder.told()
+
+    assert ("gap", f"reorg: 4 events vanished: {', '.join(doomed)}") == (gap.kind, gap.detail)
+
+
+def test_a_fill_that_comes_back_in_a_later_block_is_not_told_twice(world):
+    recorder = Recorder(world)
+    recorder.catch_up()
+    before = recorder.ids()
+    taken = world.chain.drop(CONFIRMATIONS + 2)
+    world.grow(CONFIRMATIONS + 4, matches=0)
+    recorder.catch_up()
+    recorder.start()
+    for block in taken:
+        world.mine(*block.transactions)
+    world.grow(CONFIRMATIONS, matches=0)
+    recorder.catch_up()
+    gap, back = recorder.told()
+
+    assert ("gap", "resync") == (gap.kind, back.kind)
+    assert back.detail.startswith("reorg: 4 events that had vanished are back: ")
+    assert len(recorder.ids()) == len(set(recorder.ids()))
+    assert before == recorder.ids()[: len(before)]
+
+
+def test_a_fill_that_a_reorganisation_adds_behind_us_is_told_late(world):
+    recorder = Recorder(world)
+    recorder.catch_up()
+    taken = world.chain.drop(CONFIRMATIONS + 2)
+    world.mine(match(700), *taken[0].transactions)
+    for block in taken[1:]:
+        world.mine(*block.transactions)
+    recorder.catch_up()
+    (late,) = recorder.told()
+
+    assert "backfilled" == late.kind
+    assert late.detail.startswith("reorg: 2 events came late: ")
+    assert sorted(world.ids(until=world.chain.head - CONFIRMATIONS)) == sorted(recorder.ids())
+
+
+def test_a_reorganisation_beyond_memory_is_told():
+    world = World()
+    world.grow(120)
+    recorder = Recorder(world)
+    recorder.catch_up()
+    for block in world.chain.drop(100):
+        world.mine(*block.transactions)
+    recorder.catch_up()
+    (gap,) = recorder.told()
+
+    assert "reorg: it goes back further than block " in gap.detail
+    assert len(recorder.ids()) == len(set(recorder.ids()))
+
+
+def test_what_was_told_is_read_again_once_a_minute(world):
+    recorder = Recorder(world)
+    recorder.catch_up()
+    asked = len(recorder.ranges())
+    wait_a_minute(recorder)
+    recorder.catch_up()
+
+    assert [(0, 24)] == recorder.ranges()[asked:]
+    assert [] == recorder.told()
 
 
 FATES = st.lists(

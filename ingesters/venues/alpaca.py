@@ -1,9 +1,9 @@
 """
 Alpaca: US stocks and crypto. Trades, quotes, minute and daily bars, corrections, halts, price bands, imbalances, books.
 
-One feed, declared twice (`alpaca_market`). It signs in, subscribes, then asks by REST for the trades of the time in which
-nobody listened. Books have no numbering: they begin anew with every connection, and until a book is told whole its
-changes mean nothing.
+One feed, declared twice (`alpaca_market`). It signs in, subscribes, then asks by REST for the trades of the time in
+which nobody listened. Books have no numbering: they begin anew with every connection, and until a book is told whole
+its changes mean nothing.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -19,6 +19,7 @@ from ingesters.venues import alpaca_records as records
 from ingesters.venues import alpaca_wire as wire
 from ingesters.venues.alpaca_backfill import KEY, Backfill
 from ingesters.venues.alpaca_books import Books
+from ingesters.venues.alpaca_codec import JSON, JSON_HEADER, MSGPACK, MSGPACK_HEADER, Codec, codec_of
 from ingesters.venues.alpaca_fields import Watch
 from ingesters.venues.alpaca_heard import Heard
 from ingesters.venues.alpaca_market import Market, crypto, stocks
@@ -57,7 +58,7 @@ class AlpacaFeed:
         self._url = settings.alpaca_ws_url + market.socket_path
         self._market = market
         self._is_msgpack = settings.alpaca_codec == "msgpack"
-        codec = wire.MSGPACK if self._is_msgpack else wire.JSON
+        codec = MSGPACK if self._is_msgpack else JSON
         self._session = Session(settings, market, codec, is_binary=self._is_msgpack)
         self._chosen = Chosen(market.program, market.symbols)
         self._heard = Heard(resume.state.get(f"{market.state}_heard", ""))
@@ -71,13 +72,13 @@ class AlpacaFeed:
 
     def opening(self) -> Iterator[Step]:
         """Dial; the venue greets first."""
-        yield Dial(self._url, headers=(wire.MSGPACK_HEADER if self._is_msgpack else wire.JSON_HEADER,))
+        yield Dial(self._url, headers=(MSGPACK_HEADER if self._is_msgpack else JSON_HEADER,))
 
     def receive(self, frame: Frame) -> Iterable[Step]:
         """Say what a frame means: an array of messages, or an answer to one of our questions."""
         if frame.reply_to is not None:
             return self._answer(frame)
-        codec, received_ns = wire.codec_of(frame.payload), frame.received_ns
+        codec, received_ns = codec_of(frame.payload), frame.received_ns
         try:
             messages = codec.messages(frame.payload)
             found = [_meaning(message, received_ns, codec) for message in messages]
@@ -87,7 +88,7 @@ class AlpacaFeed:
         steps += self._watch.look(messages, frame.payload, codec, received_ns)
         return steps
 
-    def _one_by_one(self, frame: Frame, codec: wire.Codec) -> list[Step]:
+    def _one_by_one(self, frame: Frame, codec: Codec) -> list[Step]:
         steps: list[Step] = []
         for index, part in enumerate(codec.parts(frame.payload)):
             try:
@@ -139,6 +140,8 @@ class AlpacaFeed:
                 yield from session.subscribed(message, received_ns)
             case wire.ErrorMessage():
                 yield from session.refused(message, received_ns)
+            case _:
+                raise AssertionError(message)  # all others have a reader
         if session.is_ready and not self._has_begun:
             self._has_begun = True
             yield from self._backfill.begin(received_ns - self._market.delay_ns, received_ns)
@@ -173,9 +176,7 @@ class AlpacaFeed:
 
     def _checkpoint(self) -> Checkpoint:
         state = self._market.state
-        return Checkpoint(
-            "trades", {f"{state}_heard": self._heard.text(), f"{state}_backfill": self._backfill.text()}
-        )
+        return Checkpoint("trades", {f"{state}_heard": self._heard.text(), f"{state}_backfill": self._backfill.text()})
 
 
 def state_names(prefix: str) -> tuple[str, ...]:
@@ -193,6 +194,6 @@ def crypto_feed(settings: Settings, resume: Resume) -> AlpacaFeed:
     return AlpacaFeed(settings, resume, crypto(settings))
 
 
-def _meaning(message: wire.Message, received_ns: int, codec: wire.Codec) -> Record | wire.Message:
+def _meaning(message: wire.Message, received_ns: int, codec: Codec) -> Record | wire.Message:
     read = READERS.get(type(message))
     return message if read is None else read(message, received_ns, codec)

@@ -15,9 +15,10 @@ from common.records import EventKind, FeedEvent, Trade
 from common.settings import Settings
 from ingesters.feed import Fetch, Frame, Step
 from ingesters.venues import alpaca_records as records
-from ingesters.venues import alpaca_wire as wire
+from ingesters.venues import alpaca_rest as rest
+from ingesters.venues.alpaca_codec import JSON
 from ingesters.venues.alpaca_heard import Heard
-from ingesters.venues.alpaca_market import Market, trades_url
+from ingesters.venues.alpaca_market import Market
 from ingesters.venues.alpaca_time import rfc3339
 from ingesters.venues.alpaca_wire import VENUE
 
@@ -109,24 +110,24 @@ class Backfill:
     def _ask(self, after_s: float) -> Fetch:
         hole = self._holes[0]
         span = rfc3339(hole.from_ns), rfc3339(hole.to_ns)
-        url = trades_url(self._settings, self._market, span, hole.symbols, hole.token)
-        return Fetch(KEY, url, after_s=after_s, accept=REFUSALS, headers=rest_headers(self._settings))
+        url = rest.trades_url(self._settings, self._market, span, hole.symbols, hole.token)
+        return Fetch(KEY, url, after_s=after_s, accept=REFUSALS, headers=rest.headers(self._settings))
 
     def _page(self, hole: Hole, frame: Frame) -> Generator[Step, None, str]:
         try:
-            page = wire.PAGE.decode(frame.payload)
+            page = rest.PAGE.decode(frame.payload)
         except msgspec.MsgspecError as error:
             raise BadAnswer(VENUE, reason=f"page of trades: {error}") from error
         # All are read before one is remembered: a page that cannot be read is asked for again.
         rows = [
-            (row, records.trade(row, symbol, frame.received_ns, wire.JSON))
+            (row, records.trade(row, symbol, frame.received_ns, JSON))
             for symbol, of_symbol in (page.trades or {}).items()
             for row in of_symbol
         ]
         yield from self._missing(hole, rows)
         return page.next_page_token or ""
 
-    def _missing(self, hole: Hole, rows: Sequence[tuple[wire.RestTrade, Trade]]) -> Iterator[Step]:
+    def _missing(self, hole: Hole, rows: Sequence[tuple[rest.RestTrade, Trade]]) -> Iterator[Step]:
         later = [(other.from_ns, other.to_ns) for other in self._holes[1:]]
         for row, told in rows:
             if not hole.from_ns <= told.event_ns <= hole.to_ns or not self._heard.fetch(told, later):
@@ -146,7 +147,7 @@ class Backfill:
         """Leave a hole open for good: the venue will not tell. The socket decides whether the keys are good."""
         self._close()
         try:
-            said = wire.REFUSAL.decode(frame.payload).message
+            said = rest.REFUSAL.decode(frame.payload).message
         except msgspec.MsgspecError:
             said = frame.payload[:200].decode(errors="replace")
         for symbol in hole.symbols:
@@ -160,19 +161,6 @@ class Backfill:
 
     def _keep(self) -> None:
         self._heard.keep((hole.from_ns, hole.to_ns) for hole in self._holes)
-
-
-def rest_headers(settings: Settings) -> tuple[tuple[str, str], ...]:
-    """Return what signs a question."""
-    key, secret = keys(settings)
-    return (("APCA-API-KEY-ID", key), ("APCA-API-SECRET-KEY", secret))
-
-
-def keys(settings: Settings) -> tuple[str, str]:
-    """Return both keys; the program does not run without them."""
-    both = settings.alpaca_api_key, settings.alpaca_secret_key
-    first, second = (key.get_secret_value() if key else "" for key in both)
-    return first, second
 
 
 def event(

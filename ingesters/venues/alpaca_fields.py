@@ -8,7 +8,8 @@ import msgspec
 from common.codec import Origin, dead_letter
 from common.records import FeedEvent
 from ingesters.feed import Step
-from ingesters.venues.alpaca_wire import VENUE, Codec, Message
+from ingesters.venues.alpaca_codec import Codec
+from ingesters.venues.alpaca_wire import VENUE, Message
 from ingesters.venues.novelty import Novelty
 
 MESSAGES_A_LOOK = 5_000  # after so many, the next message of each type is looked at again

@@ -1,10 +1,10 @@
 """
 Which trades stand in the streams already, as far back as one may come again.
 
-Alpaca numbers nothing that could tell a hole or a repeat: ids are unique and not dense, times are not in order. So every
-trade of the last moments is remembered by symbol, id and time, across connections and restarts, written in the same
-transaction as the trades themselves. All trades later than `floor_ns` are in `known`, or were never stored: what REST
-tells of that stretch is stored unless it is known.
+Alpaca numbers nothing that could tell a hole or a repeat: ids are unique and not dense, times are not in order. So
+every trade of the last moments is remembered by symbol, id and time, across connections and restarts, written in the
+same transaction as the trades themselves. All trades later than `floor_ns` are in `known`, or were never stored: what
+REST tells of that stretch is stored unless it is known.
 """
 
 from collections.abc import Iterable, Sequence
@@ -89,9 +89,7 @@ class Heard:
     def _set_floor(self, floor_ns: int) -> None:
         self.head.floor_ns = floor_ns
         kept = self._kept
-        self.known = {
-            key: at_ns for key, at_ns in self.known.items() if at_ns > floor_ns or _is_within(at_ns, kept)
-        }
+        self.known = {key: at_ns for key, at_ns in self.known.items() if at_ns > floor_ns or _is_within(at_ns, kept)}
 
 
 def _is_within(time_ns: int, spans: Sequence[tuple[int, int]]) -> bool:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from urllib.parse import quote
 
 from common.clock import NS_PER_S
 from common.settings import Settings
@@ -76,15 +75,6 @@ def crypto(settings: Settings) -> Market:
         delay_ns=0,
         open_ns=_always,
     )
-
-
-def trades_url(settings: Settings, market: Market, span: tuple[str, str], symbols: Sequence[str], token: str) -> str:
-    """Return where to ask for a page of trades of a stretch, both ends included."""
-    names = quote(",".join(symbols), safe="/")
-    feed = f"&feed={market.rest_feed}" if market.rest_feed else ""
-    page = f"&page_token={quote(token)}" if token else ""
-    base = f"{settings.alpaca_rest_url}{market.rest_path}?symbols={names}"
-    return f"{base}&start={span[0]}&end={span[1]}&limit=10000&sort=asc{feed}{page}"
 
 
 def stocks_mute_s(settings: Settings, now_ns: int) -> float:

@@ -9,8 +9,10 @@ import msgspec
 
 from common.records import Bar, BookUpdate, Quote, Status, Trade, TradeCorrection
 from ingesters.venues import alpaca_wire as wire
+from ingesters.venues.alpaca_codec import Codec, levels
+from ingesters.venues.alpaca_rest import RestTrade
 from ingesters.venues.alpaca_time import trading_day
-from ingesters.venues.alpaca_wire import VENUE, Codec
+from ingesters.venues.alpaca_wire import VENUE
 
 ENDED = ("canceled", "incorrect")  # by REST: it never was, or it was otherwise and that stands as a trade of its own
 
@@ -107,7 +109,7 @@ def cancel(message: wire.CancelMessage, received_ns: int, codec: Codec) -> Trade
     )
 
 
-def ended(row: wire.RestTrade, told: Trade) -> TradeCorrection:
+def ended(row: RestTrade, told: Trade) -> TradeCorrection:
     """Return what REST tells of a trade that does not stand any more."""
     return TradeCorrection(
         venue=VENUE,
@@ -168,8 +170,8 @@ def book(message: wire.BookMessage, received_ns: int, codec: Codec) -> BookUpdat
     if message.r:
         bids = sorted(bids, key=lambda level: float(codec.number(level.p)), reverse=True)
         asks = sorted(asks, key=lambda level: float(codec.number(level.p)))
-    bid_prices, bid_sizes = wire.levels(codec, bids)
-    ask_prices, ask_sizes = wire.levels(codec, asks)
+    bid_prices, bid_sizes = levels(codec, bids)
+    ask_prices, ask_sizes = levels(codec, asks)
     return BookUpdate(
         venue=VENUE,
         symbol=message.S,

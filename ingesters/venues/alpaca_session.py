@@ -8,11 +8,15 @@ from common.errors import FeedRefused, WireLost
 from common.records import FeedEvent
 from common.settings import Settings
 from ingesters.feed import Send, Step
-from ingesters.venues.alpaca_backfill import event, keys
+from ingesters.venues.alpaca_backfill import event
+from ingesters.venues.alpaca_codec import Codec
 from ingesters.venues.alpaca_market import Market
-from ingesters.venues.alpaca_wire import VENUE, Codec, ErrorMessage, SubscriptionMessage, SuccessMessage
+from ingesters.venues.alpaca_rest import keys
+from ingesters.venues.alpaca_wire import VENUE, ErrorMessage, SubscriptionMessage, SuccessMessage
 
-SYMBOLS_A_COMMAND = 100  # a venue that was asked for 1,800 one by one fell silent; chunks of a hundred are known to work
+SYMBOLS_A_COMMAND = (
+    100  # a venue that was asked for 1,800 one by one fell silent; chunks of a hundred are known to work
+)
 SYNTAX, SECOND_SIGN_IN, TOO_MANY_SYMBOLS, UNKNOWN_CHANNEL = 400, 403, 405, 410
 # 402 auth failed, 409 insufficient subscription, 411 insufficient scope: a person must act.
 FOR_GOOD = (402, 409, 411)
@@ -133,10 +137,10 @@ class Session:
                 wanted.difference_update(order.symbols)
 
     def _missing(self, message: SubscriptionMessage, received_ns: int) -> Iterator[FeedEvent]:
-        for channel, wanted in self._wanted.items():
-            missing = wanted - set(getattr(message, channel))
+        for channel in self._wanted:
+            missing = self._wanted[channel] - set(getattr(message, channel))
             if missing:
-                wanted -= missing
+                self._wanted[channel] -= missing
                 expected = ", ".join(sorted(missing))
                 detail = "asked for, and not among what the venue confirms"
                 span = received_ns, received_ns

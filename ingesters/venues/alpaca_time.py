@@ -45,7 +45,7 @@ def trading_day(time_ns: int) -> str:
 
 def is_open(time_ns: int) -> bool:
     """
-    Return whether US stocks may trade: 04:00 to 20:00 New York from Monday to Friday, except on the exchange's holidays.
+    Return whether US stocks may trade: 04:00 to 20:00 New York, Monday to Friday, except on the exchange's holidays.
 
     Early closes count as open days: the few quiet hours cost some needless dialling, an hour too few would cost data.
     """

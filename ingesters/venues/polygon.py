@@ -45,7 +45,7 @@ class PolygonFeed:
         reached = resume.state.get(LAST_BLOCK)
         self._start = settings.polygon_start_block
         self._reached = int(reached) if reached else None
-        self._memory = Memory(resume.state.get(RECENT, ""))
+        self._memory = Memory(resume.state.get(RECENT, ""), since=self._reached or 0)
         self._span = Span()
         self._tip = TipWatch()
         self._step = ""

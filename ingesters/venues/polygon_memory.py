@@ -46,8 +46,8 @@ class Memory:
     It is written down with the fills themselves, for a kill may fall together with a reorganisation.
     """
 
-    def __init__(self, text: str) -> None:
-        self._kept = _KEPT.decode(text) if text else _Kept()
+    def __init__(self, text: str, *, since: int) -> None:
+        self._kept = _KEPT.decode(text) if text else _Kept(since=since)
         self._names: dict[str, str] = {}  # of this process: an older fill is named by its block
 
     @property

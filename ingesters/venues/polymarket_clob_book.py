@@ -9,11 +9,14 @@ from collections.abc import Iterable
 from math import inf
 from typing import NamedTuple
 
+from common.clock import NS_PER_MS
 from ingesters.venues.polymarket_clob_wire import Change, Levels, RestBook, milliseconds
 
 MOST_SINCE = 5_000  # changes kept for an answer that is on its way; past them it is asked for again
 NOT_AN_ASK = 1.0  # no order can stand at 0 or 1: the venue writes these for a side that is empty
 Texts = tuple[str, str]
+Place = tuple[bool, float]  # whether it is a bid, and the key on its ladder
+Difference = tuple[float, float]  # the size here, and the size told
 
 
 class Ladder:
@@ -149,6 +152,37 @@ class TokenBook:
             found = f"{self.bids.price()} / {self.asks.price()}"
             return f"{best_bid or ''} / {best_ask or ''}", found, "the best prices are others than the venue tells"
         return None
+
+    def unheard(self, bids: list[Texts], asks: list[Texts]) -> dict[Place, Difference]:
+        """
+        Return the levels of a whole book that no change has told of: what they had here, and what they have.
+
+        A book comes after a trade, and a trade takes from the top: whatever else differs is of another message.
+        """
+        found: dict[Place, Difference] = {}
+        for is_bid, ours, levels in ((True, self.bids, bids), (False, self.asks, asks)):
+            told = Ladder(ours.sign)
+            told.replace(levels)
+            before, now = ours.sizes(), told.sizes()
+            for key in before.keys() | now.keys():
+                had, has = before.get(key, 0.0), now.get(key, 0.0)
+                if (key < told.best and had != has) or (key == told.best and has > had):
+                    found[is_bid, key] = had, has
+        return found
+
+    def is_like(self, bids: Ladder, asks: Ladder) -> bool:
+        """Return whether these levels are ours."""
+        return self.bids.sizes() == bids.sizes() and self.asks.sizes() == asks.sizes()
+
+    def settle(self) -> None:
+        """Expect no answer any more."""
+        self.is_asked, self.rest, self.attempts = False, None, 0
+        self.since.clear()
+
+    @property
+    def last_ns(self) -> int:
+        """Return the venue's time of the newest message."""
+        return self.last_ms * NS_PER_MS
 
     def brought_up_to_date(self, rest: RestBook) -> tuple[Ladder, Ladder]:
         """

@@ -123,7 +123,8 @@ class Session:
         self._silent_looks += 1
         if self._silent_looks >= LOOKS_IN_SILENCE:
             silent_s = (now_ns - self._heard_ns) // NS_PER_S
-            raise WireLost(VENUE, reason=f"nothing came for {silent_s} s from a market that is open")
+            why = "from a market that is open" if self._segments else "after the dial, not even the market status"
+            raise WireLost(VENUE, reason=f"nothing came for {silent_s} s {why}")
 
     def _should_speak(self, keys: Sequence[str]) -> bool:
         """Return whether a segment of ours is open; before its first frame the venue owes us the status itself."""

@@ -1,4 +1,4 @@
-"""What the kernels read off, as the frame that the statistics are made of; and exact decimals out of scaled integers."""
+"""What the kernels read off, as the frame that statistics are made of; and exact decimals out of scaled integers."""
 
 from collections.abc import Iterator
 
@@ -40,12 +40,12 @@ def book_frame(instants: Instants, digits: Ints) -> pl.DataFrame:
         instants: what was read off.
         digits: (rows, 2): behind the point of prices and of sizes.
     """
-    units = 10.0**digits
+    units: Floats = np.power(10.0, digits)
     bid, ask = abs(instants.tops[:, BIDS, KEY, 0]), abs(instants.tops[:, ASKS, KEY, 0])
     # From integers: the difference of two large floats would have few figures left.
     columns = [pl.Series("spread", (ask - bid) / units[:, 0]), pl.Series("twice_mid", (bid + ask) / units[:, 0])]
     columns += _best(instants, digits)
-    columns += [column for which in (BIDS, ASKS) for column in _side(instants, which, digits, units)]
+    columns += [column for which in (BIDS, ASKS) for column in _side(instants, which, units)]
     columns += [pl.Series(f"flow_{level}", instants.flow[:, level - 1]) for level in FLOW_LEVELS]
     for name, field in (("events", FLOW_EVENTS), ("snapshots", FLOW_SNAPSHOTS), ("broken", FLOW_BROKEN)):
         columns.append(pl.Series(f"flow_{name}", instants.flow[:, field]))
@@ -63,14 +63,22 @@ def _best(instants: Instants, digits: Ints) -> Iterator[pl.Series]:
         yield text.zip_with(is_there, pl.Series([None], dtype=pl.String)).alias(f"best_{SIDES[side]}{what}")
 
 
-def _side(instants: Instants, which: int, digits: Ints, units: Floats) -> Iterator[pl.Series]:
+def _side(instants: Instants, which: int, units: Floats) -> Iterator[pl.Series]:
     side = SIDES[which]
     tops = abs(instants.tops[:, which])
-    yield pl.Series(f"{side}_prices", tops[:, KEY] / units[:, :1])
+    prices, sizes = tops[:, KEY] / units[:, :1], tops[:, SIZE] / units[:, 1:]
+    sums = np.cumsum(sizes, axis=1)
+    yield pl.Series(f"{side}_prices", prices)
+    yield pl.Series(f"{side}_sizes", sizes)
+    yield pl.Series(f"{side}_sums", sums)
+    yield pl.Series(f"{side}_notional_sums", np.cumsum(prices * sizes, axis=1))
+    # From each level to the next: what is there, what comes with it, and how far it is.
+    yield pl.Series(f"{side}_from_prices", prices[:, :-1])
+    yield pl.Series(f"{side}_from_sums", sums[:, :-1])
+    yield pl.Series(f"{side}_next_sizes", sizes[:, 1:])
+    yield pl.Series(f"{side}_steps", abs(np.diff(tops[:, KEY])) / units[:, :1])
     twice_mid = abs(instants.tops[:, BIDS, KEY, :1]) + abs(instants.tops[:, ASKS, KEY, :1])
     yield pl.Series(f"{side}_distances", abs(2 * tops[:, KEY] - twice_mid) / 2 / units[:, :1])
-    yield pl.Series(f"{side}_steps", abs(np.diff(tops[:, KEY])) / units[:, :1])
-    yield pl.Series(f"{side}_sizes", tops[:, SIZE] / units[:, 1:])
     yield pl.Series(f"{side}_orders", tops[:, ORDERS])
     yield pl.Series(f"{side}_levels", instants.counts[:, which])
     yield pl.Series(f"{side}_known", instants.known[:, which])

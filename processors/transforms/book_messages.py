@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from common.book_engine import Engine
-from common.book_shapes import ASKS, BIDS, LARGEST, TOO_LONG, UNREADABLE, Arrivals, Ints, Messages
+from common.book_shapes import ASKS, KEY, LARGEST, ORDERS, TOO_LONG, UNREADABLE, Arrivals, Ints, Messages
 from processors.processor import REFUSED_SCHEMA
 
 SYMBOL = ("venue", "symbol")
@@ -37,6 +37,13 @@ class Side:
     sizes: Numbers
     orders: Ints
 
+    def part(self, levels: slice) -> "Side":
+        """Return some of the levels."""
+        prices, sizes = (
+            Numbers(numbers.mantissas[levels], numbers.digits[levels]) for numbers in (self.prices, self.sizes)
+        )
+        return Side(self.starts, prices, sizes, self.orders[levels])
+
 
 class Run(NamedTuple):
     """The messages of one symbol."""
@@ -61,17 +68,18 @@ class Told:
     digits: Ints  # (2, messages): of prices and sizes behind the point, the most in each
 
 
-def told(updates: pl.DataFrame, clock_ns: int, engine: Engine) -> Told:
+def told(updates: pl.DataFrame, clock_ns: int, step_ns: int, engine: Engine) -> Told:
     """
     Return the messages of a frame.
 
     Args:
         updates: fields of BookUpdates, or of BookSnapshots with a column `kind`, with their `offset`.
         clock_ns: the shard's time before them.
+        step_ns: the steps in which that time goes on.
         engine: the kernels.
     """
     timed = updates.with_columns(
-        clock_ns=pl.col("received_ns").cum_max().clip(lower_bound=clock_ns),
+        clock_ns=(pl.col("received_ns").cum_max() // step_ns * step_ns).clip(lower_bound=clock_ns),
         event_ns=pl.col("event_ns").fill_null(pl.col("received_ns")),
         is_snapshot=(pl.col("kind") == "snapshot").cast(pl.Int64),
         depth=pl.col("depth").fill_null(0),
@@ -161,34 +169,44 @@ def _faults(timed: pl.DataFrame, name: str, side: Side) -> Ints:
     return np.where(unequal, UNEQUAL, found)
 
 
-def messages(batch: Told, digits: tuple[Ints, Ints], engine: Engine) -> Messages:
+def messages(batch: Told, digits: Ints, engine: Engine) -> Messages:
     """
     Return the messages as the kernels take them; a level that does not fit is LARGEST + 1.
 
     Args:
         batch: what was told.
-        digits: behind the point that prices and sizes of each message get.
+        digits: (messages, 2): behind the point, that prices and sizes of each message get.
         engine: the kernels.
     """
-    levels = [_scaled(batch, which, digits, engine) for which in (BIDS, ASKS)]
     numbered = np.array([sequence is not None for sequence in batch.sequences], np.int64)
     # A venue that numbers its messages sends a snapshot only at the start and after a break. One that does not sends
     # them in the middle of its flow.
     breaks_flow = batch.arrivals.is_snapshot * numbered
     starts = [side.starts for side in batch.sides]
+    levels = []
+    for which, side in enumerate(batch.sides):
+        made = np.zeros((3, len(side.orders)), np.int64)
+        made[ORDERS] = side.orders
+        _scale(side, which, np.repeat(digits, np.diff(side.starts), axis=0), made, engine)
+        levels.append(made)
     return Messages(batch.arrivals.is_snapshot, batch.depths, breaks_flow, *starts, *levels)
 
 
-def _scaled(batch: Told, which: int, digits: tuple[Ints, Ints], engine: Engine) -> Ints:
-    side = batch.sides[which]
-    lengths = np.diff(side.starts)
-    made = np.zeros((3, len(side.orders)), np.int64)
+def rescale(batch: Told, made: Messages, span: tuple[int, int], digits: tuple[int, int], engine: Engine) -> None:
+    """Write the levels of some messages again, with so many digits behind the point."""
+    for which, (side, levels) in enumerate(zip(batch.sides, (made.bids, made.asks), strict=True)):
+        part = slice(*side.starts[list(span)].tolist())
+        count = part.stop - part.start
+        written = np.zeros((3, count), np.int64)
+        _scale(side.part(part), which, np.tile(digits, (count, 1)), written, engine)
+        levels[:ORDERS, part] = written[:ORDERS]
+
+
+def _scale(side: Side, which: int, digits: Ints, levels: Ints, engine: Engine) -> None:
     for row, numbers in enumerate((side.prices, side.sizes)):
-        engine.scale_numbers(*numbers, np.repeat(digits[row], lengths), made[row])
-    made[2] = side.orders
+        engine.scale_numbers(*numbers, digits[:, row].copy(), levels[row])
     if which == ASKS:
-        made[0] *= -1
-    return made
+        levels[KEY] *= -1
 
 
 def unfitting(batch: Told, made: Messages) -> Ints:

@@ -72,7 +72,7 @@ def statistics(readings: list[Reading]) -> pl.DataFrame:
     digits = np.repeat(np.array([reading.digits for reading in readings]), lengths, axis=0)
     names = pl.DataFrame({name: [getattr(r, name) for r in readings] for name in ("venue", "symbol")})
     frame = book_frame(joined([reading.instants for reading in readings]), digits).with_columns(
-        names[np.repeat(np.arange(len(readings)), lengths)],
+        *names[np.repeat(np.arange(len(readings)), lengths)],
         pl.Series("received_ns", timetable[:, ROW_RECEIVED]),
         pl.Series("event_ns", timetable[:, AT]),
         pl.Series("sequence", list(chain(*(reading.sequences for reading in readings))), dtype=pl.Int64),

@@ -25,8 +25,8 @@ def _when_shown(side: str, value: pl.Expr) -> pl.Expr:
 
 def _slope(side: str) -> pl.Expr:
     """Return the mean of the elasticities of cumulated size to price, from the mid outwards."""
-    more = _sizes(side).arr.eval(pl.element().cum_sum().pct_change()).arr.tail(SHOWN - 1, as_array=True)
-    away = pl.col(f"{side}_steps") / pl.col(f"{side}_prices").arr.head(SHOWN - 1, as_array=True)
+    more = pl.col(f"{side}_next_sizes") / pl.col(f"{side}_from_sums")
+    away = pl.col(f"{side}_steps") / pl.col(f"{side}_from_prices")
     # Behind the last level nothing is added at no distance: not a number, and left out of the sum.
     steps = (more / away).arr.eval(pl.element().fill_nan(None)).arr.sum()
     first = _sizes(side).arr.first() * pl.col("mid") / pl.col(f"{side}_distances").arr.first()
@@ -54,7 +54,7 @@ def _concentration(side: str) -> dict[str, pl.Expr]:
     has_two = pl.col("mid").is_not_null() & (pl.col(f"{side}_levels") > 1)
     return {
         f"{side}_hhi": _when_shown(side, (shares * shares).arr.sum()),
-        f"{side}_share_5": _when_shown(side, _sizes(side).arr.head(5, as_array=True).arr.sum() / total),
+        f"{side}_share_5": _when_shown(side, pl.col(f"{side}_sums").arr.get(4) / total),
         f"{side}_hole_bps": _when_shown(side, pl.when(has_two).then(BPS * hole / pl.col("mid"))),
     }
 

@@ -35,23 +35,14 @@ def both_answer(levels: int) -> pl.Expr:
     return answers("bid", levels) & answers("ask", levels)
 
 
-def best(values: pl.Expr, levels: int) -> pl.Expr:
-    """Return the sum over the best levels; a missing one has size 0."""
-    return values.arr.sum() if levels == SHOWN else values.arr.head(levels, as_array=True).arr.sum()
-
-
 def size(side: str, levels: int) -> pl.Expr:
-    """Return the base currency at the best levels of a side."""
-    return pl.col(f"{side}_size_{levels}")
+    """Return the base currency at the best levels of a side; a missing one has none."""
+    return pl.col(f"{side}_sums").arr.get(levels - 1)
 
 
-def _prepared() -> dict[str, pl.Expr]:
-    """Return what several statistics are made of, so that it is made once."""
-    made = {"mid": MID}
-    for side in SIDES:
-        sizes = pl.col(f"{side}_sizes")
-        made |= {f"{side}_size_{levels}": best(sizes, levels) for levels in IMBALANCE_LEVELS}
-    return made | prepared_shape()
+def notional(side: str, levels: int) -> pl.Expr:
+    """Return the quote currency at the best levels of a side."""
+    return pl.col(f"{side}_notional_sums").arr.get(levels - 1)
 
 
 def imbalance(bid: pl.Expr, ask: pl.Expr) -> pl.Expr:
@@ -65,7 +56,7 @@ def crossed_mean(bid: pl.Expr, ask: pl.Expr, bid_size: pl.Expr, ask_size: pl.Exp
 
 
 def _vamp(levels: int) -> pl.Expr:
-    bid, ask = (best(pl.col(f"{side}_prices") * pl.col(f"{side}_sizes"), levels) / size(side, levels) for side in SIDES)
+    bid, ask = (notional(side, levels) / size(side, levels) for side in SIDES)
     return crossed_mean(bid, ask, size("bid", levels), size("ask", levels))
 
 
@@ -78,7 +69,7 @@ def _near(side: str) -> pl.Expr:
 
 def _top() -> dict[str, pl.Expr]:
     weighed = (size(side, WEIGHED_LEVELS) for side in SIDES)
-    made = {
+    made: dict[str, pl.Expr] = {
         "spread": pl.when(HAS_BOTH).then(pl.col("spread")),
         "spread_bps": pl.when(HAS_BOTH).then(BPS * pl.col("spread") / pl.col("mid")),
         "is_crossed": pl.when(HAS_BOTH).then(pl.col("spread") < 0),
@@ -119,14 +110,16 @@ def _flow() -> dict[str, pl.Expr]:
     kind = (pl.when(snapshots == 0).then(pl.lit("event")).when(snapshots == events).then(pl.lit("snapshot"))).otherwise(
         pl.lit("mixed")
     )
-    made = {f"ofi_{level}": pl.when(is_whole).then(pl.col(f"flow_{level}")) for level in FLOW_LEVELS}
+    made: dict[str, pl.Expr] = {
+        f"ofi_{level}": pl.when(is_whole).then(pl.col(f"flow_{level}")) for level in FLOW_LEVELS
+    }
     return made | {"ofi_kind": pl.when(is_whole & (events > 0)).then(kind)}
 
 
 @cache
 def _stages() -> tuple[list[pl.Expr], ...]:
     """Return the expressions in the order in which they need each other."""
-    stages = (_prepared(), _top() | _deep() | _flow() | shape(), derived_shape())
+    stages = ({"mid": MID} | prepared_shape(), _top() | _deep() | _flow() | shape(), derived_shape())
     return tuple([expression.alias(name) for name, expression in named.items()] for named in stages)
 
 

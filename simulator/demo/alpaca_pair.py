@@ -51,7 +51,9 @@ class Pair:
         bids, asks = self._changed
         if self.is_crypto and (bids or asks):
             self._changed = ({}, {})
-            self._tell({"T": "o", "S": self.instrument.symbol, "t": _now(), "b": self._levels(bids), "a": self._levels(asks)})
+            self._tell(
+                {"T": "o", "S": self.instrument.symbol, "t": _now(), "b": self._levels(bids), "a": self._levels(asks)}
+            )
 
     def whole_book(self) -> Point:
         """Return the book as it is, with all changes told so far or not."""
@@ -115,7 +117,9 @@ class Pair:
         if draw < CORRECTED:
             before = {"oi": told["i"], "op": told["p"], "os": told["s"], "oc": told["c"]}
             after = {**self._identity(), "x": told["x"]}
-            self._tell({"T": "c", **same, **before, "ci": after["i"], "cp": told["p"], "cs": told["s"], "cc": told["c"]})
+            self._tell(
+                {"T": "c", **same, **before, "ci": after["i"], "cp": told["p"], "cs": told["s"], "cc": told["c"]}
+            )
         elif draw < CANCELLED:
             self._tell({"T": "x", **same, "i": told["i"], "p": told["p"], "s": told["s"], "a": "C"})
 
@@ -126,7 +130,12 @@ class Pair:
         if best == self._quoted:
             return
         self._quoted = best
-        facts: dict[str, object] = {"T": "q", "S": self.instrument.symbol, "bp": self._price(bid), "ap": self._price(ask)}
+        facts: dict[str, object] = {
+            "T": "q",
+            "S": self.instrument.symbol,
+            "bp": self._price(bid),
+            "ap": self._price(ask),
+        }
         if self.is_crypto:
             facts |= {"bs": self._size(lots[BID]), "as": self._size(lots[ASK])}
         else:

@@ -130,7 +130,9 @@ class Recording:
 
     def _keep(self, symbol: str, text: bytes, position: int) -> None:
         fields = {name: value for name, value in msgspec.json.decode(text).items() if name not in ("T", "S")}
-        raw = msgspec.json.encode({name: msgspec.json.decode(text, type=dict[str, msgspec.Raw])[name] for name in fields})
+        raw = msgspec.json.encode(
+            {name: msgspec.json.decode(text, type=dict[str, msgspec.Raw])[name] for name in fields}
+        )
         numbers = msgspec.json.decode(msgspec.json.encode({"S": symbol, **fields}), type=TradeNumbers)
         row = Row(time_ns(fields["t"]), numbers.x, numbers.i, raw, trade_fact(numbers))
         insort(self._rows[symbol], (position, row), key=lambda pair: pair[1].place)

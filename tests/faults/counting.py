@@ -1,18 +1,20 @@
 """
 A stateful processor of its own, to be killed: python -m tests.faults.counting PROCESS.
 
-CRASH is where the process kills itself, e.g. `commit:2:after`: after its second commit stands in Redis. WITHOUT names a
-part of the consume side that does nothing, to show that the tests notice.
+CRASH is where the process kills itself, e.g. `commit:2:after`: after its second commit stands in Redis; FREEZE where it
+stops itself. WITHOUT names a part of the consume side that does nothing, to show that the tests notice.
 """
 
 import asyncio
 import os
 import signal
 import sys
+from pathlib import Path
 
 import msgspec
 import polars as pl
 
+import common.redis_streams
 import processors.gathering
 import processors.memory
 import processors.owning
@@ -62,7 +64,7 @@ class Counting:
         return msgspec.json.encode((VERSION, self.counts))
 
 
-def crash_at(place):
+def crash_at(place, with_signal=signal.SIGKILL):
     name, number, when = place.split(":")
     calls = iter(range(1, 1_000_000))
     method = getattr(Inbox, name)
@@ -70,13 +72,24 @@ def crash_at(place):
     async def dying(self, *args, **more):
         is_now = next(calls) == int(number)
         if is_now and when == "before":
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), with_signal)
         answer = await method(self, *args, **more)
         if is_now:
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), with_signal)
         return answer
 
     setattr(Inbox, name, dying)
+
+
+def unfenced(scripts):
+    """Return a folder of the scripts that believe whoever calls."""
+    folder = Path(os.environ["DATA_DIR"]) / "unfenced"
+    folder.mkdir(exist_ok=True)
+    for script in scripts.glob("*.lua"):
+        lines = script.read_text().splitlines(keepends=True)
+        believed = [line for line in lines if not any(word in line for word in ("FENCED", "MISMATCH", "DUP"))]
+        (folder / script.name).write_text("".join(believed))
+    return folder
 
 
 async def nothing_caught_up(self, _inbox, owned, *_):
@@ -117,6 +130,10 @@ if __name__ == "__main__":
     processors.memory.EVERY_S, processors.memory.READ_ENTRIES = float(os.environ.get("EVERY_S", "0.05")), 2
     if os.environ.get("CRASH"):
         crash_at(os.environ["CRASH"])
+    if os.environ.get("FREEZE"):
+        crash_at(os.environ["FREEZE"], signal.SIGSTOP)
     if os.environ.get("WITHOUT") == "catch_up":
         Memory.catch_up = nothing_caught_up
+    if os.environ.get("WITHOUT") == "fence":
+        common.redis_streams.LUA = unfenced(common.redis_streams.LUA)
     sys.exit(run(sys.argv[1], lambda settings, stop: main(sys.argv[1], settings, stop)))

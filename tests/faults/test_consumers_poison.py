@@ -52,12 +52,13 @@ def test_only_the_deadly_record_is_set_aside_with_its_bytes(redis_only, every_s)
     records = [deadly(number) if number == 37 else trade(number) for number in range(90)]
     append(redis_only, records)
     lives = live_until_done(redis_only, 90, EVERY_S=every_s)
-    live_until_done(redis_only, 90, EVERY_S=every_s)  # whose state meets the deadly record again, if it catches up
+    append(redis_only, [trade(number) for number in range(90, 100)])
+    live_until_done(redis_only, 100, EVERY_S=every_s)  # whose state meets the deadly record again, if it catches up
 
     (letter,) = letters(redis_only)
     assert msgspec.json.encode(records[37]).decode() == letter.payload
     assert "the process died 2 times while it had this record alone in hand" == letter.reason
-    assert uninterrupted(n for n in range(90) if n != 37) == (lines(redis_only, TICKERS), lines(redis_only, STATUSES))
+    assert uninterrupted(n for n in range(100) if n != 37) == (lines(redis_only, TICKERS), lines(redis_only, STATUSES))
     assert lives <= 12
     assert {"pending": 0} == {"pending": redis_only.redis.xpending(SHARD.key, GROUP)["pending"]}
 
