@@ -245,7 +245,7 @@ def _reach(side: Ints, view: View, bps: float) -> float:
         price, size = abs(key) * view.price_step, side[SIZE, view.levels - 1 - level] * view.size_step
         excess = _beyond_mid(key, view) - allowed
         if excess > 0 and slack < excess * size:
-            return spent + price * slack / excess
+            return float(spent + price * slack / excess)
         slack -= excess * size
         spent += price * size
     return spent if view.floor == NOWHERE else UNKNOWN

@@ -92,12 +92,12 @@ class Inbox:
             self.group, self._consumer, {self.shard.key: start}, count=count, block=block_ms
         )
         entries = reply[0][1] if reply else []
-        return [received_of(entry_id, fields) for entry_id, fields in entries]
+        return [received_of(entry_id, fields, self.group) for entry_id, fields in entries]
 
     async def between(self, first_id: str, last_id: str) -> list[Received]:
         """Return the entries of a named batch again."""
         found = await self._redis.xrange(self.shard.key, first_id, last_id)
-        return [received_of(entry_id, fields) for entry_id, fields in found]
+        return [received_of(entry_id, fields, self.group) for entry_id, fields in found]
 
     @contextlib.asynccontextmanager
     async def listening(self) -> AsyncIterator[None]:
@@ -117,7 +117,14 @@ class Inbox:
     async def behind(self, behind_id: str, *, count: int) -> list[Received]:
         """Return the first entries of the stream behind one, whoever they were given to."""
         found = await self._redis.xrange(self.shard.key, f"({behind_id}", "+", count=count)
-        return [received_of(entry_id, fields) for entry_id, fields in found]
+        return [received_of(entry_id, fields, self.group) for entry_id, fields in found]
+
+    async def given_id(self) -> str:
+        """Return the id of the last entry that the group was given."""
+        for group in await self._redis.xinfo_groups(self.shard.key):
+            if group["name"].decode() == self.group:
+                return str(group["last-delivered-id"].decode())
+        return "0-0"
 
     async def acknowledge(self, ids: Sequence[str]) -> None:
         """Take entries off the group's list that it had committed before."""

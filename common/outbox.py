@@ -15,7 +15,7 @@ SKIPPED = 1_000_000
 # Epochs grow by chance, so that two copies have two different ones even after Redis has forgotten the first.
 EPOCH_STEP = 2**20
 
-AGAIN = ".again"
+AGAIN, ALIVE = ".again", ".alive"
 
 
 @dataclass(frozen=True)
@@ -99,8 +99,8 @@ class Outbox:
             return False
         self.epoch, self.batch, self._shift = epoch, batch, held.batch - batch
         if held.offset < self.offset or self.has_shrunk:
-            self._least = self.offset + SKIPPED
-        self.offset, self.has_shrunk = max(self.offset, held.offset), False
+            self._least = max(self._least, self.offset + SKIPPED)
+        self.offset, self.has_shrunk = held.offset, False
         return True
 
     async def marks(self) -> dict[str, int]:
@@ -131,6 +131,19 @@ class Outbox:
             whether it was: not if other records stand behind that number already.
         """
         return await self._append(packet, 0, start) is not None
+
+    async def note_alive(self, now_ns: int | None) -> None:
+        """Leave word that we live, None that we end in good order: a successor sees when we were last there."""
+        name = f"{self.source}{ALIVE}"
+        if now_ns is None:
+            await self._redis.hdel(self.shard.facts, name)
+        else:
+            await self._redis.hset(self.shard.facts, name, str(now_ns))
+
+    async def last_alive_ns(self) -> int | None:
+        """Return when a predecessor that did not end in good order was last there."""
+        held = await self._redis.hget(self.shard.facts, f"{self.source}{ALIVE}")
+        return int(held) if held else None
 
     async def announce(self, start: int | None) -> None:
         """Tell the shard's other sources from which running number on we give again, or that we have done so."""

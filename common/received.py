@@ -25,8 +25,8 @@ class Received(NamedTuple):
         return self.offset + self.records
 
 
-def received_of(entry_id: bytes, fields: Mapping[bytes, bytes] | None) -> Received:
-    """Return what Redis gave for an entry."""
+def received_of(entry_id: bytes, fields: Mapping[bytes, bytes] | None, group: str) -> Received:
+    """Return what Redis gave a group for an entry; one for another group alone has numbers, but no data."""
     if not fields:
         return Received(entry_id.decode(), -1, 0, b"", flaw="the entry was deleted by hand", is_gone=True)
     try:
@@ -38,7 +38,7 @@ def received_of(entry_id: bytes, fields: Mapping[bytes, bytes] | None) -> Receiv
     if found != entry.records:
         flaw = f"expected {entry.records} lines, found {found}"
         return entry._replace(records=0, flaw=flaw)
-    return entry
+    return entry if fields.get(b"g", group.encode()) == group.encode() else entry._replace(data=b"")
 
 
 def is_behind(entry_id: str, other_id: str) -> bool:

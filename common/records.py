@@ -259,3 +259,14 @@ class DeadLetter(Record, frozen=True, gc=False, kw_only=True, omit_defaults=True
     payload: str
     encoding: Literal["text", "base64"] = "text"
     sequence: int | None = None
+
+
+class Alert(Record, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """An alarm of the fleet's own began (`firing`) or ended (`over`); it concerns no venue's data."""
+
+    rule: str
+    subject: str
+    state: Literal["firing", "over"]
+    words: str
+    since_ns: int
+    sequence: int | None = None

@@ -81,6 +81,17 @@ class Settings(BaseModel):
     dashboard_port: Port = 8000
     dashboard_password: SecretStr | None = None
 
+    notification_url: HttpUrl | None = None  # a webhook: alerts, and how many rows have come to stand
+    notification_every_s: Annotated[float, Field(gt=0)] = 60.0
+    telegram_token: SecretStr | None = None
+    telegram_chat_id: str | None = None
+    telegram_url: HttpUrl = "https://api.telegram.org"
+    notify_urls: SecretStr | None = None  # addresses of Apprise, separated by commas
+    alert_lag_s: Annotated[float, Field(gt=0)] = 30.0
+    alert_gaps_per_10_min: Annotated[int, Field(ge=1)] = 20
+    alert_disk_free: Annotated[float, Field(ge=0, le=1)] = 0.1
+    alert_clock_skew_s: Annotated[float, Field(gt=0)] = 0.25
+
     books_shards: Annotated[int, Field(ge=1, le=256)] = 4
     writer_linger_ms: Annotated[int, Field(ge=0, le=10_000)] = 100
     trade_processors: Annotated[int, Field(ge=1, le=64)] = 1
@@ -144,6 +155,7 @@ class Settings(BaseModel):
     upstox_api_url: HttpUrl = "https://api.upstox.com"
     upstox_instrument_keys: Words = ("NSE_INDEX|Nifty 50", "NSE_INDEX|Nifty Bank")
     upstox_mode: Annotated[str, Field(pattern="^(ltpc|full|option_greeks|full_d30)$")] = "full"
+    upstox_connections: Annotated[int, Field(ge=1, le=5)] = 1  # for more keys than one takes, as far as the plan allows
     upstox_mute_s: Annotated[float, Field(gt=0)] = 60.0  # silence while a market of ours is open
 
     backfill_max_s: Annotated[float, Field(ge=0)] = 86_400.0  # a stretch that is longer is told, not fetched again
@@ -207,7 +219,8 @@ class Settings(BaseModel):
         """Return the texts that must never be seen in a log, a recording or a page."""
         values = [getattr(self, name) for name in type(self).model_fields]
         texts = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
-        return tuple(text for text in texts if text)
+        where = urlsplit(self.polygon_rpc_url or "")  # an endpoint's key is a part of its address
+        return tuple(text for text in (*texts, where.path.strip("/"), where.query) if text)
 
     @property
     def embedded_redis(self) -> bool:
@@ -247,6 +260,6 @@ def _worded(fact: dict[str, Any], values: Mapping[str, Any]) -> str:
     if not fact["loc"]:
         return message
     field = str(fact["loc"][0])
-    is_secret = any(word in field for word in ("password", "key", "token"))
+    is_secret = any(word in field for word in ("password", "key", "token", "rpc_url"))
     found = "" if is_secret else f", found {values.get(field)!r}"
     return f"{field.upper()}: {message}{'' if 'found' in message else found}"

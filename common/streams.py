@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from common.book_stat import BookStat
 from common.records import (
+    Alert,
     Bar,
     BookSnapshot,
     BookUpdate,
@@ -65,6 +66,7 @@ TRADE_CORRECTIONS = Stream("trade_corrections", TradeCorrection)
 STATUSES = Stream("statuses", Status)
 FEED_EVENTS = Stream("feed_events", FeedEvent)
 DEAD_LETTERS = Stream("dead_letters", DeadLetter)
+ALERTS = Stream("alerts", Alert)
 
 STREAMS = (
     MARKETS,
@@ -80,6 +82,7 @@ STREAMS = (
     STATUSES,
     FEED_EVENTS,
     DEAD_LETTERS,
+    ALERTS,
 )
 
 # A set of words beside the streams: outcome tokens that order events name and no market is known for.

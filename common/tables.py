@@ -3,6 +3,7 @@
 from common.book_stat_table import BOOK_STAT_ROWS
 from common.columns import Column, Table
 from common.streams import (
+    ALERTS,
     BARS,
     BOOK_SNAPSHOTS,
     BOOKS,
@@ -332,6 +333,22 @@ DEAD_LETTER_ROWS = Table(
     comment="What could not be read or stored, whole.",
 )
 
+ALERT_ROWS = Table(
+    "alerts",
+    ALERTS,
+    (
+        _word("rule", "what was looked for"),
+        _text("subject", "what it is about"),
+        _word("state", "firing or over"),
+        _text("words", "how bad it is"),
+        Column("since_time", "time", "since_ns", "when it began"),
+        RECEIVED,
+    ),
+    order_by="(received_time, offset)",
+    partition_by="toYYYYMM(received_time)",
+    comment="Alarms of the fleet: when each began and when it was over.",
+)
+
 TABLES = (
     MARKET_VERSIONS,
     ORDER_EVENT_ROWS,
@@ -346,4 +363,5 @@ TABLES = (
     STATUS_ROWS,
     FEED_EVENT_ROWS,
     DEAD_LETTER_ROWS,
+    ALERT_ROWS,
 )

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine
+from urllib.parse import urlsplit
 
 import requests
 from urllib3 import Retry
@@ -117,7 +118,7 @@ class Questions:
             try:
                 response = await self._web.ask(fetch)
             except (requests.RequestException, TimeoutError) as error:
-                self._failed(fetch, f"{type(error).__name__}: {error}", pause_s)
+                self._failed(fetch, f"{type(error).__name__}: {_without_place(error, fetch.url)}", pause_s)
                 await asyncio.sleep(pause_s)
                 continue
             status = response.status_code
@@ -145,6 +146,13 @@ class Questions:
         log.warning(
             "question.waiting", venue=self._figures.venue, key=fetch.key, pause_s=round(pause_s, 2), reason=reason
         )
+
+
+def _without_place(error: Exception, url: str) -> str:
+    """Return an error's words without path and query of an address: some venues want a key there."""
+    parts = urlsplit(url)
+    place = url.removeprefix(f"{parts.scheme}://{parts.netloc}")
+    return str(error).replace(place, "/...") if len(place) > 1 else str(error)
 
 
 def _retry_after_s(response: requests.Response) -> float:

@@ -99,7 +99,7 @@ VENUES = (
         feed=OkxFeed,
         why_disabled=lambda settings: _switch("OKX", settings.okx_enabled),
         topics=(TRADES, QUOTES, BOOKS, BOOK_SNAPSHOTS, TICKERS, BARS, *ALWAYS),
-        state=("okx_backfill",),
+        state=("okx_backfill", "okx_books_full"),
         budget=Budget(weight=80, window_s=2),  # each endpoint has a limit of its own: see WEIGHTS in okx_cycles
         mute_s=lambda settings: settings.okx_mute_s,
     ),
@@ -109,7 +109,7 @@ VENUES = (
         feed=UpstoxFeed,
         why_disabled=_why_no_upstox,
         topics=(QUOTES, BOOK_SNAPSHOTS, TICKERS, BARS, STATUSES, *ALWAYS),
-        state=("upstox_backfill",),
+        state=("upstox_missed", "upstox_filled"),
         budget=Budget(weight=250, window_s=60),  # half of 500 a minute
         dead_s=600.0,  # its pings are rare in a quiet night
         mute_s=lambda _: 7 * 86_400.0,  # the feed judges silence itself: it knows when markets are open

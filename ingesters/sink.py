@@ -1,6 +1,7 @@
 """Records to streams: each to the lane of its shard; what Redis does not take to the spool; pressure to the wire."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
@@ -8,13 +9,14 @@ from common.clock import NS_PER_S, monotonic_s, now_ns
 from common.errors import Fenced, SpoolRefused
 from common.log import logger
 from common.outbox import Outbox, held_by
-from common.records import FeedEvent, Record
+from common.records import EventKind, FeedEvent, Record
 from common.redis_facts import read_state
 from common.redis_streams import Redis, RedisError, Shard
 from common.streams import BY_TOPIC, Stream, shard_of
 from ingesters.comeback import CHANNEL
 from ingesters.lane import Lane
 from ingesters.spool import Spool
+from ingesters.spool_file import Rows
 
 log = logger("sink")
 
@@ -22,6 +24,7 @@ FULL_BYTES = 16 * 2**20  # of what waits in memory: past it the wire is not read
 FLUSH_S = 0.1  # while Redis does not take it, so much of the newest is in memory only
 LOOK_S = 1.0  # between two looks whether Redis still knows us
 EXPIRE_S = 60.0
+GOODBYE_S = 0.5
 SETTLE_S = 2.0  # for Redis to take the last records; then the spool takes them
 UNREAD_NS = 2 * NS_PER_S
 SPOOL = "spool"
@@ -48,12 +51,11 @@ class Sink:
 
     async def claim(self, names: Iterable[str] = ()) -> None:
         """Become the source everywhere; an older copy of this program is fenced. `names` are of state to be kept."""
+        found = dict(self._spool.found)
         for lane in self._every:
             await lane.claim()
         self._every[0].keep(await read_state(self._redis, names))
-        if self._spool.unreadable:
-            now = now_ns()
-            self._tell(now, now, f"the spool could not be read: {self._spool.unreadable}")
+        await self._tell_end_before(found, await self._every[0].outbox.last_alive_ns())
 
     @property
     def marks(self) -> dict[tuple[str, str], int]:
@@ -96,11 +98,31 @@ class Sink:
         """Return whether the wire must not be read until Redis or the spool has taken some."""
         return self.waiting_bytes > FULL_BYTES
 
+    async def say_goodbye(self) -> None:
+        """Leave word that we ended in good order, on disk if Redis is away."""
+        try:
+            async with asyncio.timeout(GOODBYE_S):
+                return await self._every[0].outbox.note_alive(None)
+        except (RedisError, TimeoutError):
+            with contextlib.suppress(SpoolRefused):  # then the next start says that we ended without a word
+                await self._spool.note_end(in_good_order=True)
+
+    async def _tell_end_before(self, found: Mapping[str, Rows], alive_ns: int | None) -> None:
+        """Tell what is not known to be whole: a process that was killed had read more than it could hand on."""
+        if self._spool.unreadable:
+            self._tell("gap", now_ns(), f"the spool could not be read: {self._spool.unreadable}")
+        last_ns = max([*(rows.to_ns for rows in found.values()), alive_ns or 0])
+        if last_ns and not self._spool.was_ended:
+            words = "the process before ended without a word (killed?): what came since then was heard by nobody"
+            self._tell("gap" if found else "disconnected", last_ns, words)
+        if self._spool.was_ended:
+            await self._spool.note_end(in_good_order=False)
+
     def tell_unread(self, since_ns: int) -> None:
         """Write down that the wire was not read from then until now, unless it was a moment that any venue bears."""
         if (now_ns() - since_ns) > UNREAD_NS:
             words = "neither Redis nor the spool took any more, so the wire was not read: what the venue did not keep"
-            self._tell(since_ns, now_ns(), f"{words} for us is missing")
+            self._tell("gap", since_ns, f"{words} for us is missing")
 
     async def run(self) -> None:
         """Carry, for ever; raise Fenced when another copy of this source has started."""
@@ -167,24 +189,29 @@ class Sink:
             self._figures.counters["spool_dropped_total"] += rows.records
             words = f"{key}: {rows.records} records waited in the spool longer than SPOOL_MAX_AGE_S and were dropped"
             log.error("spool.expired", shard=key, records=rows.records)
-            self._tell(rows.from_ns, rows.to_ns, words)
+            self._tell("gap", rows.from_ns, words, to_ns=rows.to_ns)
 
     async def _look(self) -> None:
         """See whether Redis still knows us: an idle copy would not notice that it is fenced, or Redis empty."""
         while True:
             await asyncio.sleep(LOOK_S)
-            known = [lane.outbox.known for lane in self._every]
-            try:
-                held = await held_by(self._redis, [lane.outbox for lane in self._every])
-            except RedisError:
-                continue  # those who have something to append say so
-            for lane, before, now in zip(self._every, known, held, strict=True):
-                if not lane.outbox.compare(before, now):
-                    lane.check()
+            with contextlib.suppress(RedisError):  # those who have something to append say so
+                await self._look_once()
 
-    def _tell(self, from_ns: int, to_ns: int, detail: str) -> None:
+    async def _look_once(self) -> None:
+        known = [lane.outbox.known for lane in self._every]
+        held = await held_by(self._redis, [lane.outbox for lane in self._every])
+        for lane, before, now in zip(self._every, known, held, strict=True):
+            if not lane.outbox.compare(before, now):
+                lane.check()
+        await self._every[0].outbox.note_alive(now_ns())
+
+    def _tell(self, kind: EventKind, from_ns: int, detail: str, *, to_ns: int | None = None) -> None:
         now, venue = now_ns(), self._figures.venue
-        self.put(FeedEvent(venue, "", now, channel=CHANNEL, kind="gap", from_ns=from_ns, to_ns=to_ns, detail=detail))
+        event = FeedEvent(
+            venue, "", now, channel=CHANNEL, kind=kind, from_ns=from_ns, to_ns=to_ns or now, detail=detail
+        )
+        self.put(event)
 
     def _tell_loss(self, event: FeedEvent) -> None:
         """Write down that Redis has lost what it confirmed, and see whether the other shards have lost something."""

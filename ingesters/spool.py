@@ -33,6 +33,7 @@ class Spool:
     def __init__(self, folder: Path, figures: Figures, *, max_bytes: int, max_age_s: float) -> None:
         self.found: dict[str, Rows] = {}  # what an earlier process left, by shard
         self.unreadable = ""  # where a file lies that was none, and what is wrong with it
+        self.was_ended = False  # whether the process before ended in good order while Redis was away
         self.size_bytes = 0
         self._folder = folder
         self.figures = figures
@@ -53,6 +54,7 @@ class Spool:
         self._claims = await self._do(self._file.claims)
         self.found = await self._do(self._file.rows)
         self.size_bytes = sum(rows.size_bytes for rows in self.found.values())
+        self.was_ended = await self._do(self._file.ended_in_good_order)
         self._tell()
         if self.found:
             records = sum(rows.records for rows in self.found.values())
@@ -68,6 +70,10 @@ class Spool:
             os.close(self._lock)
             self._lock = None
         self._thread.shutdown(wait=False)
+
+    async def note_end(self, *, in_good_order: bool) -> None:
+        """Write down for the next process whether this one ended in good order."""
+        await self._work(lambda file: file.note_end(in_good_order=in_good_order))
 
     def claim_of(self, shard: str, epoch: int) -> Claim | None:
         """Return what an epoch of ours meant, None if it was not ours."""

@@ -76,6 +76,14 @@ class SpoolFile:
         """Close the file; what it holds stays."""
         self._db.close()
 
+    def note_end(self, *, in_good_order: bool) -> None:
+        """Write down whether the process that has the file ended in good order."""
+        self._db.execute(f"PRAGMA user_version = {int(in_good_order)}")
+
+    def ended_in_good_order(self) -> bool:
+        """Return what was written down of the end of the process before."""
+        return bool(self._db.execute("PRAGMA user_version").fetchone()[0])
+
     def rows(self) -> dict[str, Rows]:
         """Return what lies in the file, by shard."""
         found = self._db.execute(f"SELECT shard, {TOTALS} FROM packets GROUP BY shard")  # noqa: S608  our own constant

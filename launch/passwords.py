@@ -31,7 +31,8 @@ ACL = {
     ),
     "dashboard": (
         "~* -@all +@read +@connection +@transaction +@scripting -script|flush -script|kill -@dangerous +info +time "
-        "+config|get (~proc:* +hset +expire)"
+        "+config|get (~proc:* +hset +expire) "
+        "(~stream:alerts ~shard:{stream:alerts} ~state:alerts ~topics +@scripting +@hash +@read +xadd +set)"
     ),
     OPERATOR: "~* &* +@all",
 }

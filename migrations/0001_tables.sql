@@ -230,24 +230,24 @@ CREATE TABLE IF NOT EXISTS book_stats
     imbalance_10 Nullable(Float64) CODEC(Gorilla, ZSTD(1)) COMMENT 'bids minus asks over both, best 10 levels, -1 to 1',
     imbalance_20 Nullable(Float64) CODEC(Gorilla, ZSTD(1)) COMMENT 'bids minus asks over both, best 20 levels, -1 to 1',
     distance_imbalance Nullable(Float64) CODEC(Gorilla, ZSTD(1)) COMMENT 'of 20 levels, weighted by exp(-distance / 10 bps)',
-    bid_depth_1bps Nullable(Float64) CODEC(Gorilla, ZSTD(1)) COMMENT 'base currency within 1 bps of the mid, null if not all is known',
-    ask_depth_1bps Nullable(Float64) CODEC(Gorilla, ZSTD(1)) COMMENT 'base currency within 1 bps of the mid, null if not all is known',
-    bid_depth_2bps Nullable(Float64) CODEC(Gorilla, ZSTD(1)) COMMENT 'base currency within 2 bps of the mid, null if not all is known',
-    ask_depth_2bps Nullable(Float64) CODEC(Gorilla, ZSTD(1)) COMMENT 'base currency within 2 bps of the mid, null if not all is known',
-    bid_depth_5bps Nullable(Float64) CODEC(Gorilla, ZSTD(1)) COMMENT 'base currency within 5 bps of the mid, null if not all is known',
-    ask_depth_5bps Nullable(Float64) CODEC(Gorilla, ZSTD(1)) COMMENT 'base currency within 5 bps of the mid, null if not all is known',
-    bid_depth_10bps Nullable(Float64) CODEC(Gorilla, ZSTD(1)) COMMENT 'base currency within 10 bps of the mid, null if not all is known',
-    ask_depth_10bps Nullable(Float64) CODEC(Gorilla, ZSTD(1)) COMMENT 'base currency within 10 bps of the mid, null if not all is known',
-    bid_depth_25bps Nullable(Float64) CODEC(Gorilla, ZSTD(1)) COMMENT 'base currency within 25 bps of the mid, null if not all is known',
-    ask_depth_25bps Nullable(Float64) CODEC(Gorilla, ZSTD(1)) COMMENT 'base currency within 25 bps of the mid, null if not all is known',
-    bid_depth_50bps Nullable(Float64) CODEC(Gorilla, ZSTD(1)) COMMENT 'base currency within 50 bps of the mid, null if not all is known',
-    ask_depth_50bps Nullable(Float64) CODEC(Gorilla, ZSTD(1)) COMMENT 'base currency within 50 bps of the mid, null if not all is known',
-    bid_depth_100bps Nullable(Float64) CODEC(Gorilla, ZSTD(1)) COMMENT 'base currency within 100 bps of the mid, null if not all is known',
-    ask_depth_100bps Nullable(Float64) CODEC(Gorilla, ZSTD(1)) COMMENT 'base currency within 100 bps of the mid, null if not all is known',
-    bid_depth_200bps Nullable(Float64) CODEC(Gorilla, ZSTD(1)) COMMENT 'base currency within 200 bps of the mid, null if not all is known',
-    ask_depth_200bps Nullable(Float64) CODEC(Gorilla, ZSTD(1)) COMMENT 'base currency within 200 bps of the mid, null if not all is known',
-    bid_depth_500bps Nullable(Float64) CODEC(Gorilla, ZSTD(1)) COMMENT 'base currency within 500 bps of the mid, null if not all is known',
-    ask_depth_500bps Nullable(Float64) CODEC(Gorilla, ZSTD(1)) COMMENT 'base currency within 500 bps of the mid, null if not all is known',
+    bid_depth_1bps Nullable(Float64) CODEC(Gorilla, ZSTD(1)) COMMENT 'base currency within 1 bps of the mid',
+    ask_depth_1bps Nullable(Float64) CODEC(Gorilla, ZSTD(1)) COMMENT 'base currency within 1 bps of the mid',
+    bid_depth_2bps Nullable(Float64) CODEC(Gorilla, ZSTD(1)) COMMENT 'base currency within 2 bps of the mid',
+    ask_depth_2bps Nullable(Float64) CODEC(Gorilla, ZSTD(1)) COMMENT 'base currency within 2 bps of the mid',
+    bid_depth_5bps Nullable(Float64) CODEC(Gorilla, ZSTD(1)) COMMENT 'base currency within 5 bps of the mid',
+    ask_depth_5bps Nullable(Float64) CODEC(Gorilla, ZSTD(1)) COMMENT 'base currency within 5 bps of the mid',
+    bid_depth_10bps Nullable(Float64) CODEC(Gorilla, ZSTD(1)) COMMENT 'base currency within 10 bps of the mid',
+    ask_depth_10bps Nullable(Float64) CODEC(Gorilla, ZSTD(1)) COMMENT 'base currency within 10 bps of the mid',
+    bid_depth_25bps Nullable(Float64) CODEC(Gorilla, ZSTD(1)) COMMENT 'base currency within 25 bps of the mid',
+    ask_depth_25bps Nullable(Float64) CODEC(Gorilla, ZSTD(1)) COMMENT 'base currency within 25 bps of the mid',
+    bid_depth_50bps Nullable(Float64) CODEC(Gorilla, ZSTD(1)) COMMENT 'base currency within 50 bps of the mid',
+    ask_depth_50bps Nullable(Float64) CODEC(Gorilla, ZSTD(1)) COMMENT 'base currency within 50 bps of the mid',
+    bid_depth_100bps Nullable(Float64) CODEC(Gorilla, ZSTD(1)) COMMENT 'base currency within 100 bps of the mid',
+    ask_depth_100bps Nullable(Float64) CODEC(Gorilla, ZSTD(1)) COMMENT 'base currency within 100 bps of the mid',
+    bid_depth_200bps Nullable(Float64) CODEC(Gorilla, ZSTD(1)) COMMENT 'base currency within 200 bps of the mid',
+    ask_depth_200bps Nullable(Float64) CODEC(Gorilla, ZSTD(1)) COMMENT 'base currency within 200 bps of the mid',
+    bid_depth_500bps Nullable(Float64) CODEC(Gorilla, ZSTD(1)) COMMENT 'base currency within 500 bps of the mid',
+    ask_depth_500bps Nullable(Float64) CODEC(Gorilla, ZSTD(1)) COMMENT 'base currency within 500 bps of the mid',
     bid_notional_1bps Nullable(Float64) CODEC(Gorilla, ZSTD(1)) COMMENT 'the same in quote currency',
     ask_notional_1bps Nullable(Float64) CODEC(Gorilla, ZSTD(1)) COMMENT 'the same in quote currency',
     bid_notional_2bps Nullable(Float64) CODEC(Gorilla, ZSTD(1)) COMMENT 'the same in quote currency',
@@ -321,7 +321,7 @@ CREATE TABLE IF NOT EXISTS book_stats
     ofi_3 Nullable(Float64) CODEC(Gorilla, ZSTD(1)) COMMENT 'order flow imbalance of level 3 since the row before, base',
     ofi_4 Nullable(Float64) CODEC(Gorilla, ZSTD(1)) COMMENT 'order flow imbalance of level 4 since the row before, base',
     ofi_5 Nullable(Float64) CODEC(Gorilla, ZSTD(1)) COMMENT 'order flow imbalance of level 5 since the row before, base',
-    ofi_kind LowCardinality(Nullable(String)) CODEC(ZSTD(1)) COMMENT 'seen message by message (event), between snapshots, or mixed',
+    ofi_kind Nullable(String) CODEC(ZSTD(1)) COMMENT 'event: seen by changes, snapshot: between books, or mixed',
     shard UInt16 CODEC(ZSTD(1)) COMMENT 'shard of the stream that held the record',
     offset UInt64 CODEC(DoubleDelta, ZSTD(1)) COMMENT 'running number of the record in its shard: dense, so a hole is visible',
     INDEX place offset TYPE minmax GRANULARITY 1
@@ -476,6 +476,26 @@ SETTINGS non_replicated_deduplication_window = 10000,
          fsync_after_insert = 1, fsync_part_directory = 1,
          min_rows_to_fsync_after_merge = 1, min_compressed_bytes_to_fsync_after_merge = 1
 COMMENT 'What could not be read or stored, whole.';
+
+CREATE TABLE IF NOT EXISTS alerts
+(
+    rule LowCardinality(String) CODEC(ZSTD(1)) COMMENT 'what was looked for',
+    subject String CODEC(ZSTD(1)) COMMENT 'what it is about',
+    state LowCardinality(String) CODEC(ZSTD(1)) COMMENT 'firing or over',
+    words String CODEC(ZSTD(1)) COMMENT 'how bad it is',
+    since_time DateTime64(9, 'UTC') CODEC(Delta, ZSTD(1)) COMMENT 'when it began',
+    received_time DateTime64(9, 'UTC') CODEC(Delta, ZSTD(1)) COMMENT 'when the bytes reached us',
+    shard UInt16 CODEC(ZSTD(1)) COMMENT 'shard of the stream that held the record',
+    offset UInt64 CODEC(DoubleDelta, ZSTD(1)) COMMENT 'running number of the record in its shard: dense, so a hole is visible',
+    INDEX place offset TYPE minmax GRANULARITY 1
+)
+ENGINE = MergeTree
+PARTITION BY toYYYYMM(received_time)
+ORDER BY (received_time, offset)
+SETTINGS non_replicated_deduplication_window = 10000,
+         fsync_after_insert = 1, fsync_part_directory = 1,
+         min_rows_to_fsync_after_merge = 1, min_compressed_bytes_to_fsync_after_merge = 1
+COMMENT 'Alarms of the fleet: when each began and when it was over.';
 
 CREATE VIEW IF NOT EXISTS markets AS
 SELECT * EXCEPT (shard, offset) FROM market_versions FINAL

@@ -14,7 +14,10 @@ from common.heartbeat import Figures, beat
 from common.lifecycle import run
 from common.redis_readings import RedisReader
 from common.settings import Settings
+from monitoring.alerting import Alerting, tell_new_data
 from monitoring.app import create_app
+from monitoring.notifiers import Post, notifiers
+from monitoring.overview import house_of
 from monitoring.store_readings import StoreReader
 from monitoring.watch import Watch
 
@@ -44,10 +47,16 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
             timeout_graceful_shutdown=FAREWELL_S,
         )
         server = Server(config)
+        post = Post(notifiers(settings))
+        alerting = Alerting(settings, redis, watch, house_of(settings), post)
         figures = Figures(PROGRAM, PROGRAM, "dashboard", state="running")
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(watch.run(stop))
             tasks.create_task(beat(redis, figures, stop))
+            tasks.create_task(alerting.run())
+            tasks.create_task(post.run(stop))
+            if settings.notification_url:
+                tasks.create_task(tell_new_data(settings, watch, post, stop))
             tasks.create_task(server.serve(sockets=[listener]))
             await stop.wait()
             server.should_exit = True

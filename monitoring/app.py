@@ -8,12 +8,11 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from common.clock import now_ns
 from common.heartbeat import VERSION
-from common.schema import migrations
 from common.settings import Settings
 from monitoring.access import Access
 from monitoring.facts import Overview
 from monitoring.metrics import FleetCollector
-from monitoring.overview import House, overview
+from monitoring.overview import House, house_of, overview
 from monitoring.pages import HERE, Page, Painter, Watching, mount
 from monitoring.pipeline import pipeline
 from monitoring.probes import mount_probes
@@ -36,11 +35,7 @@ PAGES = (
 
 def create_app(settings: Settings, watch: Watch) -> FastAPI:
     """Return the application; whoever calls runs the watch."""
-    house = House(
-        embedded_redis=settings.embedded_redis,
-        embedded_clickhouse=settings.embedded_clickhouse,
-        schema=len(migrations()),
-    )
+    house = house_of(settings)
     app = FastAPI(title="Tickfleet", version=VERSION, docs_url=None, redoc_url=None, openapi_url="/openapi.json")
     app.state.watch = watch
     password = settings.dashboard_password

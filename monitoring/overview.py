@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 from common.clock import NS_PER_S
+from common.schema import migrations
+from common.settings import Settings
 from monitoring import process_rows, store_rows, stream_rows
 from monitoring.facts import Disabled, Group, Overview, Process, Server
 from monitoring.verdicts import Level, Verdict, of_memory, of_schema, of_server, worst
@@ -16,6 +18,11 @@ class House:
     embedded_redis: bool
     embedded_clickhouse: bool
     schema: int | None
+
+
+def house_of(settings: Settings) -> House:
+    """Return what a verdict needs to know beside the readings."""
+    return House(settings.embedded_redis, settings.embedded_clickhouse, len(migrations()))
 
 
 def overview(shot: Snapshot, now_ns: int, house: House) -> Overview:

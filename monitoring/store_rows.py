@@ -50,10 +50,17 @@ def _since_s(time_ns: int | None, now_ns: int) -> float | None:
     return None if time_ns is None else max(0.0, (now_ns - time_ns) / NS_PER_S)
 
 
+ALERTS = "alerts"  # what fires, which is no cursor
+
+
 def cursors(shot: Snapshot, now_ns: int) -> tuple[Cursor, ...]:
-    """Return every `state:` string; one whose name says timestamp has an age."""
+    """Return every `state:` string that says how far a source was read; one that is named a timestamp has an age."""
     held = shot.redis.cursors if shot.redis else {}
-    return tuple(Cursor(f"state:{name}", value, _time_age_s(name, value, now_ns)) for name, value in held.items())
+    return tuple(
+        Cursor(f"state:{name}", value, _time_age_s(name, value, now_ns))
+        for name, value in held.items()
+        if name != ALERTS
+    )
 
 
 def _time_age_s(name: str, value: str, now_ns: int) -> float | None:

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Coroutine, Iterator
 from functools import partial
 
+from common.book_engine import engine, warm_up
 from common.clickhouse import Store
 from common.columns import Table
 from common.errors import Fenced
@@ -24,7 +25,7 @@ from processors.loop import consume
 from processors.market_links import Links, keep_linked
 from processors.memory import Memory
 from processors.processor import Processor
-from processors.registry import MARKET_OF_TOKEN, PROGRAMS, WRITER, groups_on, of_program
+from processors.registry import BOOK_PROCESSOR, MARKET_OF_TOKEN, PROGRAMS, WRITER, groups_on, of_program
 from processors.sharing import Share
 from processors.targets import Layout, StreamTarget, TableTarget, Target
 from processors.trimming import keep_trimmed
@@ -42,6 +43,9 @@ async def main(program: str, process: str, settings: Settings, stop: asyncio.Eve
         await wait_ready(redis)
         store = Store(await wait_current(settings, stop))
         layout: Layout = {stream: await shards(redis, stream, settings) for stream in STREAMS}
+        if program == BOOK_PROCESSOR:
+            figures.detail = "compiling what keeps the books"
+            await asyncio.to_thread(warm_up, engine())
         figures.works(program)
         async with asyncio.TaskGroup() as tasks:
             for work in Program(redis, store, layout, figures, settings).tasks(stop):

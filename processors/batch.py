@@ -140,7 +140,7 @@ class Content:
 def content_of(batch: Batch, *, now_ns: int) -> Content:
     """Return the records of a batch; what is none is set aside, line by line."""
     record_type = batch.shard.stream.record
-    good = [entry for entry in batch.entries if not entry.flaw and entry.records]
+    good = [entry for entry in batch.entries if not entry.flaw and entry.data]
     dead = [
         _dead(batch, entry.data, entry.id, entry.flaw, now_ns)
         for entry in batch.entries

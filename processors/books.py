@@ -85,7 +85,7 @@ class Books:
         """Apply the next BookUpdates of the shard; return the statistics, and the books as snapshots."""
         del knowledge
         if frame.is_empty():
-            return Made(statistics([]), also={BOOK_SNAPSHOTS: snapshots([])})
+            return Made(statistics([], "maintained"), also={BOOK_SNAPSHOTS: snapshots([])})
         batch = told(frame, self._clock_ns, self._plan.timing.every_ns, self._engine)
         self._clock_ns = int(batch.arrivals.clock_ns.max())
         books = [self._book(run) for run in batch.runs]
@@ -96,7 +96,7 @@ class Books:
             self._advance(stretch, book, run)
         self._sweep(stretch)
         also = {BOOK_SNAPSHOTS: snapshots(stretch.dumps)}
-        return Made(statistics(stretch.readings), refused(batch, stretch.reasons), also=also)
+        return Made(statistics(stretch.readings, "maintained"), refused(batch, stretch.reasons), also=also)
 
     def save(self) -> bytes:
         """Return the shard's time and every book."""

@@ -33,9 +33,10 @@ async def gather(work: Consumer) -> list[Received]:
 async def _given(work: Consumer) -> list[Received]:
     """Return what the group is given: what is there after the linger, within the bounds."""
     if work.backlog:
-        entries = await work.inbox.read("0", count=READ_ENTRIES, block_ms=None)
+        entries = await work.inbox.read("0", count=READ_ENTRIES, block_ms=None) or await _forgotten(work)
         work.backlog = bool(entries)
-        return entries
+        if entries:
+            return entries
     entries = await _next(work)
     if entries:
         # From the last batch on: what came while that one was delivered has waited long enough.
@@ -49,6 +50,15 @@ async def _given(work: Consumer) -> list[Received]:
         entries += more
     work.gathered_s = monotonic_s()
     return entries
+
+
+async def _forgotten(work: Consumer) -> list[Received]:
+    """Return what was given out, is on nobody's list and was not committed: a hand or a power cut can do that."""
+    given_id = await work.inbox.given_id()
+    if not is_behind(given_id, work.last_id):
+        return []
+    found = await work.inbox.behind(work.last_id, count=READ_ENTRIES)
+    return [entry for entry in found if not is_behind(entry.id, given_id)]
 
 
 async def _next(work: Consumer) -> list[Received]:

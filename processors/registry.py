@@ -2,14 +2,17 @@
 
 import polars as pl
 
-from common.streams import ORDER_EVENTS, TRADES, Stream
+from common.streams import BOOK_SNAPSHOTS, BOOK_STATS, BOOKS, ORDER_EVENTS, TRADES, Stream
 from common.tables import TABLES, TRADE_ROWS
+from processors.books import Books
 from processors.processor import Lookup, Processor, identity
 from processors.transforms.notionals import with_notional
 from processors.transforms.polymarket_trades import polymarket_trades, tokens_of
+from processors.transforms.rest_books import rest_book_stats
 
 WRITER = "clickhouse_writer"
 TRADE_PROCESSOR = "trade_processor"
+BOOK_PROCESSOR = "book_processor"
 
 MARKET_OF_TOKEN = Lookup(
     keys=tokens_of,
@@ -22,10 +25,12 @@ MARKET_OF_TOKEN = Lookup(
 
 PROCESSORS = (
     Processor(TRADE_PROCESSOR, ORDER_EVENTS, polymarket_trades, TRADES, MARKET_OF_TOKEN),
+    Processor(BOOK_PROCESSOR, BOOKS, None, BOOK_STATS, state=Books),
+    Processor(BOOK_PROCESSOR, BOOK_SNAPSHOTS, rest_book_stats, BOOK_STATS),
     *(Processor(WRITER, table.source, with_notional if table is TRADE_ROWS else identity, table) for table in TABLES),
 )
 
-PROGRAMS = (TRADE_PROCESSOR, WRITER)
+PROGRAMS = (TRADE_PROCESSOR, BOOK_PROCESSOR, WRITER)
 
 
 def of_program(program: str) -> tuple[Processor, ...]:

@@ -123,7 +123,7 @@ class SmallVenue:
     def __init__(self, seed):
         self.chance = random.Random(seed)
         self.at_ms = START_MS
-        self.sides = ({cents: 10 for cents in range(40, 50)}, {cents: 10 for cents in range(51, 61)})
+        self.sides = (dict.fromkeys(range(40, 50), 10), dict.fromkeys(range(51, 61), 10))
 
     def levels(self):
         bids, asks = self.sides

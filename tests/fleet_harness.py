@@ -113,6 +113,7 @@ class Fleet:
     def start_fleet(self):
         self.start_program("clickhouse_writer")
         self.start_program("trade_processor")
+        self.start_program("book_processor")
         coins = ("BINANCE", "OKX", "ALPACA_CRYPTO")
         for venue in (*coins, "ALPACA_STOCKS", "UPSTOX", "GOLDSKY", "POLYGON", "POLYMARKET", "POLYMARKET_CLOB"):
             if self.environment.get(f"{venue}_ENABLED") == "true":

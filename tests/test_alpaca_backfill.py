@@ -128,12 +128,28 @@ def test_a_gap_longer_than_allowed_is_told_and_not_fetched():
 
 
 def test_a_weekend_is_no_gap():
-    friday_evening_ns, monday_ns = NOON_NS + 32 * 3600 * SECOND_NS, NOON_NS + 88 * 3600 * SECOND_NS
+    friday_evening_ns, monday_ns = NOON_NS + 29 * 3600 * SECOND_NS, NOON_NS + 92 * 3600 * SECOND_NS
     first = Talk().sign_in(friday_evening_ns - SECOND_NS)
     first.hear([trade(1, friday_evening_ns - SECOND_NS)], friday_evening_ns)
     second = Talk(first.state).sign_in(monday_ns)
 
     assert [] == told(second)
+
+
+def test_all_symbols_cannot_be_asked_for_again():
+    talk = after_a_minute(alpaca_stocks_symbols="*")
+
+    assert [("gap", "trades"), ("gap", "quotes")] == told(talk)
+    assert not [step for step in talk.steps if isinstance(step, Fetch)]
+
+
+def test_a_feed_that_speaks_at_night_misses_something_at_night():
+    saturday_ns = NOON_NS + 48 * 3600 * SECOND_NS
+    first = Talk().sign_in(saturday_ns)
+    first.hear([trade(1, saturday_ns)], saturday_ns)
+    second = Talk(first.state).sign_in(saturday_ns + 60 * SECOND_NS)
+
+    assert [("gap", "trades"), ("gap", "quotes")] == told(second)
 
 
 def test_a_refusal_leaves_the_gap_and_says_why():

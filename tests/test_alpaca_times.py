@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 
 from common.clock import NS_PER_S
 from ingesters.venues.alpaca_market import stocks_mute_s
-from ingesters.venues.alpaca_time import holidays, is_open, open_ns, rfc3339, rfc3339_ns, trading_day
+from ingesters.venues.alpaca_time import (
+    EVERY_EXCHANGE,
+    IEX,
+    holidays,
+    is_open,
+    open_ns,
+    rfc3339,
+    rfc3339_ns,
+    trading_day,
+)
 from tests.alpaca_kit import settings
 
 HOUR_NS = 3600 * NS_PER_S
@@ -98,7 +107,7 @@ def test_a_trading_day_is_new_yorks_and_not_utcs(time, expected):
     ],
 )
 def test_stocks_trade_from_four_to_twenty_in_new_york(time, expected):
-    assert expected == is_open(at(time))
+    assert expected == is_open(at(time), EVERY_EXCHANGE)
 
 
 def test_holidays_are_those_of_the_exchange():
@@ -112,7 +121,7 @@ def test_a_holiday_on_a_sunday_is_kept_on_monday():
 
 
 def test_a_weekend_has_no_open_hour():
-    assert 0 == open_ns(at("2024-07-13T00:00:00"), at("2024-07-15T08:00:00"))
+    assert 0 == open_ns(at("2024-07-13T00:00:00"), at("2024-07-15T08:00:00"), EVERY_EXCHANGE)
 
 
 @given(st.integers(min_value=0, max_value=96), st.integers(min_value=0, max_value=96))
@@ -120,7 +129,15 @@ def test_open_hours_are_those_in_which_it_is_open(first_h, length_h):
     start_ns = at("2024-07-03T00:00:00") + first_h * HOUR_NS
     hours = [start_ns + hour * HOUR_NS for hour in range(length_h)]
 
-    assert sum(map(is_open, hours)) * HOUR_NS == open_ns(start_ns, start_ns + length_h * HOUR_NS)
+    for kind in (EVERY_EXCHANGE, IEX):
+        expected_ns = sum(is_open(hour_ns, kind) for hour_ns in hours) * HOUR_NS
+        assert expected_ns == open_ns(start_ns, start_ns + length_h * HOUR_NS, kind)
+
+
+def test_iex_is_open_from_eight_to_five():
+    hours = [hour for hour in range(24) if is_open(at(f"2024-07-10T{hour:02}:30:00"), IEX)]
+
+    assert list(range(12, 21)) == hours  # UTC, in summer
 
 
 def test_silence_at_night_is_not_mute():

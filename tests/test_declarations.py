@@ -9,6 +9,7 @@ from common.errors import (
     BadSettings,
     FeedRefused,
     Fenced,
+    ScaleOverflow,
     SchemaMismatch,
     StoreRefused,
     StreamRefused,
@@ -43,7 +44,11 @@ def test_every_table_has_one_writer_and_every_group_is_waited_for_before_trimmin
     written = [processor.target.name for processor in PROCESSORS if processor.program == "clickhouse_writer"]
 
     assert sorted(table.name for table in TABLES) == sorted(written)
-    assert {"order_events": ["trade_processor", "clickhouse_writer"]} == {
+    assert {
+        "order_events": ["trade_processor", "clickhouse_writer"],
+        "books": ["book_processor", "clickhouse_writer"],
+        "book_snapshots": ["book_processor", "clickhouse_writer"],
+    } == {
         stream.topic: groups_on(stream) for stream in STREAMS if len(groups_on(stream)) > 1
     }
 
@@ -87,6 +92,7 @@ def test_the_database_has_the_columns_that_are_declared(fleet):
         (BadAnswer("gamma", reason="HTTP 200 with errors"), "gamma could not answer: HTTP 200 with errors"),
         (WireError("okx", reason="no JSON", payload=b"abc"), "okx sent 3 unreadable bytes: no JSON"),
         (UnreadableRecord("Trade", reason="no price"), "expected a Trade: no price"),
+        (ScaleOverflow("prices", digits=18), "expected prices below 2^62 x 10^-18, found one that is larger"),
         (StreamRefused("stream:trades", reason="full"), "stream:trades: full"),
         (StoreRefused("insert", code=252, reason="too many parts"), "insert: too many parts (code 252)"),
         (StoreRefused("insert", code=0, reason="reset"), "insert: reset"),

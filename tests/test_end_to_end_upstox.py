@@ -26,7 +26,7 @@ VOLUME_PER_MINUTE = """
         SELECT symbol, last_trade_time, greatest(volume - max(volume) OVER before, 0) AS grown,
                row_number() OVER before AS number
         FROM tickers WHERE venue = 'upstox' AND volume IS NOT NULL
-        WINDOW before AS (PARTITION BY symbol ORDER BY received_time, offset
+        WINDOW before AS (PARTITION BY symbol, toDate(last_trade_time, 'Asia/Kolkata') ORDER BY received_time, offset
                           ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
     ) WHERE number > 1 AND grown > 0 GROUP BY symbol, minute ORDER BY symbol, minute
 """
@@ -155,12 +155,13 @@ def test_what_was_left_open_is_asked_for_as_candles(fleet):
     fleet.start_simulator("--demo")
     symbol = fleet.environment["UPSTOX_INSTRUMENT_KEYS"].split(",")[-1]
     end_ns = (time.time_ns() // MINUTE_NS - 5) * MINUTE_NS
-    fleet.redis.set("state:upstox_backfill", json.dumps({symbol: [end_ns - 10 * MINUTE_NS, end_ns]}))
+    fleet.redis.set("state:upstox_missed", json.dumps({symbol: [end_ns - 10 * MINUTE_NS, end_ns]}))
     start(fleet)
 
     asked = "SELECT count() FROM bars WHERE interval = 'I1' AND open_time < fromUnixTimestamp64Nano(toInt64({}))"
     wait_for(lambda: fleet.sql(asked.format(end_ns)), expected=[(10,)], what="candles")
-    wait_for(lambda: fleet.redis.get("state:upstox_backfill"), expected="{}", what="the state")
+    filled = json.dumps({symbol: end_ns}, separators=(",", ":"))
+    wait_for(lambda: fleet.redis.get("state:upstox_filled"), expected=filled, what="the state")
     assert [(symbol, "10 candles")] == fleet.sql("SELECT symbol, found FROM feed_events WHERE kind = 'backfilled'")
 
 
@@ -174,6 +175,20 @@ def test_after_a_cut_the_next_connection_has_a_permission_of_its_own(fleet):
     wait_for(lambda: fleet.sql(connected), expected=[(2, 1)], what="a second connection")
     before = fleet.sql("SELECT count() FROM tickers")[0][0]
     wait_for(lambda: fleet.sql(f"SELECT count() > {before} FROM tickers"), expected=[(1,)], what="more ticks")
+
+
+def test_symbols_change_while_it_runs(fleet):
+    fleet.start_simulator("--demo")
+    first, *others = fleet.environment["UPSTOX_INSTRUMENT_KEYS"].split(",")
+    fleet.environment["UPSTOX_INSTRUMENT_KEYS"] = ",".join(others)
+    start(fleet)
+    symbols = (
+        "SELECT arraySort(groupUniqArray(symbol)) FROM tickers WHERE received_time > now64(9) - INTERVAL {} SECOND"
+    )
+    wait_for(lambda: fleet.sql(symbols.format(60)), expected=[(sorted(others),)], what="those of the settings")
+    fleet.redis.sadd("symbols:upstox_ingester", first)
+
+    wait_for(lambda: fleet.sql(symbols.format(2)), expected=[([first],)], what="the one that was chosen")
 
 
 def test_a_dead_token_that_nobody_can_renew_ends_the_program_and_says_why(fleet):

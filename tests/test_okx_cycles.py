@@ -7,7 +7,7 @@ import pytest
 
 from common.errors import BadAnswer, WireLost
 from common.records import Bar, BookSnapshot, Ticker
-from ingesters.feed import Dial, Fetch, Send, Wake
+from ingesters.feed import Checkpoint, Dial, Fetch, Resume, Send, Wake
 from ingesters.registry import of_program
 from tests.okx_kit import MS_NS, SECOND_NS, SYMBOL, Talk, answer, book, push, trade
 
@@ -113,13 +113,38 @@ def test_a_cycle_that_cannot_finish_in_its_interval_is_told_and_so_is_its_end():
     assert 2 == len(talk.records(BookSnapshot))
 
 
-def test_cycles_that_fell_out_are_told():
+def finish(talk, fetches):
+    return [
+        step for one in fetches for step in talk.hear(body(one.key.partition(":")[0], talk.now_ns), reply_to=one.key)
+    ]
+
+
+@pytest.mark.parametrize(("away_s", "missing"), [(30, []), (59, []), (185, ["3 cycles"]), (3590, ["59 cycles"])])
+def test_cycles_that_fell_out_while_the_program_was_away_are_told(away_s, missing):
     talk = Talk(okx_books_full_interval_s=60)
-    begin(talk)
-    talk.after(200).hear(b"", reply_to=WAKE)
+    (done,) = [step for step in finish(talk, begin(talk)) if isinstance(step, Checkpoint)]
+    later = Talk(Resume(done.state), okx_books_full_interval_s=60)
+    later.now_ns = talk.now_ns + away_s * SECOND_NS
+    begin(later)
+
+    assert missing == [event.detail.partition(" of")[0] for event in later.events("gap")]
+
+
+def test_cycles_that_fell_out_because_nobody_came_to_wake_are_told():
+    talk = Talk(okx_books_full_interval_s=60)
+    finish(talk, begin(talk))
+    talk.after(185).hear(b"", reply_to=WAKE)
     (gap,) = talk.events("gap")
 
-    assert ("books-full", "2 cycles of 60 s fell out while this program did not run") == (gap.channel, gap.detail)
+    assert ("books-full", "2 cycles of 60 s fell out: not running, or not connected") == (gap.channel, gap.detail)
+
+
+def test_a_refusal_that_is_not_the_venues_own_leaves_the_rest_alone():
+    talk = Talk()
+    fetches = begin(talk)
+    talk.hear(b"<html>blocked</html>", reply_to=fetches[0].key, status=403)
+
+    assert [("403", "<html>blocked</html>")] == [(event.found, event.detail) for event in talk.events("refused")]
 
 
 def test_a_busy_venue_is_asked_again_and_a_refused_symbol_is_left_out():

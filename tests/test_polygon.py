@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from common.errors import FeedRefused
 from common.records import DeadLetter, OrderEvent
+from common.settings import Settings
 from ingesters.feed import Frame, Resume, hear
 from ingesters.venues.polygon import PolygonFeed
 from simulator.chain import ORDER_FILLED, SECOND_VERSION
@@ -410,3 +411,21 @@ def test_any_order_of_limits_kills_and_reorganisations_gives_each_fill_once(fate
 
     assert len(told) == len(set(told))
     assert sorted(world.ids()) == sorted(told)
+
+
+@pytest.mark.parametrize("status", [413, 504])
+def test_an_answer_that_is_too_large_for_the_endpoint_is_asked_for_in_parts(world, status):
+    recorder = Recorder(world)
+    recorder.turn()
+    first = recorder.fetch
+    recorder.turn(payload=b"too much", status=status)
+    recorder.catch_up()
+
+    assert status in first.accept
+    assert world.ids(until=world.chain.head - CONFIRMATIONS) == recorder.ids()
+
+
+def test_a_key_in_the_address_is_a_secret():
+    chosen = Settings(polygon_rpc_url="https://node.example/v2/s3cret?token=t0ken")
+
+    assert {"v2/s3cret", "token=t0ken"} <= set(chosen.secrets)

@@ -92,7 +92,8 @@ def test_a_stale_level_is_told_after_half_a_second_and_cured_by_an_answer():
 
 
 def test_a_book_within_half_a_second_heals_a_stale_level_without_a_word():
-    talk = based()
+    talk = Talk()
+    talk.hear(book(bids=[("0.47", "9"), ("0.48", "30")]))
     talk.hear(change("0.6", "1", "SELL", at_ms=START_MS + 100, best=("0.47", "0.52")))
     talk.hear(book(at_ms=START_MS + 100, bids=[("0.47", "9")], asks=[("0.6", "1"), ("0.52", "25")]))
     talk.pass_time(3)
@@ -186,13 +187,19 @@ def test_a_token_that_speaks_after_all_is_stale_no_more():
 
 def test_a_socket_that_is_silent_while_the_venues_books_move_is_given_up():
     talk = based()
-    talk.pass_time(55)
-    talk.answer = lambda _: [rest_book(at_ms=START_MS + 30_000, bids=[("0.3", "1")])]
+    talk.answer = lambda _: [rest_book(at_ms=talk.now_ns // MS, bids=[("0.3", str(talk.now_ns))])]
 
     with pytest.raises(WireLost, match="ws0: silent for 60 s while the venue's books moved"):
-        talk.pass_time(80)
+        talk.pass_time(200)
 
-    assert ["gap", "resync"] == [event.kind for event in talk.told("gap", "resync")]
+    assert ["gap", "resync"] * 2 == [event.kind for event in talk.told("gap", "resync")]
+
+
+def test_a_token_whose_book_moved_unheard_is_subscribed_to_again():
+    talk = based(answer=lambda _: [rest_book(at_ms=START_MS + 1000, bids=[("0.3", "1")])])
+    talk.pass_time(100)
+
+    assert ["unsubscribe", "subscribe"] == [sent["operation"] for sent in talk.sent() if "operation" in sent]
 
 
 def test_books_that_rest_are_confirmed_without_a_record():

@@ -10,7 +10,7 @@ import pytest
 from simulator.capture import CaptureRefused, read_capture
 from simulator.sessions import read_sessions
 from simulator.timeline import Timeline
-from tests.simulator_kit import CAPTURES, capture, needs_captures, trade
+from tests.simulator_kit import capture, trade
 
 
 def refusal(*paths):
@@ -59,19 +59,10 @@ def test_a_damaged_line_is_refused_with_its_number(tmp_path):
     assert f"{path}, line 3: expected a recorded event" in refusal(path)
 
 
-@needs_captures
-@pytest.mark.parametrize(
-    ("name", "line", "reason"),
-    [
-        ("okx-singles-2022.jsonl.gz", 2, "venue okx at "),
-        ("alpaca-stream-samples-2021-2025.jsonl.gz", 2, "venue alpaca at "),
-    ],
-)
-def test_a_venue_that_is_not_simulated_yet_is_refused(name, line, reason):
-    text = refusal(CAPTURES / name)
+def test_a_venue_that_is_not_simulated_is_refused(tmp_path):
+    path = capture(tmp_path / "a.gz", "nowhere", [trade("AAA", 1)])
 
-    assert f"{name}, line {line}: {reason}" in text
-    assert text.endswith("is not simulated yet")
+    assert refusal(path) == f"{path}, line 2: venue nowhere at wss://x/stream is not simulated yet"
 
 
 def test_a_refused_file_among_good_ones_ends_the_program_with_code_2(tmp_path):

@@ -2,12 +2,15 @@
 
 import asyncio
 import json
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
+from itertools import pairwise
+from random import Random
 
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
+from simulator.demo.okx import INSTRUMENTS
 from simulator.demo.okx_pair import Pair
 from simulator.faults import Fault
 from simulator.limits import Limits
@@ -132,10 +135,10 @@ async def test_an_idle_connection_is_closed_with_4004():
 
 
 async def test_a_fourth_connection_in_a_second_is_refused():
-    async with demo(limits=Limits(okx_connects_per_s=1)) as simulator, dialled(simulator):
-        async with dialled(simulator) as second:
-            with pytest.raises(ConnectionClosed):
-                await asyncio.wait_for(second.recv(), 10)
+    limits = Limits(okx_connects_per_s=1)
+    async with demo(limits=limits) as simulator, dialled(simulator), dialled(simulator) as second:
+        with pytest.raises(ConnectionClosed):
+            await asyncio.wait_for(second.recv(), 10)
 
 
 async def test_a_recording_is_told_by_instrument_with_its_own_bytes(session):
@@ -240,9 +243,9 @@ async def test_demo_books_obey_their_sequence_and_agree_with_the_best_bid_and_as
     assert (True, 1) == (compared > 1, maintained)
 
 
-def test_a_quiet_book_tells_a_sign_of_life_after_a_minute(monkeypatch):
+def test_a_quiet_book_tells_a_sign_of_life_after_a_minute():
     told = []
-    pair = quiet_pair(told)
+    pair = Pair(INSTRUMENTS[-1], Random(1), told.append)
     pair.flush()
     pair._told_ms -= 60_001
     pair.flush()
@@ -250,14 +253,6 @@ def test_a_quiet_book_tells_a_sign_of_life_after_a_minute(monkeypatch):
 
     assert 1 == len(told)
     assert ([], [], row["prevSeqId"]) == (row["asks"], row["bids"], row["seqId"])
-
-
-def quiet_pair(told):
-    from random import Random
-
-    from simulator.demo.okx import INSTRUMENTS
-
-    return Pair(INSTRUMENTS[-1], Random(1), told.append)  # noqa: S311  (repeatable chance, no secret)
 
 
 async def test_the_most_recent_trade_comes_again_with_every_subscription():
@@ -281,9 +276,7 @@ async def test_sums_of_matches_cover_the_ids_of_the_single_ones():
 
     ids = [int(row["tradeId"]) for row in single]
     assert list(range(ids[1], ids[1] + 29)) == ids[1:]
-    assert all(
-        int(b["tradeId"]) - int(b["count"]) == int(a["tradeId"]) for a, b in zip(sums[1:], sums[2:], strict=False)
-    )
+    assert all(int(b["tradeId"]) - int(b["count"]) == int(a["tradeId"]) for a, b in pairwise(sums[1:]))
     assert any(row["count"] != "1" for row in sums)
 
 
@@ -293,7 +286,7 @@ async def test_data_may_come_before_its_acknowledgement():
         first, second = await heard(socket, 2)
 
     assert ("data" in first, "event" in second) == (True, True)
-    assert 9 == len(first["data"][0][0])
+    assert 9 == len(first["data"][0])
 
 
 async def test_rest_books_have_the_shapes_and_defaults_of_the_documentation():
@@ -389,13 +382,13 @@ async def test_trades_lost_on_the_wire_and_while_away_are_fetched(redis_of_modul
         assert list(range(min(ids), max(ids) + 1)) == sorted(ids)
 
 
-async def test_the_official_client_understands_the_simulator(session):
+async def test_the_official_client_understands_the_simulator():
     market_data = pytest.importorskip("okx.MarketData", reason="python-okx is not installed")
     async with demo() as simulator:
-        client = market_data.MarketAPI(domain=simulator.environment["OKX_API_BASE_URL"], debug=False)
-        ticker = await asyncio.to_thread(client.get_ticker, BTC)
-        books = await asyncio.to_thread(client.get_orderbook, BTC, "400")
-        history = await asyncio.to_thread(client.get_history_trades, BTC, limit="100")
+        with market_data.MarketAPI(domain=simulator.environment["OKX_API_BASE_URL"], debug=False) as client:
+            ticker = await asyncio.to_thread(client.get_ticker, BTC)
+            books = await asyncio.to_thread(client.get_orderbook, BTC, "400")
+            history = await asyncio.to_thread(client.get_history_trades, BTC, limit="100")
 
     assert ("0", BTC) == (ticker["code"], ticker["data"][0]["instId"])
     assert (400, 100) == (len(books["data"][0]["asks"]), len(history["data"]))
@@ -405,11 +398,12 @@ async def test_the_official_client_subscribes_at_the_simulator():
     public = pytest.importorskip("okx.websocket.WsPublicAsync", reason="python-okx is not installed")
     told = []
     async with demo() as simulator:
-        client = public.WsPublicAsync(url=simulator.environment["OKX_WS_URL"] + PUBLIC)
-        await client.start()
-        await client.subscribe([{"channel": "books", "instId": BTC}], told.append)
-        await until(lambda: sum('"action":"update"' in text for text in told) > 2)
-        with suppress(Exception):
-            await client.stop()
+        url = simulator.environment["OKX_WS_URL"] + PUBLIC
+        client = public.WsPublicAsync(url=url)
+        async with connect(url) as client.websocket:  # its own way of dialling knows TLS only
+            consuming = asyncio.create_task(client.consume())
+            await client.subscribe([{"channel": "books", "instId": BTC}], told.append)
+            await until(lambda: sum('"action":"update"' in text for text in told) > 2)
+            consuming.cancel()
 
     assert ["subscribe", None] == [json.loads(text).get("event") for text in told[:2]]

@@ -192,7 +192,7 @@ def test_recorded_candles_fill_the_day_that_was_missed(day):
     bars, volume = ground_truth(CANDLES)["symbols"][TCS]["bars_and_volume_per_day"][day]
     first_ns = event.received_ns // DAY_NS * DAY_NS
     open_ = msgspec.json.encode({TCS: [first_ns, first_ns + DAY_NS // 2]}).decode()
-    talk = Talk(Resume(state={"upstox_backfill": open_}))
+    talk = Talk(Resume(state={"upstox_missed": open_}))
     steps = talk.hear(reply(f"candles:{TCS}", event.payload.encode(), first_ns + DAY_NS))
 
     assert (bars, int(volume)) == (len(named("Bar", steps)), sum(int(bar.volume) for bar in named("Bar", steps)))

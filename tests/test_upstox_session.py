@@ -55,7 +55,17 @@ def test_silence_while_a_market_of_ours_is_open_is_a_dead_connection():
     with pytest.raises(WireLost) as caught:
         silent(talk, OPENING_NS + S, 120)
 
-    assert "a market that is open" in str(caught.value)
+    assert "nothing came for 70 s from a market that is open" in str(caught.value)
+
+
+def test_a_silent_socket_is_asked_before_it_is_given_up():
+    talk = Talk().connected()
+    talk.hear(OPEN, tick_frame(OPENING_NS + S))
+    probe = talk.look(OPENING_NS + 62 * S)
+    talk.hear(tick_frame(OPENING_NS + 63 * S))
+
+    assert [("sub", [STOCK])] == requests(probe)
+    silent(talk, OPENING_NS + 64 * S, 60)
 
 
 @pytest.mark.parametrize("word", ["NORMAL_CLOSE", "CLOSING_END", "PRE_OPEN_START"])
@@ -110,6 +120,30 @@ def test_what_the_venue_would_ignore_in_silence_is_told_at_once():
     assert list(keys[2000:]) == refusals(steps)
 
 
+def test_more_keys_than_one_connection_takes_go_to_another_with_a_permission_of_its_own():
+    keys = tuple(f"NSE_EQ|{number}" for number in range(2003))
+    talk = Talk(upstox_instrument_keys=keys, upstox_connections=2)
+    place = {"data": {"authorized_redirect_uri": "wss://feeds.test/feeds?code=abc"}}
+    first = talk.hear(reply("authorize", place))
+    second = talk.hear(reply("authorize", place))
+    gone = talk.hear(chosen(*keys[:2002]))
+
+    assert ["authorize"] == [fetch.key for fetch in named("Fetch", first)]
+    assert [("more1", list(keys[2000:]))] == [(send.wire, body(send)["data"]["instrumentKeys"]) for send in second[1:]]
+    assert [] == refusals(first + second)
+    assert [("more1", "unsub")] == [(send.wire, body(send)["method"]) for send in named("Send", gone)]
+
+
+def test_a_symbol_that_comes_back_goes_on_where_it_was():
+    talk = Talk(upstox_instrument_keys=(STOCK, OPTION)).connected()
+    talk.hear(OPEN, tick_frame(OPENING_NS + S))
+    talk.hear(chosen(OPTION), chosen(STOCK, OPTION))
+    steps = talk.hear(tick_frame(OPENING_NS + 90 * S))
+
+    assert [] == named("FeedEvent", steps)
+    assert [] == refusals(talk.look(OPENING_NS + 95 * S))
+
+
 def test_symbols_change_on_the_living_socket():
     talk = Talk(upstox_instrument_keys=(STOCK, INDEX)).connected()
     steps = talk.hear(chosen(STOCK, OPTION))
@@ -152,6 +186,14 @@ def test_a_stretch_with_trades_is_a_gap_that_is_asked_for_with_the_token():
     assert ["Bearer secret"] == [dict(fetch.headers)["Authorization"] for fetch in named("Fetch", steps)]
 
 
+def test_a_gap_is_told_even_if_the_first_tick_cannot_be_read():
+    talk = Talk(Resume(marks={("tickers", STOCK): OPENING_NS // MS})).connected()
+    talk.hear(tick_frame(OPENING_NS + 5 * MINUTE, price=float("nan")))
+    steps = talk.hear(tick_frame(OPENING_NS + 6 * MINUTE))
+
+    assert ["gap"] == [event.kind for event in named("FeedEvent", steps)]
+
+
 def test_candles_that_the_venue_refuses_stay_a_gap_that_says_why():
     resume = Resume(marks={("tickers", STOCK): OPENING_NS // MS})
     talk = Talk(resume).connected()
@@ -160,7 +202,20 @@ def test_candles_that_the_venue_refuses_stay_a_gap_that_says_why():
     event, checkpoint = talk.hear(reply(f"candles:{STOCK}", refused, status=400))
 
     assert ("gap", "not filled: HTTP 400: UDAPI100011 Invalid Instrument key") == (event.kind, event.detail)
-    assert "{}" == checkpoint.state["upstox_backfill"]
+    assert {STOCK: OPENING_NS + 5 * MINUTE} == json.loads(checkpoint.state["upstox_filled"])
+
+
+def test_after_a_restart_only_what_is_not_filled_is_asked_for():
+    day = 24 * HOUR
+    missed = {STOCK: [OPENING_NS - day, OPENING_NS], OPTION: [OPENING_NS - HOUR, OPENING_NS]}
+    filled = {STOCK: OPENING_NS - 10 * HOUR, OPTION: OPENING_NS}
+    state = {"upstox_missed": json.dumps(missed), "upstox_filled": json.dumps(filled)}
+    steps = Talk(Resume(state=state)).hear(
+        reply("authorize", {"data": {"authorized_redirect_uri": "wss://feeds.test/?code=abc"}})
+    )
+
+    (asked,) = named("Fetch", steps)
+    assert asked.url.endswith("/NSE_EQ%7CINE000A00001/minutes/1/2024-08-08/2024-08-08")
 
 
 def test_candles_that_a_dead_token_could_not_get_are_asked_for_with_the_next_one():

@@ -121,9 +121,8 @@ class AlpacaFeed:
     def _take(self, record: Trade | Quote | TradeCorrection | Status, steps: list[Step], topics: set[str]) -> None:
         """Add a record that may be a repeat, unless it is one."""
         topic, event_ns = TOPICS[type(record)], record.event_ns or 0
-        if topic in ("trades", "quotes"):
-            self._replay.look(event_ns, record.received_ns)
-            self._newest_ns = max(self._newest_ns, event_ns)
+        self._replay.look(event_ns, record.received_ns)
+        self._newest_ns = max(self._newest_ns, event_ns)
         if self._replay.is_on and self._replay.is_repeat(topic, record.symbol, event_ns):
             return
         if isinstance(record, Trade) and not self._heard.hear(record):

@@ -24,6 +24,7 @@ from ingesters.venues.alpaca_wire import VENUE
 
 KEY = "backfill"
 OVERLAP_NS = 2 * NS_PER_S
+EVERY = "*"
 SETTLE_S = 5.0  # until REST has what happened at the moment of the subscription
 OK = 200
 CHANNELS = ("trades", "quotes", "orderbooks")  # a bar that is missing shows by itself
@@ -104,6 +105,8 @@ class Backfill:
     def _why_not(self, missed_ns: int) -> str:
         if self._market.rest_feed is None:
             return "this feed cannot be asked again"
+        if EVERY in self._heard.head.symbols:
+            return "all symbols were listened to, and trades can only be asked for by name"
         most_s = self._settings.backfill_max_s
         return f"longer than BACKFILL_MAX_S={most_s:g}: not fetched" if missed_ns > most_s * NS_PER_S else ""
 

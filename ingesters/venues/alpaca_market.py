@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from common.clock import NS_PER_S
 from common.settings import Settings
-from ingesters.venues.alpaca_time import is_open, open_ns
+from ingesters.venues.alpaca_time import EVERY_EXCHANGE, IEX, Hours, is_open, open_ns
 
 _QUARTER_HOUR_NS = 900 * NS_PER_S
 _LATE_NS = 600 * NS_PER_S  # what is still told after the close
@@ -58,7 +59,7 @@ def stocks(settings: Settings) -> Market:
         rest_path="/v2/stocks/trades",
         rest_feed=None if is_test else REST_FEEDS.get(feed, feed),
         delay_ns=_QUARTER_HOUR_NS if feed == "delayed_sip" else 0,
-        open_ns=_always if feed in NIGHT_FEEDS else open_ns,
+        open_ns=_always if feed in NIGHT_FEEDS else partial(open_ns, hours=_hours(feed)),
     )
 
 
@@ -79,8 +80,8 @@ def crypto(settings: Settings) -> Market:
 
 def stocks_mute_s(settings: Settings, now_ns: int) -> float:
     """Return after how long a silent socket is mute: never while the exchanges are closed, for quiet is not dead."""
-    listens_at_night = settings.alpaca_stocks_feed in NIGHT_FEEDS
-    return settings.alpaca_mute_s if listens_at_night or is_open(now_ns) else float("inf")
+    feed = settings.alpaca_stocks_feed
+    return settings.alpaca_mute_s if feed in NIGHT_FEEDS or is_open(now_ns, _hours(feed)) else float("inf")
 
 
 def why_disabled(settings: Settings, *, name: str, is_on: bool) -> str | None:
@@ -90,6 +91,10 @@ def why_disabled(settings: Settings, *, name: str, is_on: bool) -> str | None:
         return f"{name}_ENABLED=false"
     missing = [name for name, key in keys.items() if key is None]
     return f"set {' and '.join(missing)}" if missing else None
+
+
+def _hours(feed: str) -> Hours:
+    return IEX if feed == "iex" else EVERY_EXCHANGE
 
 
 def _always(from_ns: int, to_ns: int) -> int:

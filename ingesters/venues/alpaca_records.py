@@ -36,7 +36,7 @@ def trade(message: wire.AnyTrade, symbol: str, received_ns: int, codec: Codec) -
         size=codec.number(message.s),
         taker_side="buy" if side == "B" else "sell" if side == "S" else "unknown",
         exchange=message.x,
-        conditions=",".join(message.c),
+        conditions=",".join(message.c or ()),
     )
 
 
@@ -78,7 +78,7 @@ def bar(message: wire.AnyBar, received_ns: int, codec: Codec) -> Bar:
 def correction(message: wire.CorrectionMessage, received_ns: int, codec: Codec) -> TradeCorrection:
     """Return that a trade was otherwise, under a new id."""
     event_ns = codec.time_ns(message.t)
-    before = f"{codec.number(message.os)} at {codec.number(message.op)}, conditions {','.join(message.oc)}"
+    before = f"{codec.number(message.os)} at {codec.number(message.op)}, conditions {','.join(message.oc or ())}"
     return TradeCorrection(
         venue=VENUE,
         symbol=message.S,
@@ -89,7 +89,7 @@ def correction(message: wire.CorrectionMessage, received_ns: int, codec: Codec) 
         new_trade_id=trade_id(message.x, message.ci, event_ns),
         new_price=codec.number(message.cp),
         new_size=codec.number(message.cs),
-        new_conditions=",".join(message.cc),
+        new_conditions=",".join(message.cc or ()),
         detail=f"was {before}, tape {message.z}",
     )
 
@@ -166,7 +166,7 @@ def imbalance(message: wire.ImbalanceMessage, received_ns: int, codec: Codec) ->
 
 def book(message: wire.BookMessage, received_ns: int, codec: Codec) -> BookUpdate:
     """Return a book, best level first, or changes of one; the venue numbers neither."""
-    bids, asks = message.b, message.a
+    bids, asks = message.b or [], message.a or []
     if message.r:
         bids = sorted(bids, key=lambda level: float(codec.number(level.p)), reverse=True)
         asks = sorted(asks, key=lambda level: float(codec.number(level.p)))

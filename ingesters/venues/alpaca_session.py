@@ -138,7 +138,7 @@ class Session:
 
     def _missing(self, message: SubscriptionMessage, received_ns: int) -> Iterator[FeedEvent]:
         for channel in self._wanted:
-            missing = self._wanted[channel] - set(getattr(message, channel))
+            missing = self._wanted[channel] - set(getattr(message, channel) or ())
             if missing:
                 self._wanted[channel] -= missing
                 expected = ", ".join(sorted(missing))

@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
+from typing import NamedTuple
 
 from common.clock import NS_PER_S
 
@@ -15,8 +16,18 @@ _SECONDS_A_MINUTE = 61  # with a leap second
 # begins at 08:00 UTC holds each of them whole, in winter and in summer.
 _DAY_BEGINS_NS = 8 * HOUR_NS
 _SUMMER_HOURS, _WINTER_HOURS = 4, 5  # that New York is behind UTC
-_OPENS_H, _CLOSES_H = 4, 20
 _SATURDAY = 5
+
+
+class Hours(NamedTuple):
+    """From when to when something may be heard on a trading day, in full hours of New York."""
+
+    opens_h: int
+    closes_h: int
+
+
+EVERY_EXCHANGE = Hours(4, 20)
+IEX = Hours(8, 17)
 
 
 def rfc3339_ns(text: str) -> int:
@@ -43,21 +54,21 @@ def trading_day(time_ns: int) -> str:
     return _day_text((time_ns - _DAY_BEGINS_NS) // DAY_NS)
 
 
-def is_open(time_ns: int) -> bool:
+def is_open(time_ns: int, hours: Hours) -> bool:
     """
-    Return whether US stocks may trade: 04:00 to 20:00 New York, Monday to Friday, except on the exchange's holidays.
+    Return whether US stocks may trade: in these hours, Monday to Friday, except on the exchanges' holidays.
 
     Early closes count as open days: the few quiet hours cost some needless dialling, an hour too few would cost data.
     """
-    opens_ns, closes_ns = _session_ns(_new_york_day(time_ns))
+    opens_ns, closes_ns = _session_ns(_new_york_day(time_ns), hours)
     return opens_ns <= time_ns < closes_ns
 
 
-def open_ns(from_ns: int, to_ns: int) -> int:
+def open_ns(from_ns: int, to_ns: int, hours: Hours) -> int:
     """Return for how long US stocks may have traded in a stretch."""
     day, last, total_ns = _new_york_day(from_ns), _new_york_day(to_ns), 0
     while day <= last:
-        opens_ns, closes_ns = _session_ns(day)
+        opens_ns, closes_ns = _session_ns(day, hours)
         total_ns += max(0, min(closes_ns, to_ns) - max(opens_ns, from_ns))
         day += timedelta(days=1)
     return total_ns
@@ -80,13 +91,13 @@ def _new_york_day(time_ns: int) -> date:
 
 
 @lru_cache(maxsize=512)
-def _session_ns(day: date) -> tuple[int, int]:
+def _session_ns(day: date, hours: Hours) -> tuple[int, int]:
     """Return when a day's session begins and ends; both are the same on a day without one."""
     midnight = int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * NS_PER_S
     summer = _nth(day.year, 3, 6, 2) <= day < _nth(day.year, 11, 6, 1)
     behind = _SUMMER_HOURS if summer else _WINTER_HOURS
-    closes_h = _OPENS_H if day.weekday() >= _SATURDAY or day in holidays(day.year) else _CLOSES_H
-    return midnight + (_OPENS_H + behind) * HOUR_NS, midnight + (closes_h + behind) * HOUR_NS
+    closes_h = hours.opens_h if day.weekday() >= _SATURDAY or day in holidays(day.year) else hours.closes_h
+    return midnight + (hours.opens_h + behind) * HOUR_NS, midnight + (closes_h + behind) * HOUR_NS
 
 
 @lru_cache(maxsize=16)

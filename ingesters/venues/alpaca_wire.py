@@ -11,6 +11,8 @@ import msgspec
 
 VENUE = "alpaca"
 
+Words: TypeAlias = tuple[str, ...] | None  # an empty list may be null
+
 
 class AnyTrade(msgspec.Struct, gc=False, kw_only=True):
     """A trade as the stream and as REST tell it; crypto has a taker side, stocks an exchange, conditions and a tape."""
@@ -20,7 +22,7 @@ class AnyTrade(msgspec.Struct, gc=False, kw_only=True):
     s: msgspec.Raw
     i: int
     x: str = ""
-    c: tuple[str, ...] = ()
+    c: Words = ()
     z: str = ""
     tks: str = ""
 
@@ -42,7 +44,7 @@ class QuoteMessage(msgspec.Struct, tag_field="T", tag="q", gc=False):
     as_: msgspec.Raw = msgspec.field(name="as")
     bx: str = ""
     ax: str = ""
-    c: tuple[str, ...] = ()
+    c: Words = ()
     z: str = ""
 
 
@@ -84,8 +86,8 @@ class CorrectionMessage(msgspec.Struct, tag_field="T", tag="c", gc=False):
     ci: int
     cp: msgspec.Raw
     cs: msgspec.Raw
-    oc: tuple[str, ...] = ()
-    cc: tuple[str, ...] = ()
+    oc: Words = ()
+    cc: Words = ()
     z: str = ""
 
 
@@ -146,8 +148,8 @@ class BookMessage(msgspec.Struct, tag_field="T", tag="o", gc=False):
 
     S: str
     t: msgspec.Raw
-    b: list[Level]
-    a: list[Level]
+    b: list[Level] | None
+    a: list[Level] | None
     r: bool = False
 
 
@@ -167,15 +169,15 @@ class ErrorMessage(msgspec.Struct, tag_field="T", tag="error", gc=False):
 class SubscriptionMessage(msgspec.Struct, tag_field="T", tag="subscription", gc=False):
     """All that is subscribed to; feeds leave out the channels that they do not have."""
 
-    trades: tuple[str, ...] = ()
-    quotes: tuple[str, ...] = ()
-    bars: tuple[str, ...] = ()
-    updatedBars: tuple[str, ...] = ()  # noqa: N815  the venue's name
-    dailyBars: tuple[str, ...] = ()  # noqa: N815  the venue's name
-    statuses: tuple[str, ...] = ()
-    lulds: tuple[str, ...] = ()
-    imbalances: tuple[str, ...] = ()
-    orderbooks: tuple[str, ...] = ()
+    trades: Words = ()
+    quotes: Words = ()
+    bars: Words = ()
+    updatedBars: Words = ()  # noqa: N815  the venue's name
+    dailyBars: Words = ()  # noqa: N815  the venue's name
+    statuses: Words = ()
+    lulds: Words = ()
+    imbalances: Words = ()
+    orderbooks: Words = ()
 
 
 Message: TypeAlias = (

@@ -21,6 +21,7 @@ from ingesters.venues.chosen import Chosen
 from ingesters.venues.okx_backfill import KEY as HISTORY
 from ingesters.venues.okx_backfill import STATE, Backfill, Limits
 from ingesters.venues.okx_cycle import Part
+from ingesters.venues.okx_cycles import STATE as DONE
 from ingesters.venues.okx_cycles import Cycles
 from ingesters.venues.okx_fields import Read, Watch
 from ingesters.venues.okx_rare import Rare, refusal
@@ -34,6 +35,7 @@ TEND, TEND_S = "tend", 2.0
 FRAMES_A_LOOK = 100_000
 LATER = ("50001", "50004", "50011", "50013", "50026", "50040", "50061")  # upgrading, busy, too many requests
 LATER_S = 2.0
+SAID_BYTES = 200
 PARTS: tuple[Part, ...] = get_args(Part)
 
 _decode_answer = msgspec.json.Decoder(wire.Answer[msgspec.Raw]).decode
@@ -51,7 +53,12 @@ class OkxFeed:
         limits = Limits(settings.okx_api_base_url, int(settings.backfill_max_s * NS_PER_S))
         self._backfill = Backfill(limits, resume.state.get(STATE, ""))
         self._readers = Readers(resume.marks, self._backfill, self._sockets.renewals)
-        self._cycles = Cycles(settings.okx_api_base_url, settings.okx_books_full_interval_s, self._chosen.symbols)
+        self._cycles = Cycles(
+            settings.okx_api_base_url,
+            settings.okx_books_full_interval_s,
+            self._chosen.symbols,
+            resume.state.get(DONE, ""),
+        )
         self._watch = Watch(self._readers.by_channel)
         self._read = self._watch.readers
         self._rare = Rare(self._read, self._give_up)
@@ -104,7 +111,7 @@ class OkxFeed:
     def _answer(self, frame: Frame, name: str, symbol: str) -> Iterator[Step]:
         """Say what an answer by HTTP means; a refused symbol leaves the others alone."""
         try:
-            answer = _decode_answer(frame.payload)
+            answer = _answer_of(frame)
             if answer.code in LATER:
                 raise BadAnswer(wire.VENUE, reason=f"{name}: {answer.code} {answer.msg}", retry_after_s=LATER_S)
             if answer.code != "0":
@@ -152,3 +159,13 @@ class OkxFeed:
     def _give_up(self, channel: str, symbol: str) -> None:
         if channel in BOOKS:
             self._sockets.renewals.forget(symbol)
+
+
+def _answer_of(frame: Frame) -> wire.Answer[msgspec.Raw]:
+    """Return an answer; a refusal need not be in the venue's own words, for others may stand in front of it."""
+    try:
+        return _decode_answer(frame.payload)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        if frame.status not in wire.IN_WORDS:
+            raise
+        return wire.Answer(code=str(frame.status), msg=frame.payload[:SAID_BYTES].decode(errors="replace"))

@@ -17,7 +17,7 @@ from common.records import EventKind, FeedEvent, Trade
 from ingesters.feed import Checkpoint, Fetch, Step
 from ingesters.venues.okx_holes import Hole
 from ingesters.venues.okx_records import trade_of
-from ingesters.venues.okx_wire import VENUE, TradeRow
+from ingesters.venues.okx_wire import IN_WORDS, VENUE, TradeRow
 
 STATE = "okx_backfill"
 KEY = "history-trades:"
@@ -122,7 +122,7 @@ class Backfill:
         hole = self._asked[symbol] = self._holes[symbol][0]
         query = f"instId={quote(symbol)}&type=1&after={hole.below}&limit={PAGE}"
         url = f"{self._limits.rest_url}/api/v5/market/history-trades?{query}"
-        yield Fetch(f"{KEY}{symbol}", url, after_s=pause_s, weight=WEIGHT, accept=(400,))
+        yield Fetch(f"{KEY}{symbol}", url, after_s=pause_s, weight=WEIGHT, accept=IN_WORDS)
 
     def _go_on(self, symbol: str, hole: Hole, trades: list[Trade], received_ns: int) -> Iterator[Step]:
         """See whether the rest of a hole is older than the page, and whether it can be had at all."""

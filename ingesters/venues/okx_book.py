@@ -17,7 +17,7 @@ from ingesters.venues.okx_records import update_of
 from ingesters.venues.okx_wire import VENUE, BookRow, venue_ns
 
 DEPTHS = {"books": 400, "books-l2-tbt": 400, "books50-l2-tbt": 50}
-PATIENCE = 3  # refusals in a row, without one agreement between, after which a witness is not believed any more
+PATIENCE = 3  # contradictions after which a witness is not believed any more on this connection
 
 Source = tuple[str, str]  # wire and channel: two tell of one book in different steps and must not be mixed
 Renew = Callable[[str, int], Iterator[Step]]
@@ -105,9 +105,8 @@ class BookSequence:
             return
         self._top = None
         if ladder.has_top(top):
-            self._refusals["top"] = 0
             return
-        self._refusals["top"] += 1
+        self._refusals["top"] += 1  # for good: that both tell of one state is what we read, not what we measured
         yield from self._break(top, received_ns, expected=f"the best levels of {top.sequence}", found="others")
         yield from self._dismiss("top", received_ns)
 
@@ -146,7 +145,7 @@ class BookSequence:
                 from_ns=received_ns,
                 to_ns=received_ns,
                 found=witness,
-                detail=f"{PATIENCE} books in a row contradict it: not compared any more on this connection",
+                detail=f"contradicted by {PATIENCE} books: not compared any more on this connection",
             )
 
     def _missed_while_away(self, row: BookRow, received_ns: int) -> FeedEvent:

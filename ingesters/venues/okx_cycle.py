@@ -35,7 +35,8 @@ class Cycle:
         "ticker": "",
     }
 
-    def __init__(self, symbol: str, started_ns: int) -> None:
+    def __init__(self, symbol: str, due_ns: int, started_ns: int) -> None:
+        self.due_ns = due_ns
         self.started_ns = started_ns
         self._symbol = symbol
         self._got: dict[Part, Got] = {}

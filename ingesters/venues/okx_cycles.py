@@ -8,25 +8,39 @@ so that no answer's delay moves it. A symbol whose cycle has not ended when its 
 from collections.abc import Iterator, Sequence
 from urllib.parse import quote
 
+import msgspec
+
 from common.clock import NS_PER_S, utc_text
 from common.records import EventKind, FeedEvent
-from ingesters.feed import Fetch, Step, Wake
+from ingesters.feed import Checkpoint, Fetch, Step, Wake
 from ingesters.venues.okx_cycle import Cycle, Part
-from ingesters.venues.okx_wire import VENUE
+from ingesters.venues.okx_wire import IN_WORDS, VENUE
 
 # The venue allows one address 10 `books-full`, 20 tickers, 40 books and 40 candles in 2 s. Of a budget of 80 in 2 s
 # a cycle costs 10: eight cycles in 2 s, four fifths of what the narrowest of these limits would let through.
 WEIGHTS: dict[Part, int] = {"books-full": 7, "books": 1, "candles": 1, "ticker": 1}
-ANSWERED_IN_WORDS = 400  # the venue's own refusals, which name a reason
 WAKE = "books-full"
+STATE = "okx_books_full"
+
+
+class Done(msgspec.Struct):
+    """Until when each symbol's cycles have been completed, on a grid of so many ns."""
+
+    interval_ns: int
+    until_ns: dict[str, int] = {}
+
+
+_decode_done = msgspec.json.Decoder(Done).decode
 
 
 class Cycles:
-    """The grid of all symbols, and the cycle of each that is under way."""
+    """The grid of all symbols, and the cycle of each that is under way; `state` is what an earlier run has done."""
 
-    def __init__(self, rest_url: str, interval_s: float, symbols: Sequence[str]) -> None:
+    def __init__(self, rest_url: str, interval_s: float, symbols: Sequence[str], state: str) -> None:
         self._rest_url = rest_url
         self._interval_ns = round(interval_s * NS_PER_S)
+        done = _decode_done(state) if state else Done(self._interval_ns)
+        self._done = done if done.interval_ns == self._interval_ns else Done(self._interval_ns)
         self._symbols: tuple[str, ...] = tuple(symbols)
         self._due_ns: dict[str, int] = {}
         self._running: dict[str, Cycle] = {}
@@ -40,6 +54,7 @@ class Cycles:
         self._due_ns = {}
         self._running = {symbol: cycle for symbol, cycle in self._running.items() if symbol in symbols}
         self._refused &= set(symbols)
+        self._done.until_ns = {symbol: at_ns for symbol, at_ns in self._done.until_ns.items() if symbol in symbols}
         self._generation += 1
         yield Wake(self._key, 0.0)
 
@@ -72,6 +87,8 @@ class Cycles:
             return
         del self._running[symbol]
         yield from cycle.records()
+        self._done.until_ns[symbol] = cycle.due_ns
+        yield Checkpoint("book_snapshots", {STATE: msgspec.json.encode(self._done).decode()})
         if symbol in self._late:
             self._late.discard(symbol)
             yield self._event("resync", symbol, cycle.started_ns, received_ns)
@@ -90,10 +107,6 @@ class Cycles:
         return now_ns + self._interval_ns - (now_ns - phase_ns) % self._interval_ns
 
     def _begin(self, symbol: str, due_ns: int, next_ns: int, now_ns: int) -> Iterator[Step]:
-        skipped = (next_ns - due_ns) // self._interval_ns - 1
-        if skipped > 0:
-            detail = f"{skipped} cycles of {self._interval_ns / NS_PER_S:g} s fell out while this program did not run"
-            yield self._event("gap", symbol, due_ns, now_ns, expected=utc_text(due_ns), detail=detail)
         if symbol in self._refused:
             return
         if (cycle := self._running.get(symbol)) is not None:
@@ -107,15 +120,26 @@ class Cycles:
                 detail=f"no cycle at this time: the one before still waits for {', '.join(cycle.missing)}",
             )
             return
-        cycle = self._running[symbol] = Cycle(symbol, now_ns)
+        last_due_ns = next_ns - self._interval_ns
+        yield from self._fallen_out(symbol, self._done.until_ns.get(symbol, due_ns - self._interval_ns), last_due_ns)
+        cycle = self._running[symbol] = Cycle(symbol, last_due_ns, now_ns)
         yield from (self._request(part, symbol) for part in cycle.missing)
+
+    def _fallen_out(self, symbol: str, done_ns: int, due_ns: int) -> Iterator[FeedEvent]:
+        """Tell the cycles between the last that was completed and this one; a new choice of symbols moves the grid."""
+        missing = round((due_ns - done_ns) / self._interval_ns) - 1
+        if missing > 0 and symbol not in self._late:
+            detail = f"{missing} cycles of {self._interval_ns / NS_PER_S:g} s fell out: not running, or not connected"
+            yield self._event(
+                "gap", symbol, done_ns, due_ns, expected=utc_text(done_ns + self._interval_ns), detail=detail
+            )
 
     def _request(self, part: Part, symbol: str) -> Fetch:
         return Fetch(
             key=f"{part}:{symbol}",
             url=f"{self._rest_url}/api/v5/market/{part}?instId={quote(symbol)}{Cycle.QUERIES[part]}",
             weight=WEIGHTS[part],
-            accept=(ANSWERED_IN_WORDS,),
+            accept=IN_WORDS,
         )
 
     def _event(

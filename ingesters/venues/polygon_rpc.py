@@ -15,17 +15,19 @@ from ingesters.feed import Fetch, Frame
 
 VENUE = "polygon"
 CALLS_A_REQUEST = 100
+BATCHES_TRIED = 3  # in a row, before an endpoint is believed to take none
 OK = 200
-NO_ENTRY = (401, 403)
-# What an endpoint may say instead of an error in JSON: read like one. A key in the address is never repeated.
-ACCEPTED = (400, *NO_ENTRY, 404, 405, 413, 422)
+NO_ENTRY = (401, 402, 403)
+# What an endpoint may say instead of an error in JSON: read like one. The loop would repeat the address in its words,
+# and that may hold a key; and a 504 is the way of some to say that the range is too large.
+ACCEPTED = (400, *NO_ENTRY, 404, 405, 410, 413, 414, 422, 451, 504)
 NULL = msgspec.Raw(b"null")
 SAID_CHARACTERS = 200
 
 # Wordings of public endpoints for "not now": anything else that speaks of a limit is about the range.
 LATER = re.compile(
-    r"rate|too many requests|per second|per minute|compute unit|capacity|quota|throttl|busy|overload|try again"
-    r"|header not found|unknown block|beyond current head|not yet|missing trie|syncing|internal error",
+    r"\brate\b|too many requests|per second|per minute|compute unit|capacity|quota|throttl|busy|overload|try again"
+    r"|header not found|unknown block|beyond current head|not yet|missing trie|syncing",
     re.IGNORECASE,
 )
 HTTP_SLOW_DOWN = 429
@@ -68,7 +70,8 @@ class Rpc:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._takes_batches = True
+        self._refused = 0  # batches in a row
+        self._one_by_one = False
         self._number = 0
         self._key = ""
         self._waiting: list[Call] = []
@@ -78,6 +81,7 @@ class Rpc:
     def ask(self, key: str, *calls: Call, after_s: float = 0.0) -> Fetch:
         """Return the question for the results of some calls."""
         self._key, self._waiting, self._results = key, list(calls), []
+        self._one_by_one = self._refused >= BATCHES_TRIED
         return self._next(after_s)
 
     def hear(self, frame: Frame) -> list[Result] | Fetch:
@@ -96,10 +100,13 @@ class Rpc:
                 replies = [_Reply(id=next(iter(self._asked)), error=replies)]
             elif replies.is_about_now:
                 raise BadAnswer(VENUE, reason=str(replies))
-            else:  # it does not take several calls at once
-                self._takes_batches = False
+            else:  # it takes no batches, or what one of the calls asks for is too much
+                self._refused += 1
+                self._one_by_one = True
                 self._waiting = [*self._asked.values(), *self._waiting]
                 return self._next()
+        elif len(self._asked) > 1:
+            self._refused = 0
         results = self._results + self._in_order(replies)
         if not self._waiting:
             return results
@@ -131,7 +138,7 @@ class Rpc:
         return [replies]
 
     def _next(self, after_s: float = 0.0) -> Fetch:
-        most = CALLS_A_REQUEST if self._takes_batches else 1
+        most = 1 if self._one_by_one else CALLS_A_REQUEST
         now, self._waiting = self._waiting[:most], self._waiting[most:]
         self._asked = dict(enumerate(now, start=self._number))
         self._number += len(now)

@@ -3,7 +3,7 @@
 FIRST_BLOCKS = 500
 MOST_BLOCKS = 10_000
 ENOUGH_LOGS = 2_000  # in one answer; more are taken, but not sought
-FEWEST_GOOD, MOST_GOOD = 4, 512
+FEWEST_GOOD, MOST_GOOD = 4, 64
 
 
 class Span:
@@ -33,3 +33,4 @@ class Span:
         if self._good >= self._good_before_more and logs < ENOUGH_LOGS // 2:
             self.blocks = min(MOST_BLOCKS, self.blocks * 2)
             self._good = 0
+            self._good_before_more = max(FEWEST_GOOD, self._good_before_more // 2)

@@ -7,33 +7,31 @@ message means stands in `polymarket_clob_records`, which book can be believed in
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial
 from itertools import chain
 from typing import Any
 
 import msgspec
 
 from common.clock import NS_PER_MS, NS_PER_S
-from common.codec import Origin, dead_letter
 from common.errors import WireLost
 from common.settings import Settings
 from ingesters.feed import Frame, Resume, Step, Wake
 from ingesters.venues import polymarket_clob_records as records
 from ingesters.venues import polymarket_clob_wire as wire
 from ingesters.venues.chosen import Chosen
-from ingesters.venues.polymarket_clob_book import Parsed, parsed
 from ingesters.venues.polymarket_clob_books import Books
-from ingesters.venues.polymarket_clob_fields import KNOWN, Watch
+from ingesters.venues.polymarket_clob_fields import Watch
+from ingesters.venues.polymarket_clob_ladder import Parsed, parsed
 from ingesters.venues.polymarket_clob_markets import AGAIN, GAMMA, Selection
 from ingesters.venues.polymarket_clob_questions import BOOKS, BookQuestions
+from ingesters.venues.polymarket_clob_rare import Rare
 from ingesters.venues.polymarket_clob_sockets import Sockets
+from ingesters.venues.polymarket_clob_trades import NOWHERE, TokenTrades
 
 VENUE, PROGRAM = wire.VENUE, wire.PROGRAM
 TICK, TICK_S = "tick", 0.5
 SILENT_S = 60.0
 PONG = b"PONG"
-EXAMPLE_CHARACTERS = 500
-MOST_ANNOUNCED = 1000  # that are known again when the next socket tells them too
 
 decode = wire.MESSAGE.decode
 
@@ -53,9 +51,8 @@ class PolymarketClobFeed:
         self._books = Books()
         self._watch = Watch()
         self._questions = BookQuestions(settings.polymarket_clob_url, self._books, self._watch)
-        self._trades: dict[str, records.TokenTrades] = {}
-        self._told: set[str] = set()
-        self._announced: dict[str, None] = {}
+        self._trades: dict[str, TokenTrades] = {}
+        self._rare = Rare()
         self._wire = ""
         self._readers: dict[type, tuple[str, Callable[[Any, int], Iterable[Step]]]] = {
             wire.PriceChange: ("price_change", self._changes),
@@ -63,8 +60,8 @@ class PolymarketClobFeed:
             wire.TradeMessage: ("last_trade_price", self._trade),
             wire.BestBidAsk: ("best_bid_ask", self._best),
             wire.TickSize: ("tick_size_change", self._tick_size),
-            wire.NewMarket: ("new_market", partial(self._announce, records.listed)),
-            wire.MarketResolved: ("market_resolved", partial(self._announce, records.resolved)),
+            wire.NewMarket: ("new_market", self._rare.listed),
+            wire.MarketResolved: ("market_resolved", self._rare.resolved),
         }
 
     def opening(self) -> Iterator[Step]:
@@ -88,26 +85,12 @@ class PolymarketClobFeed:
         try:
             message = decode(payload)
         except msgspec.ValidationError:
-            return self._unknown(payload, received_ns)
+            return self._rare.unknown(payload, received_ns)
         kind, read = self._readers[type(message)]
         steps = read(message, received_ns)
         if self._watch.is_due(kind):
             return chain(steps, self._watch.look(kind, payload, received_ns))
         return steps
-
-    def _unknown(self, payload: bytes, received_ns: int) -> Iterator[Step]:
-        """Set a message of an unknown type aside, whole; tell of the type once. One that is damaged is an error."""
-        kind = wire.KIND.decode(payload)
-        if kind.event_type in KNOWN:
-            decode(payload)  # says what is wrong with it
-        if kind.event_type not in self._told:
-            self._told.add(kind.event_type)
-            what = ("", kind.event_type, payload.decode()[:EXAMPLE_CHARACTERS])
-            span = (received_ns, received_ns)
-            name = kind.event_type or "no event_type"
-            yield records.event("schema_change", kind.asset_id, span, received_ns, channel=name, what=what)
-        origin = Origin(PROGRAM, "", str(received_ns), received_ns, VENUE, kind.asset_id)
-        yield dead_letter(payload, origin, reason=f"unknown message type {kind.event_type!r}")
 
     def _changes(self, message: wire.PriceChange, received_ns: int) -> list[Step]:
         at_ms = int(message.timestamp)
@@ -142,8 +125,8 @@ class PolymarketClobFeed:
         token = message.asset_id
         trades = self._trades.get(token)
         if trades is None:
-            trades = self._trades[token] = records.TokenTrades(self._resume.marks.get(("trades", token)))
-        place = self._selection.places.get(token, records.NOWHERE)
+            trades = self._trades[token] = TokenTrades(self._resume.marks.get(("trades", token)))
+        place = self._selection.places.get(token, NOWHERE)
         return [*self._sockets.heard(token, received_ns), *trades.hear(message, place, received_ns)]
 
     def _best(self, message: wire.BestBidAsk, received_ns: int) -> Iterator[Step]:
@@ -157,21 +140,6 @@ class PolymarketClobFeed:
     def _tick_size(self, message: wire.TickSize, received_ns: int) -> Iterator[Step]:
         self._books.doubt(message.asset_id, received_ns)  # orders between the new steps may be gone
         yield records.tick_size_of(message, received_ns)
-
-    def _announce(
-        self,
-        read: Callable[[Any, int], Iterable[Step]],
-        message: wire.NewMarket | wire.MarketResolved,
-        received_ns: int,
-    ) -> Iterable[Step]:
-        """Hear what every socket is told of all markets; once is enough."""
-        name = f"{type(message).__name__} {message.timestamp} {' '.join(message.assets_ids)}"
-        if name in self._announced:
-            return ()
-        self._announced[name] = None
-        if len(self._announced) > MOST_ANNOUNCED:
-            del self._announced[next(iter(self._announced))]
-        return read(message, received_ns)
 
     def _answer(self, frame: Frame, key: str) -> Iterator[Step]:
         if key == TICK:
@@ -197,13 +165,14 @@ class PolymarketClobFeed:
         yield Wake(TICK, after_s=TICK_S)
 
     def _mend(self, now_ns: int) -> Iterator[Step]:
-        """Subscribe again where the venue's book moved unheard; a socket that has said nothing at all is given up."""
+        """Subscribe again where the venue's book moved unheard; where that did not help, give a silent socket up."""
         missed, self._books.missed = self._books.missed & self._lines.keys(), set()
         for token in missed:
-            beside = [self._books.by_token[one] for one in self._sockets.tokens_beside(token)]
-            if beside and all(now_ns - book.heard_ns > SILENT_S * NS_PER_S for book in beside):
-                name = self._lines[token].wire
-                raise WireLost(VENUE, reason=f"{name}: silent for {SILENT_S:g} s while the venue's books moved")
+            line = self._lines[token]
+            beside = [self._books.by_token[one].heard_ns for one in self._sockets.tokens_of(line.wire)]
+            if self._books.by_token[token].heard_ns < line.missed_ns and now_ns - max(beside) > SILENT_S * NS_PER_S:
+                raise WireLost(VENUE, reason=f"{line.wire}: silent for {SILENT_S:g} s while the venue's books moved")
+            line.missed_ns = now_ns
         yield from self._sockets.renew(missed)
 
     def _choose(self, frame: Frame) -> Iterator[Step]:

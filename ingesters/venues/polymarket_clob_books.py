@@ -9,14 +9,15 @@ from collections.abc import Iterator
 
 from common.clock import NS_PER_MS, NS_PER_S
 from ingesters.feed import Step
-from ingesters.venues.polymarket_clob_book import MOST_SINCE, Ladder, Parsed, TokenBook, texts_of
+from ingesters.venues.polymarket_clob_book import MOST_SINCE, TokenBook
 from ingesters.venues.polymarket_clob_doubts import CHANNEL, Doubts
+from ingesters.venues.polymarket_clob_hash import expected_hash
+from ingesters.venues.polymarket_clob_ladder import Ladder, Parsed, texts_of
 from ingesters.venues.polymarket_clob_records import delta_of, event, snapshot_of
 from ingesters.venues.polymarket_clob_wire import (
     BookMessage,
     Change,
     RestBook,
-    expected_hash,
     milliseconds,
     sides_of,
 )

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from common.clock import NS_PER_S
 from common.records import EventKind, FeedEvent
-from ingesters.venues.polymarket_clob_book import Difference, Parsed, Place, TokenBook
+from ingesters.venues.polymarket_clob_book import Difference, Place, TokenBook
+from ingesters.venues.polymarket_clob_ladder import Parsed
 from ingesters.venues.polymarket_clob_records import event
 
 CHANNEL = "book"

@@ -16,7 +16,8 @@ import msgspec
 from common.records import Market
 from ingesters.feed import Fetch, Frame, Step, Wake
 from ingesters.venues.gamma import read_market, read_page
-from ingesters.venues.polymarket_clob_records import Place, told
+from ingesters.venues.polymarket_clob_records import told
+from ingesters.venues.polymarket_clob_trades import Place
 
 READ_AGAIN_S = 300.0
 AFTER_A_REFUSAL_S = 30.0

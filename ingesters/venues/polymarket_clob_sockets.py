@@ -25,6 +25,7 @@ class Line:
     subscribed_ns: int
     repeats: int = 0
     is_told: bool = False
+    missed_ns: int = 0  # when its book was last found to have moved unheard
 
 
 class Sockets:
@@ -96,10 +97,9 @@ class Sockets:
             yield _send(wire, again, operation="unsubscribe")
             yield _send(wire, again, operation="subscribe")
 
-    def tokens_beside(self, token: str) -> set[str]:
-        """Return all tokens of a token's socket."""
-        line = self.lines.get(token)
-        return self._wires[line.wire] if line is not None else set()
+    def tokens_of(self, wire: str) -> set[str]:
+        """Return all tokens of a socket."""
+        return self._wires[wire]
 
     def _subscribe(self, wire: str, tokens: list[str], now_ns: int) -> Iterator[Step]:
         for token in tokens:

@@ -5,7 +5,6 @@ Only the keys that we use are asked for; `polymarket_clob_fields` sees the other
 milliseconds as text. https://docs.polymarket.com/developers/CLOB/websocket/market-channel
 """
 
-import hashlib
 from collections.abc import Sequence
 from typing import Literal
 
@@ -180,25 +179,3 @@ def changes_of(message: PriceChange) -> Sequence[Change]:
     if message.side is not None and message.asset_id and message.price:
         return (Change(message.price, message.size, message.side, message.asset_id),)
     raise ValueError("expected at least one level with its token")
-
-
-def expected_hash(book: BookMessage | RestBook) -> str | None:
-    """
-    Return what the venue's hash of a book has to be, None where its rule is not known.
-
-    It is the SHA-1 of compact JSON in which the hash is empty. Measured on real books: socket messages of 2025 have six
-    keys, answers of 2026 ten. A book without its market, and socket messages with more keys, follow no known rule.
-    """
-    if not book.hash or not book.market or book.bids is msgspec.UNSET:
-        return None
-    bids, asks = book.bids, book.asks
-    told: dict[str, object] = {"market": book.market, "asset_id": book.asset_id, "timestamp": str(book.timestamp)}
-    told |= {"hash": "", "bids": bids, "asks": asks}
-    if isinstance(book, RestBook):
-        more = (book.min_order_size, book.tick_size, book.neg_risk, book.last_trade_price)
-        if None in more:
-            return None
-        told |= zip(("min_order_size", "tick_size", "neg_risk", "last_trade_price"), more, strict=True)
-    elif book.tick_size is not None or book.last_trade_price is not None:
-        return None
-    return hashlib.sha1(msgspec.json.encode(told), usedforsecurity=False).hexdigest()

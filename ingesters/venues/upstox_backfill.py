@@ -2,7 +2,8 @@
 What was missed while we were away, as far as the venue keeps it: candles of a minute. There are no ticks to ask for.
 
 A stretch is asked for from its first minute, which the last tick before it left unfinished, to the minute before the
-one that runs now. What is asked for and not yet answered is in `upstox_backfill`, so that a restart asks again.
+one that runs now. Which stretches were missed is written with the ticks that tell it, how far they are filled with the
+candles that fill them: each in one transaction, so that a restart at any moment goes on where this one stopped.
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,7 +20,7 @@ from ingesters.venues.upstox_instrument import DAY_NS, IST_NS, Missed
 from ingesters.venues.upstox_ticks import MINUTE
 from ingesters.venues.upstox_wire import CANDLES, VENUE, why_refused
 
-STATE = "upstox_backfill"
+MISSED, FILLED = "upstox_missed", "upstox_filled"  # {symbol: [from, to]} and {symbol: filled up to}, in ns
 QUESTION = "candles:"
 MINUTE_NS = 60 * NS_PER_S
 OK = 200
@@ -29,6 +30,7 @@ EVERY_S = 1.0  # one instrument a second: the venue lets a user ask 2000 times i
 SETTLED_S = 5.0  # until the last minute is among the candles
 
 _stretches = msgspec.json.Decoder(dict[str, tuple[int, int]])
+_ends = msgspec.json.Decoder(dict[str, int])
 
 
 class Backfill:
@@ -37,7 +39,13 @@ class Backfill:
     def __init__(self, api_url: str, longest_ns: int, state: Mapping[str, str]) -> None:
         self._api_url = api_url
         self._longest_ns = longest_ns
-        self._open: dict[str, tuple[int, int]] = _stretches.decode(state.get(STATE) or "{}")
+        self._missed = _stretches.decode(state.get(MISSED) or "{}")
+        self._filled = _ends.decode(state.get(FILLED) or "{}")
+        self._open = {
+            symbol: (max(from_ns, self._filled.get(symbol, 0)), to_ns)
+            for symbol, (from_ns, to_ns) in self._missed.items()
+            if self._filled.get(symbol, 0) < to_ns
+        }
         self._asked: set[str] = set()
         self._headers: tuple[tuple[str, str], ...] = ()
 
@@ -61,8 +69,13 @@ class Backfill:
             if symbol in self._open:
                 first_ns = min(first_ns, self._open[symbol][0])
             self._open[symbol] = (first_ns, end_ns)
-            yield self._checkpoint()
             yield from self._ask(symbol, received_ns)
+
+    def save(self) -> Iterator[Checkpoint]:
+        """Have what was missed written, if there is more than before, with the ticks of the same frame."""
+        if not self._open.items() <= self._missed.items():
+            self._missed = dict(self._open)
+            yield Checkpoint("tickers", {MISSED: msgspec.json.encode(self._missed).decode()})
 
     def answer(self, frame: Frame, symbol: str) -> Iterator[Step]:
         """
@@ -77,18 +90,13 @@ class Backfill:
         first_ns, end_ns = self._open[symbol]
         split_ns = _split_ns(first_ns, end_ns, frame.received_ns)
         if frame.status != OK:
-            del self._open[symbol]
             reason = f"not filled: {why_refused(frame.status, frame.payload)}"
             yield _event("gap", Missed(symbol, first_ns, end_ns), frame.received_ns, detail=reason)
-            yield self._checkpoint()
+            yield self._fill(symbol, end_ns)
             return
         bars = [bar for bar in _bars(frame, symbol) if first_ns <= bar.open_ns < split_ns]
         yield from bars
-        if split_ns < end_ns:
-            self._open[symbol] = (split_ns, end_ns)
-        else:
-            del self._open[symbol]
-        yield self._checkpoint()
+        yield self._fill(symbol, split_ns)
         yield _event(
             "backfilled",
             Missed(symbol, first_ns, split_ns),
@@ -114,8 +122,14 @@ class Backfill:
         after_s = SETTLED_S + EVERY_S * (len(self._asked) - 1)
         yield Fetch(f"{QUESTION}{symbol}", url, after_s=after_s, accept=(*TOKEN_DEAD, *REFUSED), headers=self._headers)
 
-    def _checkpoint(self) -> Checkpoint:
-        return Checkpoint("bars", {STATE: msgspec.json.encode(self._open).decode()})
+    def _fill(self, symbol: str, until_ns: int) -> Checkpoint:
+        """Note that a stretch is done with up to some moment; what is not among the missed is forgotten."""
+        _, end_ns = self._open.pop(symbol)
+        if until_ns < end_ns:
+            self._open[symbol] = (until_ns, end_ns)
+        filled = {**self._filled, symbol: until_ns}
+        self._filled = {name: done_ns for name, done_ns in filled.items() if name in self._missed}
+        return Checkpoint("bars", {FILLED: msgspec.json.encode(self._filled).decode()})
 
 
 def _split_ns(first_ns: int, end_ns: int, now_ns: int) -> int:
@@ -131,7 +145,7 @@ def _date(time_ns: int) -> str:
 def _bars(frame: Frame, symbol: str) -> Iterator[Bar]:
     try:
         rows = CANDLES.decode(frame.payload).data.candles
-        starts_ns = [int(datetime.fromisoformat(row[0]).timestamp()) * NS_PER_S for row in rows]
+        starts_ns = [_start_ns(row[0]) for row in rows]
     except (msgspec.MsgspecError, ValueError) as error:
         raise BadAnswer(VENUE, reason=f"candles of {symbol}: {error}") from error
     for open_ns, row in zip(reversed(starts_ns), reversed(rows), strict=True):
@@ -149,6 +163,13 @@ def _bars(frame: Frame, symbol: str) -> Iterator[Bar]:
             volume=volume,
             is_closed=True,
         )
+
+
+def _start_ns(text: str) -> int:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:  # it would be taken for a time of this machine
+        raise ValueError(f"expected a time with its zone, found {text}")
+    return int(moment.timestamp()) * NS_PER_S
 
 
 def _event(

@@ -8,6 +8,7 @@ import typer
 
 from common.errors import TickfleetError
 from monitoring.cli import (
+    alerts,
     bench,
     chaos,
     config,
@@ -15,7 +16,9 @@ from monitoring.cli import (
     doctor,
     export,
     groups,
+    quality,
     record,
+    redrive,
     schema,
     sql,
     status,
@@ -42,6 +45,7 @@ def app() -> typer.Typer:
     made.command("status", epilog=status.EXAMPLES)(status.status)
     made.command("streams", epilog=streams.EXAMPLES)(streams.streams)
     made.command("groups", epilog=groups.EXAMPLES)(groups.groups)
+    made.command("quality", epilog=quality.EXAMPLES)(quality.quality)
     made.command("tail", epilog=tail.EXAMPLES)(tail.tail)
     made.command("sql", epilog=sql.EXAMPLES)(sql.sql)
     made.command("schema", epilog=schema.EXAMPLES)(schema.schema)
@@ -53,10 +57,18 @@ def app() -> typer.Typer:
     made.command("doctor", epilog=doctor.EXAMPLES)(doctor.doctor)
     made.command("bench", epilog=bench.EXAMPLES)(bench.bench)
     made.command("chaos", epilog=chaos.EXAMPLES)(chaos.chaos)
-    letters = typer.Typer(help="Look at what could not be read or stored.", no_args_is_help=True)
+    letters = typer.Typer(help="Look at what could not be read or stored, and put it back.", no_args_is_help=True)
     letters.command("ls", epilog=dead_letters.EXAMPLES)(dead_letters.ls)
     letters.command("show", epilog=dead_letters.EXAMPLES)(dead_letters.show)
+    letters.command("redrive", epilog=dead_letters.EXAMPLES)(redrive.redrive)
+    letters.command("drop", epilog=dead_letters.EXAMPLES)(redrive.drop)
     made.add_typer(letters, name="dlq")
+    alarms = typer.Typer(help="What is amiss, who is told, what is to be quiet.", no_args_is_help=True)
+    alarms.command("ls", epilog=alerts.EXAMPLES)(alerts.ls)
+    alarms.command("history", epilog=alerts.EXAMPLES)(alerts.history)
+    alarms.command("mute", epilog=alerts.EXAMPLES)(alerts.mute)
+    alarms.command("test", epilog=alerts.EXAMPLES)(alerts.test)
+    made.add_typer(alarms, name="alerts")
     return made
 
 

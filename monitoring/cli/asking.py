@@ -15,9 +15,7 @@ from common.clickhouse import Store
 from common.errors import Unreachable
 from common.redis_readings import RedisReader
 from common.redis_streams import Redis, RedisError
-from common.schema import migrations
 from common.settings import Settings
-from monitoring.overview import House
 from monitoring.store_readings import StoreReader
 from monitoring.watch import Snapshot, Watch
 
@@ -49,15 +47,6 @@ class Call:
     def settings(self) -> Settings:
         """Return the settings; raise BadSettings naming every problem."""
         return Settings.from_env({**self.started, **self.environ}, ENV_FILE)
-
-
-def house_of(settings: Settings) -> House:
-    """Return what a verdict needs to know beside the readings."""
-    return House(
-        embedded_redis=settings.embedded_redis,
-        embedded_clickhouse=settings.embedded_clickhouse,
-        schema=migrations()[-1].version,
-    )
 
 
 def ask_redis(settings: Settings, question: Callable[[Redis], Awaitable[T]]) -> T:

@@ -15,7 +15,7 @@ from monitoring.cli.printing import console, show_json, table, tell
 EXAMPLES = """
 Examples:  fleet config  |  fleet config --json | jq '.[] | select(.origin != "default")'
 """
-SECRET = re.compile("password|secret|token|api_key")
+SECRET = re.compile("password|secret|token|api_key|rpc_url")
 CREDENTIALS = re.compile(
     r"(?<=//)[^/@]*@|(?<=\?).*$"
 )  # of an address: the user's part, and what may be a key behind it

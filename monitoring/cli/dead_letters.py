@@ -10,10 +10,11 @@ import typer
 
 from common.clock import utc_text
 from common.codec import decode_lines
-from common.errors import TickfleetError, UnreadableRecord
+from common.errors import TickfleetError, Unreachable, UnreadableRecord
 from common.records import DeadLetter
 from common.redis_streams import Redis
 from common.settings import Settings
+from common.settling import settled as settled_letters
 from common.streams import DEAD_LETTERS
 from monitoring.cli import exits
 from monitoring.cli.asking import Call, ask_clickhouse, ask_redis
@@ -22,6 +23,7 @@ from monitoring.cli.printing import console, number, show_json, table, tell
 
 EXAMPLES = """
 Examples:  fleet dlq ls  |  fleet dlq ls --program binance_ingester  |  fleet dlq show 3f2a --payload > frame.bin
+           fleet dlq redrive 3f2a  |  fleet dlq redrive --reason "last_price: expected"  |  fleet dlq drop --all
 """
 SHORT = 12  # characters of an id or of a payload that a table shows
 PAYLOAD_SHOWN = 80
@@ -45,12 +47,13 @@ def ls(
     """List the newest dead letters, newest first."""
     call: Call = ctx.obj
     wanted = {"program": program or "%", "limit": limit}
-    found = _letters(call.settings, NEWEST, wanted)
+    found = letters_where(call.settings, NEWEST, wanted)
     letters = [letter for letter in found if program in ("", letter["program"])][:limit]
     if as_json:
         show_json(letters)
         return
-    columns = ("id", "received", "program", "where", "tries>", "reason", "payload")
+    settled = _settled(call.settings)
+    columns = ("id", "received", "program", "where", "tries>", "reason", "payload", "settled")
     cells = [
         (
             letter["id"][:SHORT],
@@ -60,6 +63,7 @@ def ls(
             number(letter["attempts"]),
             letter["reason"],
             repr(letter["payload"][:PAYLOAD_SHOWN])[1:-1],
+            settled.get(letter["id"], "").partition(" ")[0],
         )
         for letter in letters
     ]
@@ -74,7 +78,7 @@ def show(
 ) -> None:
     """Show one dead letter, whole."""
     call: Call = ctx.obj
-    found = [letter for letter in _letters(call.settings, NAMED, {"id": id}) if letter["id"].startswith(id)]
+    found = [letter for letter in letters_where(call.settings, NAMED, {"id": id}) if letter["id"].startswith(id)]
     if len(found) != 1:
         known = (
             "no dead letter" if not found else f"{len(found)} dead letters ({', '.join(one['id'] for one in found)})"
@@ -93,12 +97,19 @@ def show(
         sys.stdout.write("\n".join(lines) + "\n\n" + _bytes(letter).decode(errors="backslashreplace") + "\n")
 
 
+def _settled(settings: Settings) -> dict[str, str]:
+    try:
+        return ask_redis(settings, settled_letters)
+    except Unreachable:  # the letters themselves were told with a word about it
+        return {}
+
+
 def _bytes(letter: Letter) -> bytes:
     text = str(letter["payload"])
     return base64.b64decode(text) if letter["encoding"] == "base64" else text.encode()
 
 
-def _letters(settings: Settings, sql: str, parameters: dict[str, Any]) -> list[Letter]:
+def letters_where(settings: Settings, sql: str, parameters: dict[str, Any]) -> list[Letter]:
     """Return what the stream holds and what the table holds, each letter once; one of the two may be away."""
     faults: list[TickfleetError] = []
     found: dict[str, Letter] = {}

@@ -12,12 +12,12 @@ from common.errors import StoreRefused, Unreachable
 from common.redis_streams import Redis
 from common.settings import Settings
 from monitoring.cli import exits
-from monitoring.cli.asking import ENV_FILE, Call, ask_clickhouse, ask_redis, house_of, look
+from monitoring.cli.asking import ENV_FILE, Call, ask_clickhouse, ask_redis, look
 from monitoring.cli.config import strangers
 from monitoring.cli.findings import Finding, fine, judged
 from monitoring.cli.machine import of_machine
 from monitoring.cli.printing import console, show_json, table
-from monitoring.overview import overview
+from monitoring.overview import house_of, overview
 from monitoring.verdicts import Level, of_memory
 
 EXAMPLES = """

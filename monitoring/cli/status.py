@@ -8,10 +8,10 @@ from rich.text import Text
 
 from common.clock import now_ns
 from monitoring.cli import exits
-from monitoring.cli.asking import Call, house_of, look
+from monitoring.cli.asking import Call, look
 from monitoring.cli.printing import age, as_dict, console, level_text, mebibytes, number, show_json, table
 from monitoring.facts import Overview, Process
-from monitoring.overview import overview
+from monitoring.overview import house_of, overview
 from monitoring.verdicts import Level
 
 EXAMPLES = """

@@ -19,6 +19,9 @@ FAULTS = {
     -4: "expected as many sizes as prices",
 }
 NEGATIVE, UNEQUAL = -3, -4
+# Venues whose changes keep the book at so many levels a side: the worst go as others come, so that its window moves.
+# https://www.okx.com/docs-v5/en/#order-book-trading-market-data-ws-order-book-channel
+KEPT_LEVELS = {"okx": 400}
 
 
 class Numbers(NamedTuple):
@@ -82,7 +85,7 @@ def told(updates: pl.DataFrame, clock_ns: int, step_ns: int, engine: Engine) -> 
         clock_ns=(pl.col("received_ns").cum_max() // step_ns * step_ns).clip(lower_bound=clock_ns),
         event_ns=pl.col("event_ns").fill_null(pl.col("received_ns")),
         is_snapshot=(pl.col("kind") == "snapshot").cast(pl.Int64),
-        depth=pl.col("depth").fill_null(0),
+        depth=pl.col("depth").fill_null(pl.col("venue").replace_strict(KEPT_LEVELS, default=0)),
     )
     if updates["venue"].n_unique() > 1 or updates["symbol"].n_unique() > 1:
         timed = timed.sort(SYMBOL, maintain_order=True)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from itertools import chain
+from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -63,8 +64,8 @@ class Dump:
     sides: tuple[Ints, Ints]
 
 
-def statistics(readings: list[Reading]) -> pl.DataFrame:
-    """Return the fields of BookStat, a row for each instant of a book that is kept."""
+def statistics(readings: list[Reading], source: Literal["maintained", "rest"]) -> pl.DataFrame:
+    """Return the fields of BookStat, a row for each instant."""
     if not readings:
         return pl.DataFrame(schema=schema_of(BookStat))
     timetable = np.concatenate([reading.timetable for reading in readings])
@@ -76,12 +77,20 @@ def statistics(readings: list[Reading]) -> pl.DataFrame:
         pl.Series("received_ns", timetable[:, ROW_RECEIVED]),
         pl.Series("event_ns", timetable[:, AT]),
         pl.Series("sequence", list(chain(*(reading.sequences for reading in readings))), dtype=pl.Int64),
+        *_messages(timetable, source),
+        source=pl.lit(source),
+    )
+    return book_stats(frame)
+
+
+def _messages(timetable: Ints, source: str) -> list[pl.Series]:
+    """Return what a row tells of the messages in it: nothing, where the book came whole."""
+    made = [
         pl.Series("updates", timetable[:, ROW_UPDATES]),
         pl.Series("late_updates", timetable[:, ROW_LATE]),
         pl.Series("age_ms", (timetable[:, AT] - timetable[:, ROW_EVENT]) / NS_PER_MS),
-        source=pl.lit("maintained"),
-    )
-    return book_stats(frame)
+    ]
+    return [column.clear(len(timetable)) if source == "rest" else column for column in made]
 
 
 def tops(reading: Reading, every_ns: int) -> list[Dump]:

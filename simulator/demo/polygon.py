@@ -27,7 +27,7 @@ class InventedChain:
         newest = block_at(now_ns() // NS_PER_S)
         self._second = newest.timestamp - HISTORY_BLOCKS * BLOCK_S
         self.first_block = newest.number - HISTORY_BLOCKS
-        self.chain = Chain(self.first_block, tells_time=False)
+        self.chain = Chain(self.first_block, tells_time=True)
         for _ in range(HISTORY_BLOCKS):
             self._mine()
 

@@ -34,7 +34,7 @@ class Exchange:
 
     def __init__(self, chance: random.Random) -> None:
         self.published = Book()
-        self.more_settings: dict[str, str] = {}
+        self.more_settings = {"UPSTOX_MODE": "full"}
         self._chance = chance
         self._unsent: dict[Listener, list[tuple[int, dict[str, bytes]]]] = {}
         self._instruments = {one.key: Instrument(one, chance) for one in LISTINGS}

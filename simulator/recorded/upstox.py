@@ -43,7 +43,7 @@ class Recording:
     def __init__(self, session: Session) -> None:
         self.published = Book()
         # A recording that has ended is quiet while its last status says that the market is open.
-        self.more_settings = {"UPSTOX_MUTE_S": "86400"}
+        self.more_settings = {"UPSTOX_MUTE_S": "86400", "UPSTOX_MODE": "full"}
         self._clock = SessionClock(Timeline(session.spans), session.speed)
         self._frames: list[tuple[bytes, tuple[str, ...]]] = []
         self._times_ns: list[int] = []

@@ -106,7 +106,8 @@ def as_msgpack(messages: list[dict[str, Any]]) -> bytes:
 
 
 def time_ns(text: str) -> int:
-    """Return a time of the venue in ns."""
+    """Return a time in ns; raise ValueError when it is none. Clients may write the offset of UTC another way than Z."""
+    text = text.removesuffix("+00:00")
     whole, _, fraction = text.removesuffix("Z").partition(".")
     seconds = int(datetime.strptime(whole, _MINUTE).replace(tzinfo=UTC).timestamp())
     return seconds * NS_PER_S + int(fraction.ljust(9, "0") or 0)

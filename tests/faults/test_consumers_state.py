@@ -61,7 +61,7 @@ def append(fleet, numbers, *, an_entry=5):
 def uninterrupted(numbers):
     """What a single life makes of it all, as lines."""
     made = Counting(b"").turn(frame_of([trade(number) for number in numbers], Trade), pl.DataFrame())
-    return _lines(made.rows), _lines(made.also[STATUSES])
+    return _lines(made.rows, TICKERS), _lines(made.also[STATUSES], STATUSES)
 
 
 def lines(fleet, stream):

@@ -1,0 +1,171 @@
+"""Every look at the fleet is held against the rules; what changes is written down once and told once."""
+
+import asyncio
+import shutil
+from collections import defaultdict, deque
+from collections.abc import Iterable
+from dataclasses import asdict
+
+import msgspec
+
+from common.clock import NS_PER_S, now_ns
+from common.codec import encode
+from common.errors import TickfleetError
+from common.log import logger
+from common.outbox import Outbox, Packet
+from common.packing import pack
+from common.records import Alert
+from common.redis_facts import read_state
+from common.redis_streams import Redis, RedisError, shards
+from common.settings import Settings
+from common.streams import ALERTS
+from monitoring.alarms import Alarm, Alarms, Change
+from monitoring.alert_rules import Facts, Thresholds
+from monitoring.notifiers import Message, Post
+from monitoring.overview import House, overview
+from monitoring.watch import Snapshot, Watch
+
+STATE = "alerts"  # what fires, as JSON, in one transaction with its history
+MUTED = "alerts:muted"  # rule or rule|subject -> until when, in s
+SOURCE = "dashboard"
+GAUGES = ("spool_bytes", "token_left_s")
+RESTARTS_NS = 600 * NS_PER_S
+
+log = logger("alerts")
+
+
+class Alerting:
+    """The alarms of one fleet, from the first look to the last."""
+
+    def __init__(self, settings: Settings, redis: Redis, watch: Watch, house: House, post: Post) -> None:
+        self._settings = settings
+        self._redis = redis
+        self._watch = watch
+        self._house = house
+        self._post = post
+        self._lives: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=20))
+        self._limits = Thresholds(
+            lag_s=settings.alert_lag_s,
+            gaps_per_10_min=settings.alert_gaps_per_10_min,
+            disk_free=settings.alert_disk_free,
+            clock_skew_s=settings.alert_clock_skew_s,
+        )
+        self._alarms = Alarms(self._limits)
+        self._outbox: Outbox | None = None
+        self._untold: list[Change] = []
+
+    async def run(self) -> None:
+        """Look at every snapshot, as long as there are any."""
+        number = self._watch.snapshot.number
+        while (shot := await self._watch.newer_than(number)) is not None:
+            number = shot.number
+            try:
+                await self._look(shot)
+            except (RedisError, TickfleetError) as error:  # tried again with the next look
+                log.warning("alerts.waiting", reason=str(error))
+
+    async def _look(self, shot: Snapshot) -> None:
+        if self._outbox is None and shot.redis_problem is None:
+            await self._resume()
+        changes = self._alarms.look(self._facts(shot), now_ns() / NS_PER_S)
+        for change in changes:
+            if not await self._is_muted(change):
+                self._post.put(message_of(change))
+        self._untold += changes
+        if self._untold and self._outbox is not None:
+            await self._write_down(self._outbox)
+
+    async def _resume(self) -> None:
+        """Go on with what fired when the last dashboard ended, so that nothing is told a second time."""
+        outbox = Outbox(self._redis, (await shards(self._redis, ALERTS, self._settings))[0], SOURCE)
+        await outbox.claim()
+        held = await read_state(self._redis, (STATE,))
+        firing = msgspec.json.decode(held.get(STATE, "[]"), type=list[Alarm])
+        self._alarms = Alarms(self._limits, firing=[*firing, *self._alarms.firing])
+        self._outbox = outbox
+
+    async def _write_down(self, outbox: Outbox) -> None:
+        records = [_record(change) for change in self._untold]
+        firing = msgspec.json.encode([asdict(alarm) for alarm in self._alarms.firing]).decode()
+        await outbox.append(Packet(outbox.batch + 1, pack(encode(one) for one in records), state={STATE: firing}))
+        self._untold = []
+
+    async def _is_muted(self, change: Change) -> bool:
+        try:
+            rule, subject = change.alarm.key
+            until = await self._redis.hmget(MUTED, [rule, f"{rule}|{subject}"])
+        except RedisError:
+            return False
+        return any(float(end) > now_ns() / NS_PER_S for end in until if end)
+
+    def _facts(self, shot: Snapshot) -> Facts:
+        reading = shot.redis if shot.redis_problem is None else None
+        processes = reading.processes if reading else ()
+        gauges = {one.name: {name: one.figures[name] for name in GAUGES if name in one.figures} for one in processes}
+        for one in processes:
+            lives, started_ns = self._lives[one.name], one.figures.get("started_ns", 0.0)
+            if started_ns and started_ns not in lives:
+                lives.append(started_ns)
+        return Facts(
+            view=overview(shot, now_ns(), self._house),
+            memory_used=reading.used_bytes / reading.max_bytes if reading and reading.max_bytes else None,
+            disk_free=_disk_free(self._settings),
+            clock_skew_s=(reading.server_ns - reading.read_ns) / NS_PER_S if reading else None,
+            gauges=gauges,
+            restarts={name: _recent(lives) for name, lives in self._lives.items()},
+        )
+
+
+def _recent(started_ns: Iterable[float]) -> int:
+    """Return how often a process was started again in the last ten minutes."""
+    return max(0, sum(now_ns() - start_ns < RESTARTS_NS for start_ns in started_ns) - 1)
+
+
+def _disk_free(settings: Settings) -> float | None:
+    try:
+        usage = shutil.disk_usage(settings.data_dir)
+    except OSError:
+        return None
+    return usage.free / usage.total
+
+
+def message_of(change: Change) -> Message:
+    """Return what is told of a change."""
+    alarm, is_over = change.alarm, change.state == "over"
+    title = f"{'over: ' if is_over else ''}{alarm.rule}: {alarm.subject}"
+    words = f"was {alarm.words}" if is_over else alarm.words
+    return Message(
+        title, words, {"event": "alert", "state": change.state, "rule": alarm.rule, "subject": alarm.subject}
+    )
+
+
+def _record(change: Change) -> Alert:
+    alarm = change.alarm
+    return Alert(
+        venue="",
+        symbol="",
+        received_ns=now_ns(),
+        rule=alarm.rule,
+        subject=alarm.subject,
+        state=change.state,
+        words=alarm.words,
+        since_ns=int(alarm.since_s * NS_PER_S),
+    )
+
+
+async def tell_new_data(settings: Settings, watch: Watch, post: Post, stop: asyncio.Event) -> None:
+    """Tell the webhook from time to time how many rows of each table have come to stand."""
+    before: dict[str, int] = {}
+    while not stop.is_set():
+        try:
+            async with asyncio.timeout(settings.notification_every_s):
+                await stop.wait()
+        except TimeoutError:
+            store = watch.snapshot.store
+            rows = {table.name: table.rows for table in store.tables if table.rows is not None} if store else {}
+            fresh = {name: count - before.get(name, count) for name, count in rows.items()}
+            fresh = {name: count for name, count in fresh.items() if count > 0}
+            if fresh:
+                words = ", ".join(f"{name} {count:,}" for name, count in fresh.items())
+                post.put(Message("new data", words, {"event": "new_data", "tables": fresh}))
+            before = rows

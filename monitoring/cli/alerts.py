@@ -1,0 +1,122 @@
+"""`fleet alerts`: what is amiss now and was before, who is told, and what is to be quiet for a while."""
+
+import asyncio
+import json
+from typing import Annotated, Any
+
+import typer
+
+from common.clock import NS_PER_S, now_ns
+from common.redis_streams import Redis
+from monitoring.alert_rules import RULES
+from monitoring.alerting import MUTED, STATE
+from monitoring.cli.asking import Call, ask_clickhouse, ask_redis
+from monitoring.cli.exits import DEGRADED, FAILED, USAGE
+from monitoring.cli.printing import age, console, show_json, table, tell
+from monitoring.notifiers import Message, NotTold, notifiers
+
+EXAMPLES = """
+Examples:  fleet alerts ls  |  fleet alerts mute lag 1h  |  fleet alerts mute "silent|upstox_ingester" 8h  |
+fleet alerts test  |  fleet alerts history
+"""
+NS_OF_UNIT = {"m": 60, "h": 3600, "d": 86_400}
+HISTORY = """
+    SELECT received_time, rule, subject, state, words FROM alerts ORDER BY received_time DESC, offset DESC LIMIT 100
+"""
+
+
+def ls(
+    ctx: typer.Context,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array.")] = False,  # noqa: FBT002
+) -> None:
+    """Show what fires now; exit code 3 when anything does."""
+    call: Call = ctx.obj
+    firing, muted = ask_redis(call.settings, _firing)
+    rows = [
+        {**alarm, "age_s": now_ns() / NS_PER_S - alarm["since_s"], "muted": _is_muted(alarm, muted)} for alarm in firing
+    ]
+    if as_json:
+        show_json(rows)
+    else:
+        cells = [
+            (row["rule"], row["subject"], row["words"], age(row["age_s"]), "muted" if row["muted"] else "")
+            for row in rows
+        ]
+        console().print(table("", ("rule", "subject", "words", "for>", ""), cells) if rows else "nothing fires")
+    if rows:
+        raise typer.Exit(DEGRADED)
+
+
+def history(
+    ctx: typer.Context,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array.")] = False,  # noqa: FBT002
+) -> None:
+    """Show the last hundred alarms that began or ended, newest first."""
+    call: Call = ctx.obj
+    rows = ask_clickhouse(call.settings, HISTORY).to_dicts()
+    if as_json:
+        show_json(rows)
+        return
+    columns = ("time (UTC)", "rule", "subject", "state", "words")
+    console().print(
+        table("", columns, [(f"{row['received_time']:%Y-%m-%d %H:%M:%S}", *list(row.values())[1:]) for row in rows])
+    )
+
+
+def mute(
+    ctx: typer.Context,
+    what: Annotated[str, typer.Argument(help="A rule, or rule|subject.")],
+    length: Annotated[str, typer.Argument(help="For how long: 30m, 8h, 7d; 0 ends it.")] = "1h",
+) -> None:
+    """Let nobody be told of a rule, or of one subject of it, for a while."""
+    call: Call = ctx.obj
+    rule, seconds = what.partition("|")[0], _seconds(length)
+    if rule not in {known.name for known in RULES} or seconds is None:
+        tell(f"expected a rule of {', '.join(known.name for known in RULES)} and a time such as 30m, 8h or 7d")
+        raise typer.Exit(USAGE)
+    ask_redis(call.settings, lambda redis: _mute(redis, what, seconds))
+    tell(f"{what} is {'heard again' if not seconds else f'quiet for {length}'}")
+
+
+def test(ctx: typer.Context) -> None:
+    """Send a message by every notifier of the settings, and say which took it."""
+    call: Call = ctx.obj
+    ways = notifiers(call.settings)
+    if not ways:
+        tell("nobody would be told: set NOTIFICATION_URL, TELEGRAM_TOKEN and TELEGRAM_CHAT_ID, or NOTIFY_URLS")
+        raise typer.Exit(FAILED)
+    failed = False
+    for way in ways:
+        try:
+            way.send(Message("Tickfleet", "this is a test", {"event": "test"}))
+        except NotTold as error:
+            failed = True
+            tell(f"{way.name}: {error}")
+        else:
+            tell(f"{way.name}: told")
+    if failed:
+        raise typer.Exit(FAILED)
+
+
+def _seconds(text: str) -> int | None:
+    if text == "0":
+        return 0
+    number, unit = text[:-1], NS_OF_UNIT.get(text[-1:])
+    return int(number) * unit if number.isdigit() and unit else None
+
+
+async def _mute(redis: Redis, what: str, seconds: int) -> None:
+    if seconds:
+        await redis.hset(MUTED, what, f"{now_ns() / NS_PER_S + seconds:.0f}")
+    else:
+        await redis.hdel(MUTED, what)
+
+
+async def _firing(redis: Redis) -> tuple[list[dict[str, Any]], dict[str, float]]:
+    held, muted = await asyncio.gather(redis.get(f"state:{STATE}"), redis.hgetall(MUTED))
+    return json.loads(held or b"[]"), {key.decode(): float(end) for key, end in muted.items()}
+
+
+def _is_muted(alarm: dict[str, Any], muted: dict[str, float]) -> bool:
+    keys = (alarm["rule"], f"{alarm['rule']}|{alarm['subject']}")
+    return any(muted.get(key, 0.0) > now_ns() / NS_PER_S for key in keys)
