@@ -82,3 +82,15 @@ async def wait(stop: asyncio.Event, pause_s: float) -> bool:
     except TimeoutError:
         return stop.is_set()
     return True
+
+
+def heed_cancellation() -> None:
+    """
+    Raise CancelledError if this task was cancelled and has not noticed.
+
+    `asyncio.wait_for` swallows a cancellation that comes together with its result, and the Redis driver sends through
+    it: a loop around Redis would never end. https://github.com/python/cpython/issues/86296
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError

@@ -105,7 +105,7 @@ class Settings(BaseModel):
     polymarket_clob_enabled: bool = True
     polymarket_clob_url: HttpUrl = "https://clob.polymarket.com"
     polymarket_ws_url: WsUrl = "wss://ws-subscriptions-clob.polymarket.com"
-    polymarket_markets: Words = ("top:50",)  # slugs, condition ids, or top:N by volume
+    polymarket_markets: Words = ("top:50",)  # slugs, condition ids, tokens, or top:N by volume
 
     goldsky_enabled: bool = True
     goldsky_url: HttpUrl = (

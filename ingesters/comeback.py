@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from common.clock import monotonic_s, now_ns
 from common.errors import Fenced, HistoryLost
+from common.lifecycle import heed_cancellation
 from common.log import logger
 from common.outbox import Held, Outbox
 from common.records import EventKind, FeedEvent
@@ -118,6 +119,7 @@ class Comeback:
             start = await self._outbox.announced()
             if start is None or (before is not None and start >= before):
                 return
+            heed_cancellation()
             await asyncio.sleep(LOOK_AGAIN_S)
 
     def _told(self, stands: int) -> FeedEvent | None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from common.backoff import delays_s
 from common.clock import monotonic_s
 from common.errors import HistoryLost, SpoolRefused, StreamRefused
+from common.lifecycle import heed_cancellation
 from common.log import logger
 from common.outbox import Outbox, Packet
 from common.packing import Packing
@@ -161,6 +162,7 @@ class Lane:
             self._idle.clear()
             while self._has_work:
                 await self._append()
+                heed_cancellation()
             self._idle.set()
 
     @property
@@ -250,4 +252,5 @@ class Lane:
         self._has_failed = True
         self._figures.waits(self.key, error)
         log.warning("sink.waiting", shard=self.key, pause_s=round(pause_s, 2), reason=str(error))
+        heed_cancellation()
         await asyncio.sleep(pause_s)

@@ -7,6 +7,7 @@ from functools import partial
 
 from common.clock import NS_PER_S, monotonic_s, now_ns
 from common.errors import Fenced, SpoolRefused
+from common.lifecycle import heed_cancellation
 from common.log import logger
 from common.outbox import Outbox, held_by
 from common.records import EventKind, FeedEvent, Record
@@ -197,6 +198,7 @@ class Sink:
             await asyncio.sleep(LOOK_S)
             with contextlib.suppress(RedisError):  # those who have something to append say so
                 await self._look_once()
+            heed_cancellation()
 
     async def _look_once(self) -> None:
         known = [lane.outbox.known for lane in self._every]

@@ -4,7 +4,10 @@ import json
 from decimal import Decimal
 
 import pytest
+import requests
 
+from ingesters.venues.alpaca_time import rfc3339_ns
+from simulator.venues.alpaca_listener import KEY, SECRET
 from tests.fleet_harness import CAPTURES, wait_for
 
 pytestmark = [pytest.mark.redis, pytest.mark.clickhouse, pytest.mark.timeout(240)]
@@ -134,23 +137,44 @@ def test_trades_missed_while_the_ingesters_were_dead_are_fetched_and_none_stands
     asks = "SELECT uniqExact(symbol) FROM feed_events WHERE kind = 'backfilled'"
     wait_for(lambda: fleet.sql(asks), expected=[(5,)], what="all holes filled")
 
-    # The invented exchanges number without a hole. Trades may be written after the event.
-    number = "toInt64(splitByChar('-', trade_id)[3])"
-    missing = (
-        f"SELECT sum(missing) FROM (SELECT max({number}) - min({number}) + 1 - count() AS missing "
-        "FROM trades WHERE exchange != '' GROUP BY symbol, exchange)"
-    )
-    wait_for(lambda: fleet.sql(missing), expected=[(0,)], give_up_s=20, what="missing trades")
-    rows, distinct = fleet.sql("SELECT count(), uniqExact(symbol, trade_id) FROM trades")[0]
+    for program in programs:
+        fleet.end(program)
 
+    for path, symbols in {"/v2/stocks/trades": "AAPL,NVDA,SPY", "/v1beta3/crypto/us/trades": "BTC/USD,ETH/USD"}.items():
+        told = rest_trades(fleet, path, symbols)
+        wait_for(lambda told=told: missing(fleet, told), expected=set(), give_up_s=20, what="trades of REST not stored")
+    rows, distinct = fleet.sql("SELECT count(), uniqExact(symbol, trade_id) FROM trades")[0]
     assert rows == distinct
     assert [(5,)] == fleet.sql("SELECT uniqExact(symbol) FROM trades WHERE source = 'backfill'")
     assert [(0,)] == fleet.sql("SELECT count() FROM dead_letters")
 
 
+def rest_trades(fleet, path, symbols):
+    """Return what the venue holds: symbol, exchange, number and time of each trade."""
+    url = fleet.environment["ALPACA_REST_URL"] + path
+    keys = {"APCA-API-KEY-ID": KEY, "APCA-API-SECRET-KEY": SECRET}
+    body = requests.get(url, params={"symbols": symbols, "limit": 10_000}, headers=keys, timeout=10).json()
+    return [
+        (symbol, row.get("x", ""), row["i"], rfc3339_ns(row["t"]))
+        for symbol, rows in body["trades"].items()
+        for row in rows
+    ]
+
+
+def missing(fleet, told):
+    """Return the trades between the first and the last stored one of their symbol that are not stored."""
+    rows = fleet.sql("SELECT symbol, exchange, trade_id, toUnixTimestamp64Nano(event_time) FROM trades")
+    stored = {(symbol, exchange, int(trade_id.rpartition("-")[2])) for symbol, exchange, trade_id, _ in rows}
+    times = {symbol: [row[3] for row in rows if row[0] == symbol] for symbol in {row[0] for row in rows}}
+    spans = {symbol: (min(of_symbol), max(of_symbol)) for symbol, of_symbol in times.items()}
+    return {
+        (symbol, exchange, number)
+        for symbol, exchange, number, at_ns in told
+        if spans[symbol][0] <= at_ns <= spans[symbol][1] and (symbol, exchange, number) not in stored
+    }
+
+
 def newest(fleet, side):
     """Count the trades that the simulator has published, or sent to somebody."""
-    import requests  # noqa: PLC0415  the harness has it, this is the only use
-
     ledger = requests.get(f"{fleet.environment['SIMULATOR_URL']}/_ledger", timeout=5).json()["alpaca"][side]
     return sum(tally["messages"] for kinds in ledger.values() for kind, tally in kinds.items() if kind.startswith("t"))

@@ -119,10 +119,8 @@ def test_a_new_market_among_the_largest_is_added_on_the_living_socket():
     steps = again(talk, page(market(9), market(1), market(2)))
 
     assert [] == [step for step in steps if isinstance(step, Dial)]
-    assert [("subscribe", tokens_of(9))] == [
-        (sent["operation"], sent["assets_ids"])
-        for sent in (json.loads(s.payload) for s in steps if isinstance(s, Send))
-    ]
+    sent = [json.loads(step.payload) for step in steps if isinstance(step, Send)]
+    assert [("subscribe", tokens_of(9))] == [(one["operation"], one["assets_ids"]) for one in sent]
 
 
 def test_a_market_that_has_fallen_far_or_closed_goes():
@@ -150,6 +148,16 @@ def test_a_name_that_no_open_market_has_is_told_once():
     again(talk, page())
 
     assert ["no open market is called market-1"] == [event.detail for event in talk.told("refused")]
+
+
+def test_markets_that_are_not_sorted_by_volume_are_not_called_the_largest_in_silence():
+    sorted_ones = settled(("top:2",), page(market(1, volume="9.5"), market(2, volume="9"), market(3)))
+    others = settled(("top:2",), page(market(1, volume="9"), market(2, volume="70")))
+
+    assert [] == sorted_ones.told("schema_change")
+    assert ["Gamma sorts by volume no more: these are not the largest"] == [
+        event.detail for event in others.told("schema_change")
+    ]
 
 
 def test_closed_and_unreadable_markets_are_left_out():

@@ -8,12 +8,12 @@ does not come and go.
 
 import re
 from collections.abc import Iterator, Sequence
-from itertools import chain
+from itertools import chain, pairwise
 from urllib.parse import urlencode
 
 import msgspec
 
-from common.records import Market
+from common.records import EventKind, Market
 from ingesters.feed import Fetch, Frame, Step, Wake
 from ingesters.venues.gamma import read_market, read_page
 from ingesters.venues.polymarket_clob_records import told
@@ -24,6 +24,7 @@ AFTER_A_REFUSAL_S = 30.0
 PAGE_MARKETS = 100  # Gamma cuts longer pages to this without a word
 NAMES_A_QUESTION = 50
 STAYING = 1.5
+ROUNDED = 1.001  # a volume is told as a text and, sorted by, as a number; and it grows while pages are read
 TOP = re.compile(r"top:([1-9][0-9]{0,4})")
 TOKEN = re.compile(r"[0-9]{20,80}")
 CONDITION = re.compile(r"0x[0-9a-fA-F]{64}")
@@ -43,7 +44,7 @@ class Selection:
         self._largest: list[Market] = []
         self._open: dict[str, dict[str, str]] = {}
         self._is_whole = True
-        self._refused: set[str] = set()
+        self._said: set[str] = set()
         self.tokens: list[str] = []
         self.places: dict[str, Place] = {}
         self.choose(words)
@@ -96,6 +97,8 @@ class Selection:
                 self._named |= {market.slug: market, market.condition_id: market}
             return
         self._largest += markets
+        if not _is_falling(self._largest):
+            yield from self._say_once(frame, "Gamma sorts by volume no more: these are not the largest", "schema_change")
         if len(self._largest) < self._top * STAYING and page.following is not None:
             yield self._question("top", {**query, "after_cursor": page.following})
 
@@ -140,14 +143,20 @@ class Selection:
             if word not in self._named:
                 yield from self._say_once(frame, f"no open market is called {word}")
 
-    def _say_once(self, frame: Frame, detail: str) -> Iterator[Step]:
-        if detail not in self._refused:
-            self._refused.add(detail)
-            yield told("refused", frame, channel="markets", detail=detail)
+    def _say_once(self, frame: Frame, detail: str, kind: EventKind = "refused") -> Iterator[Step]:
+        if detail not in self._said:
+            self._said.add(detail)
+            yield told(kind, frame, channel="markets", detail=detail)
 
 
 def _is_id(word: str) -> bool:
     return CONDITION.fullmatch(word) is not None
+
+
+def _is_falling(markets: Sequence[Market]) -> bool:
+    """Return whether volumes fall from market to market; names of orders that Gamma does not know it ignores."""
+    volumes = [float(market.volume or 0) for market in markets]
+    return all(later <= earlier * ROUNDED for earlier, later in pairwise(volumes))
 
 
 def _market(raw: bytes, received_ns: int) -> Market | None:

@@ -30,7 +30,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
 def redrive(ctx: typer.Context, id: Id = "", reason: Reason = "", every: Every = False, as_json: Json = False) -> None:  # noqa: A002, FBT002  the column's name; typer's flags
-    """Put dead letters back into the stream they came from, for the program that set them aside; each goes back once."""
+    """Put dead letters back into their stream, for the program that set them aside; each goes back once."""
     _settle(ctx.obj, (id, reason), redrive_letter, every=every, as_json=as_json)
 
 
