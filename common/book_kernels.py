@@ -182,13 +182,18 @@ def _top(side: Ints, count: int, top: Ints) -> None:
 
 
 @compiled
-def band_key(twice_mid: int, bps: int, which: int) -> int:
-    """Return the lowest key within so many basis points of the mid, exactly: 2 x mid is an integer."""
+def band_keys(twice_mid: int, bps: int, which: int) -> tuple[int, int]:
+    """
+    Return the lowest key within so many basis points of the mid, and down to which key a book must be known to say so.
+
+    The limit itself may lie between two keys: then a finer price might stand there. 2 x mid is an integer, so that this
+    is exact.
+    """
     share = BPS - bps if which == BIDS else BPS + bps
     whole, rest = twice_mid // (2 * BPS), twice_mid % (2 * BPS)
-    if which == BIDS:
-        return whole * share - (-rest * share) // (2 * BPS)
-    return -(whole * share + (rest * share) // (2 * BPS))
+    below = whole * share + rest * share // (2 * BPS)
+    above = below + (rest * share % (2 * BPS) > 0)
+    return (above, below) if which == BIDS else (-below, -above)
 
 
 @compiled
@@ -197,10 +202,10 @@ def _bands(side: Ints, view: View, ladders: Ladders, bands: Floats) -> None:
     base = notional = 0.0
     at = view.levels - 1
     for band in range(len(ladders.bands_bps)):
-        key = band_key(view.twice_mid, ladders.bands_bps[band], view.which)
-        if view.floor > key:
+        inside, known_to = band_keys(view.twice_mid, ladders.bands_bps[band], view.which)
+        if view.floor > known_to:
             return
-        while at >= 0 and side[KEY, at] >= key:
+        while at >= 0 and side[KEY, at] >= inside:
             size = side[SIZE, at] * view.size_step
             base += size
             notional += abs(side[KEY, at]) * view.price_step * size

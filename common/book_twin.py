@@ -1,5 +1,8 @@
 """The order-book kernels in plain numpy: what they are checked against, and what works where numba does not."""
 
+import math
+from fractions import Fraction
+
 import numpy as np
 
 from common.book_shapes import (
@@ -107,10 +110,12 @@ def _bands(store: Store, ladders: Ladders, bands: Floats, which: int, twice_mid:
     sizes = best[SIZE] / store.units[1]
     notionals = abs(best[KEY]) / store.units[0] * sizes
     for band, bps in enumerate(ladders.bands_bps.tolist()):
-        # In Python's integers: nothing overflows. The ceiling of a bid's limit, the floor of an ask's.
-        key = -(-twice_mid * (BPS - bps) // (2 * BPS)) if which == BIDS else -(twice_mid * (BPS + bps) // (2 * BPS))
-        if store.floors[which] <= key:
-            inside = np.count_nonzero(best[KEY] >= key)
+        # In Python's integers: nothing overflows.
+        edge = (
+            Fraction(twice_mid * (BPS - bps), 2 * BPS) if which == BIDS else Fraction(-twice_mid * (BPS + bps), 2 * BPS)
+        )
+        if int(store.floors[which]) <= edge:
+            inside = np.count_nonzero(best[KEY] >= math.ceil(edge))
             bands[:, band] = sizes[:inside].sum(), notionals[:inside].sum()
 
 

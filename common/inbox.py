@@ -8,7 +8,7 @@ from common.errors import Fenced, StreamRefused
 from common.packing import Entry
 from common.place import Carried, Checkpoint, Held, Ownership
 from common.received import Received, received_of
-from common.redis_streams import Redis, ResponseError, Shard, run_script
+from common.redis_streams import TOPICS, Redis, ResponseError, Shard, run_script
 
 # Epochs grow by chance, so that two owners have two different ones even after Redis has forgotten the first.
 EPOCH_STEP = 2**20
@@ -34,6 +34,7 @@ class Inbox:
         Returns:
             whether it had been there before: somebody has deleted the group, or the whole stream.
         """
+        await self._redis.hsetnx(TOPICS, self.shard.stream.topic, str(self.shard.shards))  # it may have been emptied
         last_id = (await self._redis.hget(self.shard.group(self.group), "last_id") or b"").decode()
         # An empty stream may go on with smaller ids: its clock may have stepped back.
         start = last_id if last_id and await self._redis.exists(self.shard.key) else "0"
@@ -68,9 +69,8 @@ class Inbox:
 
     async def checkpoint(self) -> Checkpoint | None:
         """Return the group's saved state in this shard, None when there is none."""
-        position, last_id, state = await self._redis.hmget(
-            self.shard.checkpoint(self.group), "position", "last_id", "state"
-        )
+        key = self.shard.checkpoint(self.group)
+        position, last_id, state = await self._redis.hmget(key, "position", "last_id", "state")
         return None if state is None else Checkpoint(int(position), last_id.decode(), state)
 
     async def end(self) -> int:
@@ -78,7 +78,7 @@ class Inbox:
         return int(await self._redis.hget(self.shard.facts, "offset") or 0)
 
     async def owner(self) -> str:
-        """Return the name of the process that owns the shard, empty when nobody does."""
+        """Return which process owns the shard, empty for none."""
         return (await self._redis.hget(self.shard.group(self.group), "owner") or b"").decode()
 
     async def _renew(self, what: str, *saved: bytes | str | int) -> None:

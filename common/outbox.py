@@ -1,12 +1,11 @@
 """Append to streams as one source: entries, cursor, marks and state in one transaction, exactly once."""
 
 import secrets
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from common.errors import Fenced, HistoryLost, StreamRefused
-from common.packing import Entry
+from common.packet import Packet
 from common.redis_streams import TOPICS, Redis, ResponseError, Shard, run_script
 
 # Running numbers left out where Redis lost its newest ones: other sources of the shard may have been given as many
@@ -16,31 +15,6 @@ SKIPPED = 1_000_000
 EPOCH_STEP = 2**20
 
 AGAIN, ALIVE = ".again", ".alive"
-
-
-@dataclass(frozen=True)
-class Packet:
-    """
-    What one append carries. Repeat it unchanged until it is taken: `batch` makes the repeat harmless.
-
-    `batch` is the source's own count; numbers may be left out. `marks` are the largest venue sequences by symbol,
-    `state` plain strings for `state:<name>`.
-    """
-
-    batch: int
-    entries: Sequence[Entry]
-    marks: Mapping[str, int] = field(default_factory=dict)
-    state: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def records(self) -> int:
-        """Return how many records it holds."""
-        return sum(entry.records for entry in self.entries)
-
-    @property
-    def size_bytes(self) -> int:
-        """Return how long its records are."""
-        return sum(len(entry.data) for entry in self.entries)
 
 
 class Held(NamedTuple):

@@ -80,7 +80,7 @@ class Status(Record, frozen=True, gc=False, kw_only=True, omit_defaults=True):
 
 
 class Quote(Record, frozen=True, gc=False, kw_only=True, omit_defaults=True):
-    """The best bid and ask after a change of either."""
+    """The best bid and ask after a change of either; who quotes them where a venue gathers several exchanges."""
 
     event_ns: int | None = None
     bid_price: str
@@ -88,6 +88,9 @@ class Quote(Record, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     ask_price: str
     ask_size: str
     sequence: int | None = None
+    bid_exchange: str = ""
+    ask_exchange: str = ""
+    conditions: str = ""
 
 
 class BookUpdate(Record, frozen=True, gc=False, kw_only=True, omit_defaults=True):
@@ -215,7 +218,12 @@ class OrderEvent(Record, frozen=True, gc=False, kw_only=True, omit_defaults=True
 
 
 class Market(Record, frozen=True, gc=False, kw_only=True, omit_defaults=True):
-    """A Polymarket market as Gamma last told it; `symbol` is its slug. None where Gamma left the key out."""
+    """
+    A Polymarket market as Gamma last told it; `symbol` is its slug. None where Gamma left the key out.
+
+    `event_id` is the event that Gamma shows it in, `neg_risk_market_id` what it shares with the other outcomes of one
+    question of which exactly one comes true; both are empty where there is none.
+    """
 
     event_ns: int | None = None
     market_id: str
@@ -225,6 +233,8 @@ class Market(Record, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     outcomes: tuple[str, ...]
     token_ids: tuple[str, ...]
     neg_risk: bool | None = None
+    neg_risk_market_id: str = ""
+    event_id: str = ""
     active: bool | None = None
     closed: bool | None = None
     created_ns: int | None = None

@@ -106,9 +106,11 @@ async def record(work: Ingester, stop: asyncio.Event, drain_s: float) -> None:
         carrying.cancel()
         recording.cancel()
         await asyncio.wait((carrying, recording))
-        is_safe = await work.sink.write_down()  # of a copy that was fenced, too: its successor goes on from there
+        is_safe = (
+            await work.sink.spilling.write_down()
+        )  # of a copy that was fenced, too: its successor goes on from there
         if is_safe and stop.is_set():
-            await work.sink.say_goodbye()
+            await work.sink.presence.end()
 
 
 async def _first_of(*tasks: asyncio.Task[Any], stop: asyncio.Event, grace_s: float) -> set[asyncio.Task[Any]]:

@@ -8,6 +8,8 @@ number) all the way to the tables; for the rest there is an event.
 import asyncio
 from collections.abc import Sequence
 
+import msgspec
+
 from common.clock import monotonic_s, now_ns
 from common.errors import Fenced, HistoryLost
 from common.lifecycle import heed_cancellation
@@ -16,10 +18,10 @@ from common.outbox import Held, Outbox
 from common.records import EventKind, FeedEvent
 from ingesters.spool import Spool
 from ingesters.tail import Tail, Taken
+from ingesters.told import told
 
 log = logger("sink")
 
-CHANNEL = "redis"
 # What the sources of a shard give again must come in the order of the numbers. Each looks once a second whether Redis
 # still knows it; so long they wait until all have announced what they have, and then for one that has died meanwhile.
 TOGETHER_S = 3.0
@@ -144,16 +146,8 @@ class Comeback:
         return self._event("gap", since_ns, now_ns(), f"{words}, how many more there were is not known")
 
     def _event(self, kind: EventKind, from_ns: int, to_ns: int, detail: str, *counts: int) -> FeedEvent:
-        expected, found = (str(count) for count in counts) if counts else ("", "")
-        return FeedEvent(
-            self._venue,
-            "",
-            now_ns(),
-            channel=CHANNEL,
-            kind=kind,
-            from_ns=from_ns,
-            to_ns=to_ns,
-            expected=expected,
-            found=found,
-            detail=detail,
-        )
+        event = told(self._venue, kind, from_ns, detail, to_ns)
+        if not counts:
+            return event
+        expected, found = (str(count) for count in counts)
+        return msgspec.structs.replace(event, expected=expected, found=found)

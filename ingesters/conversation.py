@@ -187,11 +187,12 @@ class Conversation:
     async def _hold_back(self, stop: asyncio.Event) -> None:
         """Let the sink and the sockets have their turn; read no further while neither Redis nor the spool keeps up."""
         await asyncio.sleep(0)
-        if self._work.sink.is_full:
-            since_ns = now_ns()
-            while self._work.sink.is_full and not stop.is_set():
-                self._wires.pause()
-                await asyncio.sleep(FULL_PAUSE_S)
+        since_ns = 0
+        while self._work.sink.is_full and not stop.is_set():
+            since_ns = since_ns or now_ns()
+            self._wires.pause()
+            await asyncio.sleep(FULL_PAUSE_S)
+        if since_ns:
             self._work.sink.tell_unread(since_ns)
         self._wires.resume()
 

@@ -1,7 +1,6 @@
 """The way to one shard: records packed as they come, appended in order, each packet once, whatever Redis does."""
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
@@ -10,140 +9,82 @@ from common.clock import monotonic_s
 from common.errors import HistoryLost, SpoolRefused, StreamRefused
 from common.lifecycle import heed_cancellation
 from common.log import logger
-from common.outbox import Outbox, Packet
-from common.packing import Packing
-from common.records import FeedEvent, Record
+from common.outbox import Outbox
+from common.packet import Packet
+from common.records import FeedEvent
 from common.redis_streams import RedisError
 from ingesters.comeback import Comeback
 from ingesters.spool import Spool
 from ingesters.tail import Tail
+from ingesters.waiting import Waiting
 
 log = logger("sink")
 
 SLOW_S = 1.0  # a packet that is not confirmed for so long goes to the spool, and all that come behind it
-CROWDED_BYTES = 4 * 2**20  # of what waits in memory: more goes to the spool, too
+CROWDED_BYTES = 8 * 2**20  # of what waits in memory: more goes to the spool, too, before the wire has to wait
 
 
 class Lane:
-    """
-    What has been put and not yet taken by Redis, in order.
-
-    The oldest packets are on disk if there are any there, then come those in memory, then the records that are not
-    sealed into a packet yet. While Redis is well there is one packet at most, on its way.
-    """
+    """What has been put and not yet taken by Redis, in order: first what is on disk, then what waits in memory."""
 
     def __init__(self, outbox: Outbox, spool: Spool, tell: Callable[[FeedEvent], None]) -> None:
         self.key = outbox.shard.key
         self.outbox = outbox
+        self.waiting = Waiting()
+        self.put = self.waiting.put
+        self.on_its_way = 0  # the number of the packet that was sent last
+        self._since_s: float | None = None  # when it was first sent, None when Redis has it
+        self._has_failed = False
+        self._on_disk = 0  # the number of the newest packet on disk
+        self._taken_marks: dict[str, int] = {}  # of all that Redis has confirmed, for one that forgets
+        self._taken_state: dict[str, str] = {}
         self._spool = spool
         self._figures = spool.figures
         self._tell = tell
         self._tail = Tail()
         self._comeback = Comeback(outbox, spool, self._tail)
-        self._packed = Packing()
-        self._marks: dict[str, int] = {}
-        self._state: dict[str, str] = {}
-        self._queue: deque[Packet] = deque()
-        self._queue_bytes = 0
-        self._made = 0  # the number of the newest packet
-        self._on_disk = 0  # the number of the newest packet on disk
-        self.on_its_way = 0  # the number of the packet that was sent last
-        self._since_s: float | None = None  # when it was first sent, None when Redis has it
-        self._has_failed = False
-        self._told_marks: dict[str, int] = {}  # of all that was put
-        self._told_state: dict[str, str] = {}
-        self._taken_marks: dict[str, int] = {}  # of all that Redis has confirmed, for one that forgets
-        self._taken_state: dict[str, str] = {}
-        self._is_in_doubt = False
-        self._wake = asyncio.Event()
-        self._is_awake = False
         self._idle = asyncio.Event()
         self._idle.set()
 
     async def claim(self) -> None:
         """Become the source; what an earlier process left in the spool is sent first."""
         self._on_disk, events = await self._comeback.start()
-        self._made = max(self.outbox.batch, self._on_disk)
+        self.waiting.made = max(self.outbox.batch, self._on_disk)
         self._taken_marks = await self.outbox.marks()
-        self._told_marks = dict(self._taken_marks)
-        if self._on_disk:
-            spooled = await self._spool.remembered(self.key)
-            self._told_marks |= spooled.marks
-            self._told_state |= spooled.state
+        self.waiting.recall(self._taken_marks, {})
         for event in events:
             self._tell(event)
         if self._on_disk:
-            self._wake.set()
-
-    @property
-    def marks(self) -> Mapping[str, int]:
-        """Return the largest sequences by symbol of all that was put, whether Redis has it yet or not."""
-        return self._told_marks | self._marks
-
-    @property
-    def state(self) -> Mapping[str, str]:
-        """Return the strings to be remembered that were put since the start, or that the spool holds."""
-        return self._told_state | self._state
-
-    @property
-    def waiting_bytes(self) -> int:
-        """Return how much waits in memory."""
-        return self._packed.size_bytes + self._queue_bytes
-
-    @property
-    def waiting_records(self) -> int:
-        """Return how many records wait in memory."""
-        return self._packed.records + sum(packet.records for packet in self._queue)
+            self.waiting.recall(*await self._spool.remembered(self.key))
+            self.waiting.wake.set()
 
     @property
     def is_held_up(self) -> bool:
         """Return whether what waits belongs on disk: Redis does not take it, or what is there goes first."""
-        if self._has_failed or self._on_disk > self.outbox.batch or self.waiting_bytes > CROWDED_BYTES:
+        if self._has_failed or self._on_disk > self.outbox.batch or self.waiting.size_bytes > CROWDED_BYTES:
             return True
         return self._since_s is not None and monotonic_s() - self._since_s > SLOW_S
-
-    def put(self, record: Record) -> None:
-        """Take a record."""
-        self._packed.add(record)
-        sequence = record.sequence  # type: ignore[attr-defined]  # every record but the root has one
-        if sequence is not None:
-            self._marks[record.symbol] = sequence
-        if not self._is_awake:
-            self._is_awake = True
-            self._wake.set()
-
-    def remember(self, state: Mapping[str, str]) -> None:
-        """Have these strings written with the records put so far."""
-        self._state.update(state)
-        self._wake.set()
 
     def keep(self, state: Mapping[str, str]) -> None:
         """Restore these strings on a Redis that has forgotten them, until another value is put."""
         self._taken_state |= state
-        self._told_state = {**state, **self._told_state}
+        self.waiting.recall({}, {**state, **self.waiting.state})
 
     def disown(self, names: Iterable[str]) -> None:
         """Leave these strings to another lane from now on."""
+        self.waiting.disown(names)
         for name in names:
             self._taken_state.pop(name, None)
-            self._told_state.pop(name, None)
 
     def check(self) -> None:
         """Find out soon whether Redis still has what it confirmed."""
-        self._is_in_doubt = True
-        self._wake.set()
-
-    def unwritten(self) -> Sequence[Packet]:
-        """Return everything that is in memory only, sealed into packets, oldest first."""
-        if self._packed.records or self._state:
-            self._seal()
-        return tuple(self._queue)
+        self.waiting.is_in_doubt = True
+        self.waiting.wake.set()
 
     async def written(self, packets: Sequence[Packet]) -> None:
         """Let go of packets that are on disk now; Redis may have taken some meanwhile."""
-        while self._queue and self._queue[0].batch <= packets[-1].batch:
-            self._queue_bytes -= self._queue.popleft().size_bytes
         self._on_disk = packets[-1].batch
+        self.waiting.let_go(self._on_disk)
         if self._on_disk <= self.outbox.batch:
             await self._spool.forget(self.key, self._on_disk)
 
@@ -156,9 +97,9 @@ class Lane:
     async def run(self) -> None:
         """Append what is put, for ever; raise Fenced when another copy of this source has started."""
         while True:
-            await self._wake.wait()
-            self._wake.clear()
-            self._is_awake = False
+            await self.waiting.wake.wait()
+            self.waiting.wake.clear()
+            self.waiting.is_awake = False
             self._idle.clear()
             while self._has_work:
                 await self._append()
@@ -167,19 +108,7 @@ class Lane:
 
     @property
     def _has_work(self) -> bool:
-        return bool(
-            self._packed.records or self._state or self._is_in_doubt or self._queue or self._on_disk > self.outbox.batch
-        )
-
-    def _seal(self) -> None:
-        """Make a packet of all that waits, with the marks and the state that belong to it: never a part of a page."""
-        self._made += 1
-        packet = Packet(self._made, self._packed.entries(), marks=self._marks, state=self._state)
-        self._told_marks |= self._marks
-        self._told_state |= self._state
-        self._queue.append(packet)
-        self._queue_bytes += packet.size_bytes
-        self._packed, self._marks, self._state, self._is_in_doubt = Packing(), {}, {}, False
+        return self._on_disk > self.outbox.batch or not self.waiting.is_empty
 
     async def _append(self) -> None:
         """Append the oldest packet."""
@@ -195,19 +124,14 @@ class Lane:
         self._taken_marks |= packet.marks
         self._taken_state |= packet.state
         self._tail.add(packet, end)
-        if self._queue and self._queue[0].batch == packet.batch:
-            self._queue_bytes -= self._queue.popleft().size_bytes
+        if self.waiting.holds(packet):
+            self.waiting.let_go(packet.batch)
         else:  # it was read from the disk, or written there while it was on its way
             await self._spool.forget(self.key, packet.batch)
 
     async def _oldest(self) -> Packet:
-        if self._on_disk > self.outbox.batch:
-            packet = await self._read()
-            if packet is not None:
-                return packet
-        if not self._queue:
-            self._seal()
-        return self._queue[0]
+        packet = await self._read() if self._on_disk > self.outbox.batch else None
+        return packet or self.waiting.oldest()
 
     async def _read(self) -> Packet | None:
         """Return the oldest packets on disk as one; None when they were too old and have been dropped."""

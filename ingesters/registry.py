@@ -59,6 +59,7 @@ VENUES = (
         feed=PolymarketClobFeed,
         why_disabled=lambda settings: _switch("POLYMARKET_CLOB", settings.polymarket_clob_enabled),
         topics=(TRADES, QUOTES, BOOKS, STATUSES, *ALWAYS),
+        state=("polymarket_clob_tokens",),
         budget=Budget(weight=100, window_s=10),  # a third of what one address may ask Gamma, a fifth of the books
         recorded_as="polymarket",
         mute_s=lambda _: 45.0,  # four PINGs without a PONG; a token's silence is the feed's business

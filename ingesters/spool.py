@@ -17,7 +17,7 @@ from common.clock import NS_PER_S, now_ns
 from common.errors import SpoolRefused
 from common.heartbeat import Figures
 from common.log import logger
-from common.outbox import Packet
+from common.packet import Packet
 from ingesters.spool_file import Claim, Remembered, Rows, SpoolFile
 
 T = TypeVar("T")

@@ -8,8 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from common.outbox import Packet
-from common.packing import joined
+from common.packet import Packet, merged
 
 # Every commit is on the disk when it returns: what the spool has taken survives a power cut, too.
 OPENING = """
@@ -199,15 +198,3 @@ class _Transaction:
         finally:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
-
-
-def merged(packets: Sequence[Packet]) -> Packet:
-    """Return packets that follow each other as one, under the number of the last: fewer and larger entries."""
-    if len(packets) == 1:
-        return packets[0]
-    marks: dict[str, int] = {}
-    state: dict[str, str] = {}
-    for packet in packets:
-        marks |= packet.marks
-        state |= packet.state
-    return Packet(packets[-1].batch, joined(entry for packet in packets for entry in packet.entries), marks, state)

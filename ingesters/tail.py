@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from common.clock import NS_PER_S, now_ns
-from common.outbox import Packet
+from common.packet import Packet
 
 KEPT_S = 60
 KEPT_BYTES = 4 * 2**20  # of each shard: more than a second of the busiest market, which is what `everysec` may lose

@@ -10,6 +10,8 @@ CREATE TABLE IF NOT EXISTS market_versions
     outcomes Array(String) CODEC(ZSTD(1)) COMMENT 'names of the outcomes, in the order of token_ids',
     token_ids Array(String) CODEC(ZSTD(1)) COMMENT 'outcome tokens (asset ids), 78-digit numbers as text',
     neg_risk Nullable(Bool) CODEC(ZSTD(1)) COMMENT 'settles on the neg-risk exchange',
+    neg_risk_market_id String CODEC(ZSTD(1)) COMMENT 'the question of whose outcomes exactly one comes true, empty if it is not neg-risk',
+    event_id String CODEC(ZSTD(1)) COMMENT 'Gamma\'s event that it stands in, empty if it is in none',
     active Nullable(Bool) CODEC(ZSTD(1)) COMMENT 'as Gamma tells it',
     closed Nullable(Bool) CODEC(ZSTD(1)) COMMENT 'as Gamma tells it',
     created_time Nullable(DateTime64(9, 'UTC')) CODEC(Delta, ZSTD(1)) COMMENT 'when Gamma created it',
@@ -129,6 +131,9 @@ CREATE TABLE IF NOT EXISTS quotes
     ask_price Decimal(38, 18) CODEC(ZSTD(1)) COMMENT 'best ask, quote currency',
     ask_size Decimal(38, 18) CODEC(ZSTD(1)) COMMENT 'base currency',
     sequence Nullable(UInt64) CODEC(DoubleDelta, ZSTD(1)) COMMENT 'the venue\'s running number, null if it has none',
+    bid_exchange LowCardinality(String) CODEC(ZSTD(1)) COMMENT 'who bids, if the venue gathers several exchanges',
+    ask_exchange LowCardinality(String) CODEC(ZSTD(1)) COMMENT 'who asks, if the venue gathers several exchanges',
+    conditions LowCardinality(String) CODEC(ZSTD(1)) COMMENT 'the venue\'s own marks, separated by commas',
     shard UInt16 CODEC(ZSTD(1)) COMMENT 'shard of the stream that held the record',
     offset UInt64 CODEC(DoubleDelta, ZSTD(1)) COMMENT 'running number of the record in its shard: dense, so a hole is visible',
     INDEX place offset TYPE minmax GRANULARITY 1

@@ -5,6 +5,7 @@ from collections import defaultdict
 from common.readings import ProcessReading, RedisReading
 from monitoring.store_readings import StoreReading
 
+MEMORY = "memory|redis"
 FOLLOWED = ("frames_total", "records_total", "rows_total", "bytes_in_total", "cpu_s")
 
 
@@ -38,7 +39,7 @@ def _of_process(process: ProcessReading) -> list[tuple[str, float]]:
 
 
 def gauges(redis: RedisReading | None) -> dict[str, float]:
-    """Return what goes up and down and is worth a line: the records that each group has before it."""
+    """Return what goes up and down and is worth a line: the records that each group has before it, Redis's memory."""
     found: defaultdict[str, float] = defaultdict(float)
     if redis is None:
         return {}
@@ -46,4 +47,5 @@ def gauges(redis: RedisReading | None) -> dict[str, float]:
     for group in redis.groups:
         if group.position is not None:
             found[f"lag|{group.name}|{group.topic}"] += max(0, offsets[group.key] - group.position)
+    found[MEMORY] = float(redis.used_bytes)
     return dict(found)

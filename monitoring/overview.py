@@ -3,12 +3,17 @@
 from dataclasses import dataclass
 
 from common.clock import NS_PER_S
+from common.readings import RedisReading
 from common.schema import migrations
 from common.settings import Settings
 from monitoring import process_rows, store_rows, stream_rows
+from monitoring.counters import MEMORY
 from monitoring.facts import Disabled, Group, Overview, Process, Server
-from monitoring.verdicts import Level, Verdict, of_memory, of_schema, of_server, worst
+from monitoring.history import STEP_S
+from monitoring.verdicts import Level, Verdict, age_words, full_in_s, of_memory, of_schema, of_server, worst
 from monitoring.watch import Snapshot
+
+FORESEEN_S = 86_400.0
 
 
 @dataclass(frozen=True)
@@ -73,10 +78,19 @@ def _redis(shot: Snapshot, now_ns: int, house: House) -> Server:
         full = of_memory(used_bytes=reading.used_bytes, max_bytes=reading.max_bytes)
         verdict = full if full.level is Level.SLOW and verdict.level is Level.WELL else verdict
         limit = f" of {reading.max_bytes / 2**20:,.0f} MiB" if reading.max_bytes else ""
-        detail = f"{reading.used_bytes / 2**20:,.1f} MiB{limit}".replace(",", " ")
+        detail = f"{reading.used_bytes / 2**20:,.1f} MiB{limit}".replace(",", " ") + _room(shot, reading)
     return Server(
         "redis", verdict, reading.version if reading else "", age_s, reading.took_ms if reading else None, detail
     )
+
+
+def _room(shot: Snapshot, reading: RedisReading) -> str:
+    """Return how full Redis is, and when it will be if its memory goes on to grow as it did."""
+    if not reading.max_bytes:
+        return ""
+    left_s = full_in_s(shot.trends.get(MEMORY, ()), step_s=STEP_S, limit=reading.max_bytes)
+    forecast = f" · full in {age_words(left_s)}" if left_s is not None and left_s < FORESEEN_S else ""
+    return f" · {reading.used_bytes / reading.max_bytes:.0%}{forecast}"
 
 
 def _clickhouse(shot: Snapshot, now_ns: int, house: House) -> Server:

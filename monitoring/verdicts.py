@@ -1,6 +1,6 @@
 """When a reading is worth a person's attention, and in which words: pure functions of what was read."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -15,6 +15,7 @@ HEAD_LAG_SLOW_S = 600.0
 ERROR_FRESH_S = 300.0
 READING_OLD_S = 3.5
 MEMORY_SLOW = 0.8
+FORECAST_POINTS = 4  # of each third of the past: two minutes in all
 
 
 class Level(StrEnum):
@@ -135,6 +136,24 @@ def of_memory(*, used_bytes: int, max_bytes: int) -> Verdict:
         words = f"memory {used_bytes / max_bytes:.0%} full"
         return Verdict(Level.SLOW, words, "let the writers catch up, or raise REDIS_MAXMEMORY_BYTES")
     return Verdict(Level.WELL, "room in memory" if max_bytes else "memory has no limit of its own")
+
+
+def full_in_s(levels: Sequence[float | None], *, step_s: float, limit: float) -> float | None:
+    """
+    Return when a level that goes on as it did lately is at its limit; None when it does not grow, or nobody can say.
+
+    It compares the mean of the newest third with that of the oldest, which a single jump does not fool.
+    """
+    known = [(number * step_s, level) for number, level in enumerate(levels) if level is not None]
+    third = len(known) // 3
+    if third < FORECAST_POINTS or not limit:
+        return None
+    (from_s, early), (to_s, late) = (
+        (sum(at_s for at_s, _ in part) / third, sum(level for _, level in part) / third)
+        for part in (known[:third], known[-third:])
+    )
+    rate = (late - early) / (to_s - from_s)
+    return max(0.0, (limit - known[-1][1]) / rate) if rate > 0 else None
 
 
 def of_schema(*, expected: int | None, found: int | None) -> Verdict:

@@ -8,10 +8,10 @@ from functools import partial
 from common.book_engine import engine, warm_up
 from common.clickhouse import Store
 from common.columns import Table
-from common.errors import Fenced
+from common.errors import Fenced, StoreRefused
 from common.heartbeat import Figures, beat
 from common.inbox import Inbox
-from common.lifecycle import REFUSED, run
+from common.lifecycle import REFUSED, run, wait
 from common.redis_streams import Redis, Shard, shards, wait_ready
 from common.redis_streams import connect as connect_redis
 from common.schema import wait_current
@@ -95,7 +95,8 @@ class Program:
         target: Target
         if isinstance(processor.target, Table):
             waits = partial(self._figures.waits, inbox.shard.key)
-            delivery = Delivery(self._store, processor.target, inbox.rename, waits)
+            taken = self._share.grants[inbox.shard.key].taken
+            delivery = Delivery(self._store, processor.target, inbox.rename, waits, partial(_unless_taken, taken))
             target = TableTarget(processor.target, delivery, self._layout)
         else:
             target = StreamTarget(processor.target, self._layout)
@@ -113,6 +114,12 @@ class Program:
             grant=self._share.grants[inbox.shard.key],
             is_dead=self._share.is_dead,
         )
+
+
+async def _unless_taken(taken: asyncio.Event, pause_s: float) -> None:
+    """Wait before the next attempt; raise StoreRefused when the shard is taken from us before."""
+    if await wait(taken, pause_s):
+        raise StoreRefused("insert", code=0, reason="the shard is handed over while the outcome is open")
 
 
 def _start() -> int:

@@ -1,9 +1,8 @@
-"""A batch: which entries of a shard it is, under which name it is written, and how its lines become records."""
+"""A batch: which entries of a shard it is, and how its lines become records."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
-import msgspec
 import numpy as np
 import polars as pl
 
@@ -13,78 +12,7 @@ from common.received import Received
 from common.records import DeadLetter, Record
 from common.redis_streams import Shard
 from processors.frames import frame_of
-
-
-class Suspicion(msgspec.Struct, frozen=True):
-    """
-    How warily to go on: records up to `stop` are taken `size` at a time, as a batch of them has killed its process.
-
-    `guilty` is where the stretch ends that is known to hold the record that does it, 0 when none is known.
-    """
-
-    stop: int
-    size: int
-    guilty: int
-
-
-class Manifest(msgspec.Struct, frozen=True):
-    """
-    The name of a batch, in Redis before ClickHouse sees a row of it.
-
-    Entries `first_id`..`last_id` of one shard hold the records `start`..`stop` (exclusive). `round` grows when rows
-    are missing although the token is known, and a new token is needed: then `parts` are the (start, stop) that it
-    stands for, so that whoever comes later can repeat exactly that insert. Rows of a `doubtful` batch may stand there
-    under names that nobody knows any more. A `suspicion` tells that a larger batch has killed its process.
-    """
-
-    key: str
-    group: str
-    first_id: str
-    last_id: str
-    start: int
-    stop: int
-    round: int = 1
-    parts: tuple[tuple[int, int], ...] = ()
-    doubtful: bool = False
-    suspicion: Suspicion | None = None
-
-    @property
-    def records(self) -> int:
-        """Return how many records the batch holds, those that are gone included."""
-        return self.stop - self.start
-
-    @property
-    def token(self) -> str:
-        """Return the deduplication token; ids are times, so a token never comes again with other rows."""
-        return f"{self.group}/{self.key}/{self.first_id}/{self.start}-{self.stop}/{self.round}"
-
-    @property
-    def family(self) -> str:
-        """Return how every token of the group in this shard begins."""
-        return f"{self.group}/{self.key}/"
-
-    def next_round(self, offsets: pl.Series) -> "Manifest":
-        """Return the same batch under the next token, which stands for these of its records only."""
-        numbers = offsets.to_numpy()
-        edges = np.flatnonzero(np.diff(numbers) != 1) + 1
-        parts = tuple((int(part[0]), int(part[-1]) + 1) for part in np.split(numbers, edges))
-        return msgspec.structs.replace(self, round=self.round + 1, parts=parts)
-
-    def named_rows(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """Return the rows of the batch that the token stands for."""
-        if not self.parts:
-            return frame
-        offset = pl.col("offset")
-        return frame.filter(pl.any_horizontal((offset >= start) & (offset < stop) for start, stop in self.parts))
-
-    def encode(self) -> bytes:
-        """Return the text that is kept in Redis; equal manifests give equal texts."""
-        return msgspec.json.encode(self)
-
-
-def decode_manifest(text: bytes) -> Manifest:
-    """Return the manifest that `encode` wrote."""
-    return msgspec.json.decode(text, type=Manifest)
+from processors.manifest import Manifest
 
 
 @dataclass(frozen=True)

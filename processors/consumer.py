@@ -7,9 +7,9 @@ from typing import Literal
 
 from common.heartbeat import Figures
 from common.inbox import Inbox
-from processors.batch import Suspicion
 from processors.company import Company
 from processors.knowledge import Knowledge
+from processors.manifest import Suspicion
 from processors.memory import Memory
 from processors.processor import Processor
 from processors.sharing import Grant

@@ -17,7 +17,7 @@ from common.clickhouse import is_about_content
 from common.columns import Table
 from common.errors import StoreRefused
 from common.log import logger
-from processors.batch import Manifest
+from processors.manifest import Manifest
 from processors.processor import REFUSED_SCHEMA
 
 log = logger("delivery")

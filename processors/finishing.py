@@ -9,9 +9,10 @@ from common.place import Carried
 from common.records import FeedEvent
 from common.redis_streams import Shard
 from common.streams import FEED_EVENTS
-from processors.batch import Batch, Suspicion, condemned, content_of
+from processors.batch import Batch, condemned, content_of
 from processors.consumer import Consumer
 from processors.events import missing
+from processors.manifest import Suspicion
 from processors.placing import holes
 from processors.poison import after_removal, after_success
 from processors.targets import Delivered, Named, letters_of

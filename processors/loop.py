@@ -68,6 +68,10 @@ async def _serve(work: Consumer, owned: Ownership, *, was_deleted: bool) -> Iter
                     beating.result()
             await work.inbox.release(work.memory.last(work.position))
             log.info("consume.released", shard=work.inbox.shard.key, position=work.position)
+    except StoreRefused:
+        if work.grant.taken.is_set():
+            await work.inbox.release()  # the batch in hand stays named: its next owner finishes it
+        raise
     finally:
         for task in tasks:
             task.cancel()

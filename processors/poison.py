@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from processors.batch import Manifest, Suspicion
+from processors.manifest import Manifest, Suspicion
 
 ALONE_AFTER = 2  # lives lost among other work, which may as well have been to blame; the next tries the batch alone
 CONDEMNED_AFTER = 2  # lives lost with one record alone in hand

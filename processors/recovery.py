@@ -9,10 +9,11 @@ from common.clock import now_ns
 from common.log import logger
 from common.place import Ownership
 from common.records import FeedEvent
-from processors.batch import Batch, Manifest, Suspicion, decode_manifest
+from processors.batch import Batch
 from processors.consumer import Consumer
 from processors.events import continued, missing, rebuilt, remade
 from processors.finishing import finish, set_aside, told
+from processors.manifest import Manifest, Suspicion, decode_manifest
 from processors.placing import clipped, placed
 from processors.poison import after_death, next_step
 from processors.targets import Named

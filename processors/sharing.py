@@ -14,7 +14,7 @@ from common.redis_streams import Redis, RedisError
 
 log = logger("share")
 
-BEAT_S = 0.5
+BEAT_S = 0.25
 
 
 class Grant:

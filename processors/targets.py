@@ -15,9 +15,10 @@ from common.packing import Entry, pack
 from common.records import DeadLetter, Record
 from common.redis_streams import Shard
 from common.streams import DEAD_LETTERS, Stream, shard_of
-from processors.batch import Batch, Content, Manifest, refused_letters
+from processors.batch import Batch, Content, refused_letters
 from processors.delivery import Delivery
 from processors.frames import table_frame, unfit
+from processors.manifest import Manifest
 from processors.processor import Made
 
 Layout = Mapping[Stream, Sequence[Shard]]

@@ -1,8 +1,9 @@
-"""The slow obvious order book and its statistics: dictionaries of decimals, exact fractions, a loop for each formula."""
+"""The slow obvious order book and its statistics: dictionaries of decimals, exact fractions, a loop a formula."""
 
 import math
 from decimal import Decimal
 from fractions import Fraction
+from itertools import pairwise
 from statistics import median
 
 from common.book_stat import BANDS_BPS, FLOW_LEVELS, IMBALANCE_LEVELS, NOTIONALS, REACHES_BPS
@@ -103,21 +104,7 @@ def imbalance(bid, ask):
 
 def top(sides, known, limits, mid):
     bids, asks = sides
-    made = dict.fromkeys(
-        ("spread", "spread_bps", "is_crossed", "is_locked", "microprice", "log_quote_slope", "quote_slope")
-    )
-    if mid is not None:
-        (bid, bid_size, _), (ask, ask_size, _) = bids[0], asks[0]
-        made |= {
-            "spread": ask - bid,
-            "spread_bps": BPS * (ask - bid) / mid,
-            "is_crossed": bid > ask,
-            "is_locked": bid == ask,
-        }
-        made["microprice"] = crossed_mean(bid, ask, bid_size, ask_size)
-        logs = math.log(bid_size) + math.log(ask_size)
-        if logs > 0:
-            made |= {"quote_slope": float(ask - bid) / logs, "log_quote_slope": math.log1p(float(ask / bid - 1)) / logs}
+    best = [[(float(p), float(q)) for p, q, _ in side[:SHOWN]] for side in sides]
 
     def both(levels, compute):
         return compute(levels) if all(speaks(known, limits, side, levels) for side in (0, 1)) else None
@@ -129,8 +116,11 @@ def top(sides, known, limits, mid):
         return sum(level[0] * level[1] for level in sides[side][:levels]) / size(side, levels)
 
     def near(side):
-        return sum(float(q) * math.exp(-float(abs(p - mid) / mid * BPS / 10)) for p, q, _ in sides[side][:SHOWN])
+        return sum(q * math.exp(-float(abs(Fraction(p) - mid) / mid * BPS / 10)) for p, q in best[side])
 
+    made = {} if mid is not None else dict.fromkeys(BEST)
+    if mid is not None:
+        made |= best_prices(bids[0], asks[0], mid)
     for levels in IMBALANCE_LEVELS:
         made[f"imbalance_{levels}"] = both(levels, lambda k: imbalance(size(0, k), size(1, k)))
     made["weighted_mid"] = both(5, lambda k: crossed_mean(bids[0][0], asks[0][0], size(0, k), size(1, k)))
@@ -140,6 +130,24 @@ def top(sides, known, limits, mid):
         )
     made["distance_imbalance"] = both(SHOWN, lambda _: imbalance(near(0), near(1)))
     return made
+
+
+BEST = ("spread", "spread_bps", "is_crossed", "is_locked", "microprice", "log_quote_slope", "quote_slope")
+
+
+def best_prices(best_bid, best_ask, mid):
+    (bid, bid_size, _), (ask, ask_size, _) = best_bid, best_ask
+    spread, logs = ask - bid, math.log(bid_size) + math.log(ask_size)
+    slopes = (float(spread) / logs, math.log1p(float(spread / bid)) / logs) if logs > 0 else (None, None)
+    return {
+        "spread": spread,
+        "spread_bps": BPS * spread / mid,
+        "is_crossed": spread < 0,
+        "is_locked": spread == 0,
+        "microprice": crossed_mean(bid, ask, bid_size, ask_size),
+        "quote_slope": slopes[0],
+        "log_quote_slope": slopes[1],
+    }
 
 
 def deep(sides, known, limits, mid):
@@ -205,7 +213,7 @@ def shape(name, side, is_shown, mid):
     if orders:
         made |= {f"{name}_orders": orders, f"{name}_order_size": total / orders}
     if mid is not None:
-        steps = [abs(after[0] - before[0]) for before, after in zip(best, best[1:], strict=False)]
+        steps = [abs(after[0] - before[0]) for before, after in pairwise(best)]
         made[f"{name}_hole_bps"] = max(steps) / mid * BPS if steps else None
         made[f"{name}_slope"] = slope(best, mid)
     return made
@@ -216,7 +224,7 @@ def slope(best, mid):
         return None
     total = best[0][1] / abs(best[0][0] / mid - 1)
     summed = best[0][1]
-    for before, after in zip(best, best[1:], strict=False):
+    for before, after in pairwise(best):
         total += (after[1] / summed) / abs(after[0] / before[0] - 1)
         summed += after[1]
     return total / len(best)

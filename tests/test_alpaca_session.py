@@ -101,6 +101,32 @@ def test_a_symbol_no_longer_chosen_is_left():
     assert ("trades", "TSLA") in asked(talk, "subscribe")
 
 
+def test_what_was_chosen_is_listened_to_at_once_on_the_next_connection():
+    first = Talk().sign_in()
+    choose(first, "TSLA")
+    first.hear([trade(1, NOON_NS, "TSLA")])
+    second = Talk(first.state).sign_in(NOON_NS + 60 * SECOND_NS)
+    gaps = {event.symbol for event in second.of(FeedEvent) if event.kind == "gap"}
+    choose(second, "TSLA")
+
+    assert [["AAPL"], ["TSLA"]] == [command["trades"] for command in second.sent if "trades" in command][:2]
+    assert {"TSLA"} == gaps
+    assert ("trades", "AAPL") in asked(second, "unsubscribe")
+    assert ("trades", "TSLA") not in asked(second, "unsubscribe")
+
+
+def test_what_is_not_chosen_any_more_is_left_soon_after_a_restart():
+    first = Talk().sign_in()
+    choose(first, "TSLA")
+    first.hear([trade(1, NOON_NS, "TSLA")])
+    second = Talk(first.state).sign_in(NOON_NS + 60 * SECOND_NS)
+    second.hear(b"", NOON_NS + 63 * SECOND_NS, reply_to=symbols_key(STOCKS))
+    second.obey()
+
+    assert ("trades", "TSLA") in asked(second, "unsubscribe")
+    assert ("trades", "AAPL") not in asked(second, "unsubscribe")
+
+
 def test_the_choice_is_asked_for_again_and_again():
     talk = Talk().sign_in()
     steps = talk.hear(b"", reply_to=symbols_key(STOCKS))

@@ -282,6 +282,22 @@ def test_a_history_of_any_age_is_recorded():
     assert 961 == recorder.first_id()
 
 
+def test_a_stream_of_another_numbering_does_not_end_a_history():
+    recorder = Recorder(binance_history_from_id=(f"{SYMBOL}@aggTrade:950",))
+    recorder.hear(streamed(5000))
+    recorder.hear(streamed(952, "aggTrade"))
+    answer_aggregates(recorder, 952)
+    recorder.start()
+    recorder.hear(streamed(953, "aggTrade"))
+
+    assert [950, 951, 952, 953] == recorder.ids()
+
+
+def answer_aggregates(recorder, last):
+    while (first := recorder.first_id()) is not None:
+        recorder.answer(page(first, last, "aggTrade"))
+
+
 def test_a_history_that_was_recorded_is_not_begun_again():
     recorder = Recorder(binance_history_from_id=(f"{SYMBOL}:950",))
     recorder.hear(streamed(952))

@@ -36,7 +36,7 @@ def messages_of(told):
     ]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.lists(message, min_size=1, max_size=12))
 def test_kernels_and_twin_agree_with_a_book_of_decimals(told):
     records = messages_of(told)
@@ -70,7 +70,7 @@ def numbers(engine, words):
     return list(zip(mantissas.tolist(), digits.tolist(), strict=True))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.lists(texts, min_size=1, max_size=20))
 def test_both_read_the_same_number_out_of_any_text(words):
     ascii_words = [word for word in words if word.isascii()]

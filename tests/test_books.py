@@ -109,7 +109,7 @@ def test_what_lies_behind_a_limited_snapshot_is_unknown_and_not_empty():
     rows, _, _ = turned(Books(), [limited, later(50, [("90", "7")]), later(200)])
 
     row = rows.row(0, named=True)
-    assert (2.0, None) == (row["bid_depth_200bps"] - 1, row["bid_depth_500bps"])
+    assert (1.0, None) == (row["bid_depth_100bps"], row["bid_depth_200bps"])
     assert (4, 3, None) == (row["levels"], row["bid_levels"], row["imbalance_5"])
     assert pytest.approx(1.5 / 100.5 * 10_000) == row["bid_covered_bps"]
 
@@ -150,7 +150,7 @@ def test_an_empty_side_has_no_price_and_not_the_price_0():
 )
 def test_a_message_that_cannot_be_read_is_set_aside_and_the_book_unknown_until_a_snapshot(bids, reason):
     again = update("snapshot", [("5", "1")], [("6", "1")], at_ns=START_NS + 3_000 * MS)
-    rows, _, refused = turned(Books(), [BOOK, later(150, bids), later(2_000), again, later(3_200)])
+    rows, _, refused = turned(Books(), [BOOK, later(1_500, bids), later(2_000), again, later(3_200)])
 
     assert [(1, reason)] == refused.rows()
     assert [100, 3_100] == instants(rows)
@@ -193,14 +193,14 @@ def recorded():
     """The messages of ten recorded books in the order in which they came, some of them made finer or broken."""
     updates = [one for updates in of_symbols(TEN_SYMBOLS, BookUpdate).values() for one in updates]
     updates.sort(key=lambda one: one.received_ns)
-    broken = update("delta", [("x", "1")], at_ns=updates[2_000].event_ns, symbol=updates[2_000].symbol)
-    return [*updates[:2_000], broken, *updates[2_000:]]
+    broken = update("delta", [("x", "1")], at_ns=updates[700].event_ns, symbol=updates[700].symbol)
+    return [*updates[:700], broken, *updates[700:]]
 
 
 @pytest.mark.parametrize("step", [1, 7, 333])
 def test_any_cutting_into_batches_gives_the_same_rows(captures, recorded, step):
     assert captures.is_dir()
-    part = recorded[:2_500] if step == 1 else recorded
+    part = recorded[: 300 * step]
     whole = turned(Books(), part)
 
     cut = turned(Books(), part, step=step)
@@ -213,10 +213,10 @@ def test_any_cutting_into_batches_gives_the_same_rows(captures, recorded, step):
 def test_a_checkpoint_and_the_stream_behind_it_go_on_bit_for_bit(captures, recorded):
     assert captures.is_dir()
     through, books, rows = Books(), Books(), []
-    wanted = [through.turn(frame(recorded[at : at + 200], first=at), NOTHING).rows for at in range(0, 3_000, 200)]
-    for at in range(0, 3_000, 200):
+    wanted = [through.turn(frame(recorded[at : at + 250], first=at), NOTHING).rows for at in range(0, 2_000, 250)]
+    for at in range(0, 2_000, 250):
         books = Books(books.save())
-        rows.append(books.turn(frame(recorded[at : at + 200], first=at), NOTHING).rows)
+        rows.append(books.turn(frame(recorded[at : at + 250], first=at), NOTHING).rows)
 
     assert_frame_equal(pl.concat(wanted), pl.concat(rows), check_exact=True)
     assert through.save() == books.save()

@@ -5,8 +5,8 @@ import pytest
 
 from common.errors import StoreRefused
 from common.tables import TICKER_ROWS
-from processors.batch import Manifest
 from processors.delivery import Delivery
+from processors.manifest import Manifest
 
 MANIFEST = Manifest("stream:tickers", "clickhouse_writer", "1-0", "2-0", 100, 106)
 LOST = StoreRefused("insert", code=0, reason="connection reset")

@@ -14,7 +14,8 @@ pytestmark = [pytest.mark.redis, pytest.mark.clickhouse, pytest.mark.timeout(240
 
 TWO_STOCKS = "alpaca-aig-bac-20131007.jsonl.gz"
 SAMPLES = "alpaca-stream-samples-2021-2025.jsonl.gz"
-EVENTS = "SELECT count() FROM feed_events WHERE kind IN ('gap', 'resync', 'stale', 'refused')"
+# What a killed process did not hear is told as well, of the channel `redis`; a recording waits for it.
+EVENTS = "SELECT count() FROM feed_events WHERE kind IN ('gap', 'resync', 'stale', 'refused') AND channel != 'redis'"
 
 
 def truth(name):

@@ -6,6 +6,7 @@ import json
 import pytest
 
 from tests.fleet_harness import CAPTURES, wait_for
+from tests.ingest_kit import events, records
 from tests.test_end_to_end import plain, wait_for_rows
 
 pytestmark = [
@@ -125,6 +126,27 @@ def test_the_trades_of_an_okx_recording_are_whole_after_a_kill(fleet, victim):
     wait_for_rows(fleet, {"trades": expected_rows(THREE_SOCKETS)["trades"]})
 
     assert told_trades(THREE_SOCKETS) == trades(fleet)
+
+
+def test_live_trades_are_whole_and_once_however_often_the_ingester_is_killed(redis_only):
+    fleet = redis_only
+    fleet.start_simulator("--demo")
+    fleet.start_program("okx_ingester")
+    for filled in range(3):
+        known = len(records(fleet, "trades"))
+        wait_for(lambda known=known: len(records(fleet, "trades")) > known + 100, what="trades")
+        fleet.kill("okx_ingester")
+        fleet.restart("okx_ingester")
+        wait_for(lambda filled=filled: len(events(fleet, "backfilled")) > filled, what="back-fill")
+    wait_for(lambda: fleet.redis.get("state:okx_backfill"), expected="{}", what="no open hole")
+    fleet.end("okx_ingester")
+
+    by_symbol = {}
+    for trade in records(fleet, "trades"):
+        by_symbol.setdefault(trade.symbol, []).append(int(trade.trade_id))
+    assert {symbol: list(range(min(ids), max(ids) + 1)) for symbol, ids in by_symbol.items()} == {
+        symbol: sorted(ids) for symbol, ids in by_symbol.items()
+    }
 
 
 def test_what_is_asked_for_on_the_grid_shares_one_time(fleet):

@@ -9,6 +9,7 @@ from monitoring.verdicts import (
     Level,
     Pulse,
     age_words,
+    full_in_s,
     of_group,
     of_memory,
     of_process,
@@ -130,6 +131,15 @@ def test_a_nearly_full_redis_is_slow_before_it_refuses():
         of_memory(used_bytes=79, max_bytes=100).level,
         of_memory(used_bytes=80, max_bytes=100).level,
     )
+
+
+def test_memory_that_grows_evenly_is_full_when_it_gets_there():
+    assert 100.0 == full_in_s([*range(0, 900, 50)], step_s=10, limit=1350)
+
+
+@pytest.mark.parametrize("levels", [[500.0] * 30, [*range(900, 0, -50)], [1, 2, 3], [None] * 30, []])
+def test_memory_that_does_not_grow_or_is_hardly_known_has_no_forecast(levels):
+    assert full_in_s(levels, step_s=10, limit=1000) is None
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 
 from common.errors import BadAnswer
 from common.records import BookUpdate, Quote, Status, Trade
-from ingesters.feed import Dial, Fetch, Recall, Send, Wake
+from ingesters.feed import Checkpoint, Dial, Fetch, Recall, Resume, Send, Wake
 from tests.clob_kit import MARKET, NO, START_MS, YES, Talk, book, change
 
 
@@ -141,6 +141,43 @@ def test_a_refused_question_takes_nothing_away_and_is_put_again_soon():
     assert [] == [step for step in steps if isinstance(step, Send)]
     assert 30.0 == [step for step in steps if isinstance(step, Wake)][-1].after_s
     assert ["refused"] == [event.kind for event in talk.told("refused")]
+
+
+def after_a_restart(talk, words):
+    state = {name: text for step in talk.of(Checkpoint) for name, text in step.state.items()}
+    return Talk(markets=words, resume=Resume(state=state))
+
+
+def test_after_a_restart_the_same_choice_need_not_wait_for_gamma():
+    talk = after_a_restart(settled(("top:1",), page(market(1, (YES, NO)))), ("top:1",))
+    told = {"event_type": "last_trade_price", "asset_id": NO, "market": MARKET, "timestamp": str(START_MS)}
+    talk.hear(told | {"price": "0.4", "size": "2", "side": "SELL", "fee_rate_bps": "0"})
+
+    assert [[YES, NO]] == [sent["assets_ids"] for sent in talk.sent()]
+    assert [("1", "No")] == [(trade.market_id, trade.outcome) for trade in talk.of(Trade)]
+    assert 1 == len(gamma_questions(talk.steps))
+
+
+def test_after_a_restart_another_choice_waits_for_gamma():
+    talk = after_a_restart(settled(("top:1",), page(market(1))), ("top:2",))
+
+    assert [] == talk.sent()
+
+
+def test_a_choice_that_cannot_be_read_is_asked_for():
+    talk = Talk(markets=("top:1",), resume=Resume(state={"polymarket_clob_tokens": "{"}))
+
+    assert ([], 1) == (talk.sent(), len(gamma_questions(talk.steps)))
+
+
+def test_what_still_comes_of_a_token_that_has_gone_is_not_stored():
+    talk = Talk(markets=(YES,))
+    choose(talk, NO)
+    talk.tick()
+    talk.hear(book())
+    talk.hear(change("0.49", "1", "BUY", at_ms=START_MS))
+
+    assert [] == talk.of(BookUpdate)
 
 
 def test_a_name_that_no_open_market_has_is_told_once():

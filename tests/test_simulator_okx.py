@@ -10,11 +10,13 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from simulator.demo.okx import INSTRUMENTS
+from simulator.demo.okx import INSTRUMENTS, Exchange
 from simulator.demo.okx_pair import Pair
 from simulator.faults import Fault
 from simulator.limits import Limits
-from simulator.run import demo, replay
+from simulator.run import replay
+from simulator.server import Simulator, shell_of
+from simulator.venues.okx import Okx
 from simulator.venues.okx_rest import ANSWERS_A_WINDOW
 from tests.ingest_kit import events, records, redis_of_module, running, until
 from tests.okx_kit import book, trade
@@ -28,6 +30,12 @@ CONNECTIONS = {
     "http": {"kind": "http"},
 }
 BTC, ETH = "BTC-USDT", "ETH-USDT"
+
+
+def demo(limits=None):
+    """Return a simulator of this venue alone in its invented world."""
+    shell = shell_of(limits)
+    return Simulator({"okx": Okx(Exchange(Random(1)), shell)}, shell)
 
 
 @asynccontextmanager
@@ -174,6 +182,23 @@ async def test_of_several_recorded_sockets_one_is_told(tmp_path):
     assert 1 == simulator.ledger.facts()["okx"]["published"][BTC]["trades"]["messages"]
 
 
+async def test_sessions_of_different_times_are_all_told_whatever_their_sockets_were_called(tmp_path):
+    day_ns, paths = 86_400 * 10**9, []
+    for number, name in enumerate(("ws1", "ws-public")):
+        connections = {name: {"kind": "ws", "url": f"wss://ws.okx.com{PUBLIC}"}}
+        frame = {
+            "connection": name,
+            "payload": trade(number, count=1).decode(),
+            "received_ns": 10**18 + number * day_ns,
+        }
+        paths.append(capture(tmp_path / f"{name}.gz", "okx", [frame], connections))
+    async with replay(paths) as simulator, dialled(simulator) as socket:
+        await socket.send(command("subscribe", ("trades", BTC)))
+        told = [(await heard_until(socket, of("trades")))["data"][0]["tradeId"] for _ in paths]
+
+    assert ["0", "1"] == told
+
+
 async def test_played_trades_can_be_asked_for_and_what_was_not_recorded_is_refused(session):
     async with replay([session]) as simulator, dialled(simulator) as socket:
         before = (await rest(simulator, "market/history-trades", instId=BTC)).json()
@@ -220,7 +245,7 @@ async def test_demo_books_obey_their_sequence_and_agree_with_the_best_bid_and_as
     tops = {}
     async with demo() as simulator, dialled(simulator) as socket:
         await socket.send(command("subscribe", ("books", BTC), ("bbo-tbt", BTC)))
-        for turn in range(300):
+        for turn in range(160):
             (message,) = await heard(socket)
             if of("bbo-tbt")(message):
                 row = message["data"][0]
@@ -237,7 +262,7 @@ async def test_demo_books_obey_their_sequence_and_agree_with_the_best_bid_and_as
                 if follower.last in tops:
                     compared += 1
                     assert tops[follower.last] == list(follower.best())
-            if turn == 150:
+            if turn == 80:
                 simulator._venues["okx"]._market._pairs[BTC].begin_numbering_again()
 
     assert (True, 1) == (compared > 1, maintained)

@@ -9,14 +9,14 @@ from contextlib import asynccontextmanager
 import pytest
 
 from common.heartbeat import Figures
-from common.outbox import Packet
+from common.packet import Packet, merged
 from common.packing import Entry
 from common.redis_streams import connect
 from common.settings import Settings
-from ingesters import sink as sinks
+from ingesters import spilling
 from ingesters.sink import Sink
 from ingesters.spool import Spool
-from ingesters.spool_file import SpoolFile, merged
+from ingesters.spool_file import SpoolFile
 from tests.ingest_kit import Proxy, events, listener, until
 from tests.test_sink import LAYOUT, SOURCE, assert_whole, carried, emptied, ids, running_numbers, trade
 
@@ -172,7 +172,7 @@ async def test_another_copy_that_took_over_meanwhile_leaves_the_spool_aside_and_
 
 
 async def test_what_is_too_old_is_dropped_and_told(redis_only, monkeypatch):
-    monkeypatch.setattr(sinks, "EXPIRE_S", 0.2)
+    monkeypatch.setattr(spilling, "EXPIRE_S", 0.2)
     async with carried(redis_only, max_age_s=0.5) as sink:
         put(sink, 0)
         await emptied(sink)

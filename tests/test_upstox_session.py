@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from common.errors import WireLost
+from common.errors import WireError, WireLost
 from common.records import Ticker
-from ingesters.feed import Resume
+from ingesters.feed import Frame, Resume
 from tests.upstox_kit import (
     HOUR,
     INDEX,
@@ -228,6 +228,24 @@ def test_candles_that_a_dead_token_could_not_get_are_asked_for_with_the_next_one
 
     assert [] == answered
     assert [f"candles:{STOCK}"] == [fetch.key for fetch in named("Fetch", steps)]
+
+
+def test_a_time_that_is_not_told_runs_not_backwards():
+    talk = Talk().connected()
+    talk.hear(tick_frame(OPENING_NS))
+    steps = talk.hear(tick_frame(OPENING_NS + S, price=100.55, traded_ns=0))
+
+    assert [] == named("FeedEvent", steps)
+
+
+@pytest.mark.parametrize("garbage", [b"{\x00 this is no JSON", b"<html>", b"\x08"])
+def test_garbage_between_ticks_costs_nothing_but_itself(garbage):
+    talk = Talk().connected()
+    talk.hear(tick_frame(OPENING_NS))
+    with pytest.raises(WireError):
+        talk.hear(Frame(OPENING_NS + S, garbage))
+
+    assert ["100.55"] == [tick.last_price for tick in named("Ticker", talk.hear(tick_frame(OPENING_NS, price=100.55)))]
 
 
 def test_a_tick_is_told_again_whole_after_one_that_could_not_be_read():

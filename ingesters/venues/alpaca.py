@@ -6,7 +6,7 @@ which nobody listened. Books have no numbering: they begin anew with every conne
 its changes mean nothing.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -15,7 +15,6 @@ from common.codec import Origin
 from common.records import BookUpdate, Quote, Record, Status, Trade, TradeCorrection
 from common.settings import Settings
 from ingesters.feed import Checkpoint, Dial, Frame, Resume, Step
-from ingesters.venues import alpaca_records as records
 from ingesters.venues import alpaca_wire as wire
 from ingesters.venues.alpaca_backfill import KEY, Backfill
 from ingesters.venues.alpaca_books import Books
@@ -23,6 +22,7 @@ from ingesters.venues.alpaca_codec import JSON, JSON_HEADER, MSGPACK, MSGPACK_HE
 from ingesters.venues.alpaca_fields import Watch
 from ingesters.venues.alpaca_heard import Heard
 from ingesters.venues.alpaca_market import Market, crypto, stocks
+from ingesters.venues.alpaca_reading import meaning
 from ingesters.venues.alpaca_replay import Replay, played_names
 from ingesters.venues.alpaca_session import Session
 from ingesters.venues.chosen import Chosen
@@ -33,19 +33,6 @@ TOPICS: dict[type[Record], str] = {
     Quote: "quotes",
     Status: "statuses",
     TradeCorrection: "trade_corrections",
-}
-READERS: dict[type[wire.Message], Callable[..., Record]] = {
-    wire.TradeMessage: lambda message, received_ns, codec: records.trade(message, message.S, received_ns, codec),
-    wire.QuoteMessage: records.quote,
-    wire.BarMessage: records.bar,
-    wire.UpdatedBarMessage: records.bar,
-    wire.DailyBarMessage: records.bar,
-    wire.CorrectionMessage: records.correction,
-    wire.CancelMessage: records.cancel,
-    wire.StatusMessage: records.trading_status,
-    wire.LuldMessage: records.price_band,
-    wire.ImbalanceMessage: records.imbalance,
-    wire.BookMessage: records.book,
 }
 
 
@@ -59,9 +46,11 @@ class AlpacaFeed:
         self._market = market
         self._is_msgpack = settings.alpaca_codec == "msgpack"
         codec = MSGPACK if self._is_msgpack else JSON
-        self._session = Session(settings, market, codec, is_binary=self._is_msgpack)
-        self._chosen = Chosen(market.program, market.symbols)
         self._heard = Heard(resume.state.get(f"{market.state}_heard", ""))
+        self._chosen = Chosen(market.program, market.symbols)
+        # What was chosen while an earlier connection stood is listened to until it is known to be chosen no longer.
+        self._kept_on = tuple(symbol for symbol in self._heard.head.symbols if symbol not in self._chosen.symbols)
+        self._session = Session(settings, market, codec, self._kept_on, is_binary=self._is_msgpack)
         self._backfill = Backfill(settings, market, self._heard, resume.state.get(f"{market.state}_backfill", ""))
         self._replay = Replay(market.state, resume)
         self._books = Books(self._heard.head)
@@ -81,7 +70,7 @@ class AlpacaFeed:
         codec, received_ns = codec_of(frame.payload), frame.received_ns
         try:
             messages = codec.messages(frame.payload)
-            found = [_meaning(message, received_ns, codec) for message in messages]
+            found = [meaning(message, received_ns, codec) for message in messages]
         except (msgspec.ValidationError, ValueError):  # one of them is not what is documented: the others are
             return self._one_by_one(frame, codec)
         steps = self._hear(found, received_ns)
@@ -92,7 +81,7 @@ class AlpacaFeed:
         steps: list[Step] = []
         for index, part in enumerate(codec.parts(frame.payload)):
             try:
-                found = _meaning(codec.message(part), frame.received_ns, codec)
+                found = meaning(codec.message(part), frame.received_ns, codec)
             except (msgspec.MsgspecError, ValueError) as error:
                 place = f"{frame.received_ns} {index}"
                 origin = Origin(self._market.program, "", place, frame.received_ns, wire.VENUE)
@@ -153,11 +142,17 @@ class AlpacaFeed:
             yield from self._backfill.answer(frame)
             yield self._checkpoint()
         elif frame.reply_to == self._chosen.key:
-            change = self._chosen.hear(frame)
-            self._books.leave(change.removed)
-            if change.added or change.removed:
-                yield from self._session.change(added=change.added, removed=change.removed)
+            yield from self._choose(frame)
             yield self._chosen.recall
+
+    def _choose(self, frame: Frame) -> Iterator[Step]:
+        change, kept_on = self._chosen.hear(frame), self._kept_on
+        self._kept_on = ()
+        added = [symbol for symbol in change.added if symbol not in kept_on]
+        removed = [*change.removed, *(symbol for symbol in kept_on if symbol not in self._chosen.symbols)]
+        self._books.leave(removed)
+        if added or removed:
+            yield from self._session.change(added=added, removed=removed)
 
     def _save(self, topics: set[str], received_ns: int) -> Iterator[Checkpoint]:
         """Have written what trades stand, with them; and now and then until when the stream was heard."""
@@ -191,8 +186,3 @@ def stocks_feed(settings: Settings, resume: Resume) -> AlpacaFeed:
 def crypto_feed(settings: Settings, resume: Resume) -> AlpacaFeed:
     """Return a connection to crypto."""
     return AlpacaFeed(settings, resume, crypto(settings))
-
-
-def _meaning(message: wire.Message, received_ns: int, codec: Codec) -> Record | wire.Message:
-    read = READERS.get(type(message))
-    return message if read is None else read(message, received_ns, codec)

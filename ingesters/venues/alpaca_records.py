@@ -52,6 +52,9 @@ def quote(message: wire.QuoteMessage, received_ns: int, codec: Codec) -> Quote:
         bid_size=number(message.bs),
         ask_price=number(message.ap),
         ask_size=number(message.as_),
+        bid_exchange=message.bx,
+        ask_exchange=message.ax,
+        conditions=",".join(message.c or ()),
     )
 
 

@@ -35,8 +35,11 @@ class Order(NamedTuple):
 class Session:
     """One connection, from the greeting to the last subscription; `is_ready` once all that must be had is had."""
 
-    def __init__(self, settings: Settings, market: Market, codec: Codec, *, is_binary: bool) -> None:
+    def __init__(
+        self, settings: Settings, market: Market, codec: Codec, kept_on: Sequence[str], *, is_binary: bool
+    ) -> None:
         self.is_ready = False
+        self._kept_on = kept_on  # listened to before this connection, though not in the settings
         self._settings = settings
         self._market = market
         self._codec = codec
@@ -58,6 +61,7 @@ class Session:
             yield self._send({"action": "auth", "key": key, "secret": secret})
         elif message.msg == "authenticated":
             yield from self.change(added=self._market.symbols)
+            yield from self.change(added=self._kept_on)
 
     def change(self, *, added: Sequence[str] = (), removed: Sequence[str] = ()) -> Iterator[Step]:
         """Subscribe to some symbols and leave others."""

@@ -94,7 +94,8 @@ class BinanceFeed:
         symbol, number = message.symbol, message.id
         sequence = self._trades.get(symbol)
         if sequence is None:
-            self._begin(symbol, kind)
+            if not self._begin(symbol, kind):
+                return ()
             ends = self._backfill.begin(symbol, number, event_ns=venue_ns(message.time), received_ns=received_ns)
             return chain(self._trade(decode, kind, payload, received_ns), ends)
         if sequence.kind is not kind:  # the same trades told twice, under two numberings: the first counts
@@ -146,12 +147,14 @@ class BinanceFeed:
         book = self._books.get(delta.symbol) or self._snapshots.begin(delta.symbol)
         return book.hear(delta)
 
-    def _begin(self, symbol: str, kind: wire.TradeKind) -> None:
-        """Begin the numbering of a symbol: it goes on behind what is stored, be it a part of its history."""
-        mark = self._resume.marks.get(("trades", symbol))
-        if history := self._backfill.history(symbol):
-            mark, kind = history.next - 1, KIND_OF[history.kind]
-        self._trades[symbol] = TradeSequence(mark, kind, self._backfill)
+    def _begin(self, symbol: str, kind: wire.TradeKind) -> bool:
+        """Begin a symbol's numbering behind what is stored; return whether it is that of the history under way."""
+        history = self._backfill.history(symbol)
+        mark = history.next - 1 if history else self._resume.marks.get(("trades", symbol))
+        is_fitting = history is None or KIND_OF[history.kind] is kind
+        if is_fitting:
+            self._trades[symbol] = TradeSequence(mark, kind, self._backfill)
+        return is_fitting
 
     def _answer(self, frame: Frame, key: str) -> Iterable[Step]:
         """Say what the answer to a question means."""

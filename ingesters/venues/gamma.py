@@ -25,6 +25,10 @@ class _Envelope(msgspec.Struct):
     next_cursor: str | None = None
 
 
+class _Event(msgspec.Struct, gc=False):
+    id: str = ""
+
+
 class _Market(msgspec.Struct, rename="camel", gc=False):
     """The keys that we keep. Any but the id may be missing, and many are: 62 % of active markets have no volume."""
 
@@ -37,6 +41,8 @@ class _Market(msgspec.Struct, rename="camel", gc=False):
     position_ids: tuple[str, ...] | None = None
     version: str | None = None
     neg_risk: bool | None = None  # not negRiskAugmented (of the event), not negRiskOther (true for hardly any)
+    neg_risk_market_id: str | None = msgspec.field(default=None, name="negRiskMarketID")
+    events: tuple[_Event, ...] | None = None
     active: bool | None = None
     closed: bool | None = None
     created_at: str | None = None
@@ -119,6 +125,8 @@ def read_market(raw: bytes, received_ns: int) -> Market:
         or told.position_ids
         or (),
         neg_risk=told.neg_risk,
+        neg_risk_market_id=told.neg_risk_market_id or "",
+        event_id=told.events[0].id if told.events else "",  # no market was ever seen in two
         active=told.active,
         closed=told.closed,
         created_ns=nanoseconds(told.created_at),

@@ -12,8 +12,7 @@ from typing import Any
 
 import msgspec
 
-from common.clock import NS_PER_MS, NS_PER_S
-from common.errors import WireLost
+from common.clock import NS_PER_MS
 from common.settings import Settings
 from ingesters.feed import Frame, Resume, Step, Wake
 from ingesters.venues import polymarket_clob_records as records
@@ -25,12 +24,12 @@ from ingesters.venues.polymarket_clob_ladder import Parsed, parsed
 from ingesters.venues.polymarket_clob_markets import AGAIN, GAMMA, Selection
 from ingesters.venues.polymarket_clob_questions import BOOKS, BookQuestions
 from ingesters.venues.polymarket_clob_rare import Rare
+from ingesters.venues.polymarket_clob_silence import mend
 from ingesters.venues.polymarket_clob_sockets import Sockets
 from ingesters.venues.polymarket_clob_trades import NOWHERE, TokenTrades
 
 VENUE, PROGRAM = wire.VENUE, wire.PROGRAM
 TICK, TICK_S = "tick", 0.5
-SILENT_S = 60.0
 PONG = b"PONG"
 
 decode = wire.MESSAGE.decode
@@ -44,8 +43,9 @@ class PolymarketClobFeed:
     def __init__(self, settings: Settings, resume: Resume) -> None:
         self._resume = resume
         self._chosen = Chosen(PROGRAM, settings.polymarket_markets)
-        self._selection = Selection(settings.polymarket_gamma_url, self._chosen.symbols)
+        self._selection = Selection(settings.polymarket_gamma_url, self._chosen.symbols, resume.state)
         self._is_choosing = True
+        self._wanted: list[str] = []
         self._sockets = Sockets(settings.polymarket_ws_url)
         self._silent, self._lines = self._sockets.silent, self._sockets.lines
         self._books = Books()
@@ -158,22 +158,11 @@ class PolymarketClobFeed:
     def _tick(self, frame: Frame) -> Iterator[Step]:
         now_ns = frame.received_ns
         yield from self._settle(frame)
-        yield from self._mend(now_ns)
+        yield from mend(self._books, self._sockets, now_ns)
         yield from self._sockets.tick(now_ns)
         yield from self._books.tick(now_ns)
         yield from self._questions.due(now_ns)
         yield Wake(TICK, after_s=TICK_S)
-
-    def _mend(self, now_ns: int) -> Iterator[Step]:
-        """Subscribe again where the venue's book moved unheard; where that did not help, give a silent socket up."""
-        missed, self._books.missed = self._books.missed & self._lines.keys(), set()
-        for token in missed:
-            line = self._lines[token]
-            beside = [self._books.by_token[one].heard_ns for one in self._sockets.tokens_of(line.wire)]
-            if self._books.by_token[token].heard_ns < line.missed_ns and now_ns - max(beside) > SILENT_S * NS_PER_S:
-                raise WireLost(VENUE, reason=f"{line.wire}: silent for {SILENT_S:g} s while the venue's books moved")
-            line.missed_ns = now_ns
-        yield from self._sockets.renew(missed)
 
     def _choose(self, frame: Frame) -> Iterator[Step]:
         change = self._chosen.hear(frame)
@@ -187,16 +176,17 @@ class PolymarketClobFeed:
         yield from self._selection.ask()
 
     def _settle(self, frame: Frame) -> Iterator[Step]:
-        """Listen to what the choice means, once that is known."""
-        if not self._is_choosing or not self._selection.is_settled:
+        """Listen to what the choice means, once that is known; until then to what it meant before."""
+        if self._is_choosing and self._selection.is_settled:
+            self._is_choosing = False
+            yield from self._selection.settle(frame)
+        wanted = self._selection.tokens
+        if wanted == self._wanted:
             return
-        self._is_choosing = False
-        yield from self._selection.settle(frame)
-        wanted = frozenset(self._selection.tokens)
-        gone = [token for token in self._lines if token not in wanted]
+        self._wanted = wanted
+        gone = sorted(self._lines.keys() - {*wanted})
+        self._books.choose(wanted, gone, frame.received_ns)
         for token in gone:
-            self._books.forget(token)
-        for token in self._selection.tokens:
-            self._books.begin(token, frame.received_ns)
+            self._trades.pop(token, None)
         yield from self._sockets.remove(gone)
-        yield from self._sockets.add(self._selection.tokens, frame.received_ns)
+        yield from self._sockets.add(wanted, frame.received_ns)

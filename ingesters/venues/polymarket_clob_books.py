@@ -5,7 +5,7 @@ Every `book` and every change is stored as it came. A whole book, from the socke
 missed. And because a lost message leaves no hole, every book is compared with the venue's own answer once in VERIFY_S.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from common.clock import NS_PER_MS, NS_PER_S
 from ingesters.feed import Step
@@ -38,6 +38,7 @@ class Books:
         self._doubts = Doubts()
         self._settling: dict[str, TokenBook] = {}
         self._hash_is_known = True
+        self._gone: frozenset[str] = frozenset()
 
     def begin(self, token: str, now_ns: int) -> TokenBook:
         """Return the book of a token; one that was not subscribed to may come in a recording."""
@@ -46,14 +47,20 @@ class Books:
             book = self.by_token[token] = TokenBook(token, now_ns + int(FIRST_BOOK_S * NS_PER_S))
         return book
 
-    def forget(self, token: str) -> None:
-        """Hear that a token is wanted no more."""
-        self.by_token.pop(token, None)
-        self._settling.pop(token, None)
-        self._doubts.forget(token)
+    def choose(self, wanted: Iterable[str], gone: Iterable[str], now_ns: int) -> None:
+        """Hear which tokens are wanted; what still comes of one that has gone is not heard."""
+        self._gone = frozenset(gone)
+        for token in self._gone:
+            self.by_token.pop(token, None)
+            self._settling.pop(token, None)
+            self._doubts.forget(token)
+        for token in wanted:
+            self.begin(token, now_ns)
 
     def hear_book(self, message: BookMessage, received_ns: int) -> Iterator[Step]:
         """Take a whole book from the socket."""
+        if message.asset_id in self._gone:
+            return
         book = self.by_token.get(message.asset_id) or self.begin(message.asset_id, received_ns)
         at_ms = milliseconds(message.timestamp)
         bids, asks = (texts_of(levels) for levels in sides_of(message))
@@ -74,8 +81,10 @@ class Books:
         self, token: str, changes: list[Change], numbers: list[Parsed], at_ms: int, received_ns: int
     ) -> list[Step]:
         """Take what changed of one token, as it was told and as numbers: the hot path."""
-        book = self.by_token.get(token) or self.begin(token, received_ns)
         steps: list[Step] = []
+        if token in self._gone:
+            return steps
+        book = self.by_token.get(token) or self.begin(token, received_ns)
         if book.rest is not None and at_ms > milliseconds(book.rest.timestamp):
             steps += self._settle(book, received_ns)
         if at_ms < book.last_ms:

@@ -7,17 +7,18 @@ does not come and go.
 """
 
 import re
-from collections.abc import Iterator, Sequence
-from itertools import chain, pairwise
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from itertools import chain, pairwise, repeat
 from urllib.parse import urlencode
 
 import msgspec
 
 from common.records import EventKind, Market
-from ingesters.feed import Fetch, Frame, Step, Wake
+from ingesters.feed import Checkpoint, Fetch, Frame, Step, Wake
 from ingesters.venues.gamma import read_market, read_page
 from ingesters.venues.polymarket_clob_records import told
-from ingesters.venues.polymarket_clob_trades import Place
+from ingesters.venues.polymarket_clob_trades import NOWHERE, Place
 
 READ_AGAIN_S = 300.0
 AFTER_A_REFUSAL_S = 30.0
@@ -28,15 +29,27 @@ ROUNDED = 1.001  # a volume is told as a text and, sorted by, as a number; and i
 TOP = re.compile(r"top:([1-9][0-9]{0,4})")
 TOKEN = re.compile(r"[0-9]{20,80}")
 CONDITION = re.compile(r"0x[0-9a-fA-F]{64}")
+STATE = "polymarket_clob_tokens"
 OK = 200
 REFUSALS = (400, 404, 405, 410, 422)
 GAMMA, AGAIN = "gamma:", "gamma again:"
 
 
-class Selection:
-    """The choice in words, and the tokens that it means now."""
+class Kept(msgspec.Struct):
+    """What a choice meant, as it survives a restart."""
 
-    def __init__(self, gamma_url: str, words: Sequence[str]) -> None:
+    words: list[str]
+    tokens: dict[str, Place]
+
+
+class Selection:
+    """
+    The choice in words, and the tokens that it means now.
+
+    What it meant last survives (`polymarket_clob_tokens`): a new connection need not wait for Gamma.
+    """
+
+    def __init__(self, gamma_url: str, words: Sequence[str], state: Mapping[str, str]) -> None:
         self._url = f"{gamma_url}/markets/keyset"
         self._round = 0
         self._words: Sequence[str] = ()
@@ -47,6 +60,7 @@ class Selection:
         self._said: set[str] = set()
         self.tokens: list[str] = []
         self.places: dict[str, Place] = {}
+        self._kept = state.get(STATE, "")
         self.choose(words)
 
     def choose(self, words: Sequence[str]) -> None:
@@ -57,6 +71,10 @@ class Selection:
         self._direct = [word for word in words if TOKEN.fullmatch(word)]
         self._slugs = [word for word in words if not (TOP.fullmatch(word) or TOKEN.fullmatch(word) or _is_id(word))]
         self._conditions = [word for word in words if _is_id(word)]
+        with suppress(msgspec.MsgspecError):  # nothing is kept, or another version has kept it: Gamma will tell
+            kept = msgspec.json.decode(self._kept, type=Kept)
+            if kept.words == list(words):
+                self.tokens, self.places = list(kept.tokens), kept.tokens
 
     def ask(self) -> Iterator[Step]:
         """Ask Gamma all that the choice needs; an answer to an older round counts no more."""
@@ -98,7 +116,8 @@ class Selection:
             return
         self._largest += markets
         if not _is_falling(self._largest):
-            yield from self._say_once(frame, "Gamma sorts by volume no more: these are not the largest", "schema_change")
+            detail = "Gamma sorts by volume no more: these are not the largest"
+            yield from self._say_once(frame, detail, "schema_change")
         if len(self._largest) < self._top * STAYING and page.following is not None:
             yield self._question("top", {**query, "after_cursor": page.following})
 
@@ -110,14 +129,22 @@ class Selection:
             tokens += self.tokens
         self.tokens = list(dict.fromkeys(tokens))
         for market in chosen.values():
-            outcomes = market.outcomes if len(market.outcomes) == len(market.token_ids) else ("",) * 99
+            outcomes = market.outcomes if len(market.outcomes) == len(market.token_ids) else repeat("")
             places = (Place(market.market_id, outcome) for outcome in outcomes)
             self.places |= dict(zip(market.token_ids, places, strict=False))
         if self._is_whole:
             self.places = {token: self.places[token] for token in self.tokens if token in self.places}
             yield from self._say_unknown(frame)
+            yield from self._keep()
         if self._top or self._slugs or self._conditions:
             yield Wake(self.again, after_s=READ_AGAIN_S if self._is_whole else AFTER_A_REFUSAL_S)
+
+    def _keep(self) -> Iterator[Step]:
+        meaning = {token: self.places.get(token, NOWHERE) for token in self.tokens}
+        text = msgspec.json.encode(Kept(list(self._words), meaning)).decode()
+        if text != self._kept:
+            self._kept = text
+            yield Checkpoint("statuses", {STATE: text})
 
     def _chosen(self) -> Iterator[Market]:
         yield from self._named.values()

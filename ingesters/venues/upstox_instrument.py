@@ -102,7 +102,8 @@ class Instrument:
 
     def _backwards(self, tick: Tick, moment: Moment) -> Iterator[Record]:
         """Say so when the volume of the day shrinks, or a time is before the last one; a new day begins at nothing."""
-        traded_ms, made_ms = tick.ltpc.ltt, moment.sequence or 0
+        # A time that is not told is no earlier one.
+        traded_ms, made_ms = tick.ltpc.ltt or self._traded_ms, moment.sequence or self._made_ms
         volume = tick.market.vtt if tick.market is not None else UNSEEN
         is_new_day = volume == 0 or _day(traded_ms) > _day(self._traded_ms)
         if volume < self._volume and not is_new_day:

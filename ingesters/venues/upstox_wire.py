@@ -2,7 +2,7 @@
 What Upstox says, read: binary frames, JSON answers, and its numbers as decimal text.
 
 The feed writes prices as doubles. Their text is the shortest that gives the same double, which is the number that the
-venue had before it wrote it: 1074.8, not 1074.79999999999995453. Nothing is rounded.
+venue had before it wrote it: 1074.8, not 1074.79999999999995453. Nothing is rounded here.
 """
 
 import math

@@ -9,6 +9,7 @@ import pyarrow as pa  # type: ignore[import-untyped]  # brings no types
 from common.book_shapes import (
     ASKS,
     BIDS,
+    BPS,
     FLOW_BROKEN,
     FLOW_EVENTS,
     FLOW_SNAPSHOTS,
@@ -78,7 +79,8 @@ def _side(instants: Instants, which: int, units: Floats) -> Iterator[pl.Series]:
     yield pl.Series(f"{side}_next_sizes", sizes[:, 1:])
     yield pl.Series(f"{side}_steps", abs(np.diff(tops[:, KEY])) / units[:, :1])
     twice_mid = abs(instants.tops[:, BIDS, KEY, :1]) + abs(instants.tops[:, ASKS, KEY, :1])
-    yield pl.Series(f"{side}_distances", abs(2 * tops[:, KEY] - twice_mid) / 2 / units[:, :1])
+    distances = abs(2 * tops[:, KEY] - twice_mid)
+    yield pl.Series(f"{side}_distances_bps", distances / np.maximum(twice_mid, 1) * BPS)
     yield pl.Series(f"{side}_orders", tops[:, ORDERS])
     yield pl.Series(f"{side}_levels", instants.counts[:, which])
     yield pl.Series(f"{side}_known", instants.known[:, which])

@@ -29,7 +29,7 @@ def _slope(side: str) -> pl.Expr:
     away = pl.col(f"{side}_steps") / pl.col(f"{side}_from_prices")
     # Behind the last level nothing is added at no distance: not a number, and left out of the sum.
     steps = (more / away).arr.eval(pl.element().fill_nan(None)).arr.sum()
-    first = _sizes(side).arr.first() * pl.col("mid") / pl.col(f"{side}_distances").arr.first()
+    first = _sizes(side).arr.first() * BPS / pl.col(f"{side}_distances_bps").arr.first()
     levels = pl.min_horizontal(f"{side}_levels", pl.lit(SHOWN))
     return pl.when(pl.col("mid").is_not_null() & _is_shown(side)).then((first + steps) / levels)
 
@@ -49,11 +49,11 @@ def _slopes() -> dict[str, pl.Expr]:
 
 def _concentration(side: str) -> dict[str, pl.Expr]:
     total = _sizes(side).arr.sum()
-    shares = _sizes(side) / total
+    squares = (_sizes(side) * _sizes(side)).arr.sum()
     hole = pl.col(f"{side}_steps").arr.max()
     has_two = pl.col("mid").is_not_null() & (pl.col(f"{side}_levels") > 1)
     return {
-        f"{side}_hhi": _when_shown(side, (shares * shares).arr.sum()),
+        f"{side}_hhi": _when_shown(side, squares / (total * total)),
         f"{side}_share_5": _when_shown(side, pl.col(f"{side}_sums").arr.get(4) / total),
         f"{side}_hole_bps": _when_shown(side, pl.when(has_two).then(BPS * hole / pl.col("mid"))),
     }

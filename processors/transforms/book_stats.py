@@ -62,8 +62,7 @@ def _vamp(levels: int) -> pl.Expr:
 
 def _near(side: str) -> pl.Expr:
     """Return the size of the best levels, each weighted by exp(-distance / 10 bps)."""
-    distances = pl.col(f"{side}_distances") / (pl.col("mid") * DECAY_BPS / BPS)
-    weights = distances.arr.eval((-pl.element()).exp())
+    weights = pl.col(f"{side}_distances_bps").arr.eval((pl.element() / -DECAY_BPS).exp())
     return (weights * pl.col(f"{side}_sizes")).arr.sum()
 
 

@@ -1,11 +1,11 @@
 """One invented market on the CLOB: a book of two mirrored tokens, and the messages that tell of it."""
 
-import hashlib
 import random
 from collections.abc import Iterable
 
 import msgspec
 
+from simulator.demo.clob_text import hashed, price_text, size_text
 from simulator.ledger import Fact, scaled
 from simulator.venues.clob_listener import ClobFrame
 
@@ -65,23 +65,27 @@ class InventedClobMarket:
         """Return a token's book as REST answers it."""
         index = self.listed.tokens.index(token)
         last = self._last_mills if index == 0 else MILLS - self._last_mills
-        more = {"min_order_size": "5", "tick_size": _price(self._tick), "neg_risk": self.listed.neg_risk}
-        return _hashed(self._told(index) | more | {"last_trade_price": _price(last)})
+        more = {"min_order_size": "5", "tick_size": price_text(self._tick), "neg_risk": self.listed.neg_risk}
+        return hashed(self._told(index) | more | {"last_trade_price": price_text(last)})
 
     def _trade(self, now_ms: int) -> list[ClobFrame]:
         buys = self._chance.random() < 0.5  # noqa: PLR2004  (an even coin)
         side = self._asks if buys else self._bids
+        frames = self._refill(side, now_ms, is_bid=not buys)
         mills = min(side) if buys else max(side)
-        if len(side) == 1:
-            side[mills] += self._size()  # somebody always quotes
-        taken = max(1, min(side[mills] - (len(side) == 1), round(self._size() / 2)))
+        taken = min(side[mills] - (len(side) == 1), max(1, round(self._size() / 2)))  # one lot of the last level stays
         side[mills] -= taken
         if not side[mills]:
             del side[mills]
-        self._refill()
         self._last_mills = mills
-        token, price, size = self.listed.tokens[0], _price(mills), _size(taken)
-        trade = {
+        frames.append(self._trade_frame(mills, taken, now_ms, buys=buys))
+        for index, token in enumerate(self.listed.tokens):
+            frames.append(ClobFrame("book", (token,), self._socket_book(index), (Fact(token, "book"),)))
+        return frames
+
+    def _trade_frame(self, mills: int, taken: int, now_ms: int, *, buys: bool) -> ClobFrame:
+        token, price, size = self.listed.tokens[0], price_text(mills), size_text(taken)
+        told = {
             "market": self.listed.condition_id,
             "asset_id": token,
             "price": price,
@@ -93,10 +97,7 @@ class InventedClobMarket:
             "transaction_hash": f"0x{self._chance.getrandbits(256):064x}",
         }
         fact = Fact(token, "last_trade_price", 0, 0, scaled(price), scaled(size), buys)
-        frames = [ClobFrame("last_trade_price", (token,), msgspec.json.encode(trade), (fact,))]
-        for index, one in enumerate(self.listed.tokens):
-            frames.append(ClobFrame("book", (one,), self._socket_book(index), (Fact(one, "book"),)))
-        return frames
+        return ClobFrame("last_trade_price", (token,), msgspec.json.encode(told), (fact,))
 
     def _quote(self, now_ms: int) -> ClobFrame:
         is_bid = self._chance.random() < 0.5  # noqa: PLR2004
@@ -119,12 +120,12 @@ class InventedClobMarket:
         changes = [
             {
                 "asset_id": token,
-                "price": _price(mills if index == 0 else MILLS - mills),
-                "size": _size(size),
+                "price": price_text(mills if index == 0 else MILLS - mills),
+                "size": size_text(size),
                 "side": "BUY" if is_bid == (index == 0) else "SELL",
                 "hash": f"{self._chance.getrandbits(160):040x}",
-                "best_bid": _price(self._best_of(index)[0]),
-                "best_ask": _price(self._best_of(index)[1]),
+                "best_bid": price_text(self._best_of(index)[0]),
+                "best_ask": price_text(self._best_of(index)[1]),
             }
             for index, token in enumerate(self.listed.tokens)
         ]
@@ -133,12 +134,14 @@ class InventedClobMarket:
         facts = tuple(Fact(token, "price_change") for token in self.listed.tokens)
         return ClobFrame("price_change", self.listed.tokens, payload, facts)
 
-    def _refill(self) -> None:
-        """Leave no side thin."""
-        while len(self._bids) < FEWEST_LEVELS and min(self._bids) > self._tick:
-            self._bids[min(self._bids) - self._tick] = self._size()
-        while len(self._asks) < FEWEST_LEVELS and max(self._asks) < MILLS - self._tick:
-            self._asks[max(self._asks) + self._tick] = self._size()
+    def _refill(self, side: dict[int, int], now_ms: int, *, is_bid: bool) -> list[ClobFrame]:
+        """Leave no side thin: somebody always quotes behind the last level, or more at it where none is behind."""
+        if len(side) >= FEWEST_LEVELS:
+            return []
+        last = min(side) - self._tick if is_bid else max(side) + self._tick
+        mills = last if 0 < last < MILLS else (min(side) if is_bid else max(side))
+        side[mills] = side.get(mills, 0) + self._size() * 2
+        return [self._change_frame(mills, side[mills], now_ms, is_bid=is_bid)]
 
     def _best(self) -> Level:
         return max(self._bids), min(self._asks)
@@ -153,9 +156,9 @@ class InventedClobMarket:
             "event_type": "best_bid_ask",
             "market": self.listed.condition_id,
             "asset_id": token,
-            "best_bid": _price(bid),
-            "best_ask": _price(ask),
-            "spread": _price(ask - bid),
+            "best_bid": price_text(bid),
+            "best_ask": price_text(ask),
+            "spread": price_text(ask - bid),
             "timestamp": str(now_ms),
         }
         payload = msgspec.json.encode(told)
@@ -166,8 +169,8 @@ class InventedClobMarket:
             "event_type": "tick_size_change",
             "market": self.listed.condition_id,
             "asset_id": token,
-            "old_tick_size": _price(self._tick),
-            "new_tick_size": _price(1),
+            "old_tick_size": price_text(self._tick),
+            "new_tick_size": price_text(1),
             "timestamp": str(now_ms),
         }
         return ClobFrame("tick_size_change", (token,), msgspec.json.encode(told), (Fact(token, "tick_size_change"),))
@@ -181,26 +184,14 @@ class InventedClobMarket:
             "asset_id": self.listed.tokens[index],
             "timestamp": str(self._changed_ms),
             "hash": "",
-            "bids": [{"price": _price(mills), "size": _size(bids[mills])} for mills in sorted(bids)],
-            "asks": [{"price": _price(mills), "size": _size(asks[mills])} for mills in sorted(asks, reverse=True)],
+            "bids": [{"price": price_text(mills), "size": size_text(bids[mills])} for mills in sorted(bids)],
+            "asks": [
+                {"price": price_text(mills), "size": size_text(asks[mills])} for mills in sorted(asks, reverse=True)
+            ],
         }
 
     def _socket_book(self, index: int) -> bytes:
-        return _hashed(self._told(index))[:-1] + b',"event_type":"book"}'
+        return hashed(self._told(index))[:-1] + b',"event_type":"book"}'
 
     def _size(self) -> int:
         return max(500, round(self._chance.lognormvariate(9, 1.3)))
-
-
-def _hashed(told: dict[str, object]) -> bytes:
-    """Return JSON with the venue's hash in it: the SHA-1 of the same JSON in which the hash is empty."""
-    digest = hashlib.sha1(msgspec.json.encode(told), usedforsecurity=False).hexdigest()
-    return msgspec.json.encode(told | {"hash": digest})
-
-
-def _price(mills: int) -> str:
-    return f"0.{mills:03d}".rstrip("0") if 0 < mills < MILLS else str(mills // MILLS)
-
-
-def _size(hundredths: int) -> str:
-    return f"{hundredths / 100:.2f}".rstrip("0").rstrip(".")

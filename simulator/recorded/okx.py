@@ -22,6 +22,7 @@ TRADE_ENDPOINTS = ("market/trades", "market/history-trades")
 SHAPES = ("sz", "limit", "after", "before", "bar")  # how much is wanted, not of what: a recording holds what it holds
 
 Question = tuple[str, frozenset[tuple[str, str]]]
+Place = tuple[int, str, str, str]
 
 
 class Recording:
@@ -29,7 +30,7 @@ class Recording:
     All recorded sessions of the venue as one market.
 
     A connection is told everything that was recorded of the instruments it subscribed to, on the socket where it was
-    recorded. Where several recorded sockets told of the same, it hears one of them: their books must not be mixed.
+    recorded. Where several sockets told of the same at one time, it hears one of them: their books must not be mixed.
     """
 
     is_recording = True
@@ -43,6 +44,7 @@ class Recording:
         self._bodies: defaultdict[Question, list[list[bytes]]] = defaultdict(list)
         self._asked: defaultdict[Question, int] = defaultdict(int)
         self._furthest = 0
+        self._spans = sorted(session.spans)
         self._take_frames([one for one in session.events if one.event.direction == "in" and one.is_socket])
         for recorded in session.events:
             if not recorded.is_socket and recorded.event.status == OK:
@@ -139,20 +141,25 @@ class Recording:
         return self._trades[symbol].page(ALL_ROWS, self._furthest)
 
     def _take_frames(self, events: list[Recorded]) -> None:
-        told: dict[tuple[str, str, str], str] = {}
-        frames = [(one, channel_frame(one)) for one in events]
+        frames = [(one, frame) for one in events if (frame := channel_frame(one)) is not None]
+        told: dict[Place, str] = {}
         for recorded, frame in frames:
-            if frame is not None:
-                key = frame.path, frame.channel, frame.symbol
-                told[key] = min(told.get(key, recorded.event.connection), recorded.event.connection)
+            place = self._place(recorded, frame)
+            told[place] = min(told.get(place, recorded.event.connection), recorded.event.connection)
         for recorded, frame in frames:
-            if frame is None or told[frame.path, frame.channel, frame.symbol] != recorded.event.connection:
+            if told[self._place(recorded, frame)] != recorded.event.connection:
                 continue
             self._frames.append(frame)
             self._times_ns.append(recorded.event.received_ns)
             self.published.count(frame.fact)
             for row in trade_rows(frame, position=len(self._frames)):
                 self._trades[frame.symbol].add(row)
+
+    def _place(self, recorded: Recorded, frame: ChannelFrame) -> Place:
+        """Return what a message tells of, and in which recorded session."""
+        at_ns = recorded.event.received_ns
+        number = next(number for number, (start_ns, stop_ns) in enumerate(self._spans) if start_ns <= at_ns <= stop_ns)
+        return number, frame.path, frame.channel, frame.symbol
 
     def _take_body(self, recorded: Recorded) -> None:
         url = urlsplit(recorded.address)

@@ -1,6 +1,7 @@
 """Killed between insert and commit, frozen before a commit: nothing lost or doubled; and not so without the means."""
 
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,27 @@ def test_killed_between_insert_and_commit_every_row_stands_once(fleet):
 @pytest.mark.timeout(120)
 def test_without_a_manifest_and_a_look_at_the_table_the_same_kill_doubles(fleet):
     assert list(range(30)) != killed_between_insert_and_commit(fleet, WITHOUT="manifest,doubt")
+
+
+@pytest.mark.redis
+@pytest.mark.clickhouse
+@pytest.mark.timeout(120)
+def test_a_stop_while_clickhouse_is_away_hands_the_open_batch_over(fleet):
+    write(fleet)
+    append(fleet, ticker(0))
+    written_to(fleet, 1)
+    fleet.kill("clickhouse")
+    append(fleet, *(ticker(number) for number in range(1, 30)))
+    wait_for(lambda: "delivery.waiting" in fleet.log("clickhouse_writer"), what="an open outcome")
+    began_s = time.monotonic()
+
+    assert 0 == fleet.end("clickhouse_writer")
+    assert time.monotonic() - began_s < 5
+    assert fleet.redis.hget(SHARD.group(GROUP), "owner") is None
+    fleet.start_clickhouse()
+    write(fleet, "other")
+    written_to(fleet, 30)
+    assert list(range(30)) == stored(fleet)
 
 
 def frozen_before_a_commit(fleet, **environment):

@@ -7,8 +7,8 @@ import pytest
 
 from common.records import DeadLetter, Trade
 from common.streams import DEAD_LETTERS, STATUSES, TICKERS
-from processors.batch import Manifest
 from processors.company import Company
+from processors.manifest import Manifest
 from processors.poison import after_death, after_removal, after_success, next_step
 from tests.faults.counting import DEADLY, GROUP
 from tests.faults.test_consumers_state import SHARD, lines, live, position, trade, uninterrupted

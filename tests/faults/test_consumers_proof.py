@@ -3,11 +3,14 @@
 import json
 import subprocess
 
+import msgspec
 import pytest
 
-from tests.faults.test_consumers_fence import write, written_to
+from common.records import Ticker
+from tests.faults.counting import DEADLY
+from tests.faults.test_consumers_fence import GROUP, write, written_to
 from tests.fleet_harness import PYTHON, ROOT, wait_for
-from tests.test_consume import append, letters, ticker
+from tests.test_consume import SHARD, append, letters, ticker
 
 pytestmark = [pytest.mark.redis, pytest.mark.clickhouse, pytest.mark.timeout(120)]
 
@@ -48,3 +51,27 @@ def test_a_row_that_stands_twice_is_counted_and_the_exit_code_is_3(fleet):
     fleet.command("INSERT INTO tickers SELECT * FROM tickers WHERE offset = 7 SETTINGS insert_deduplicate = 0")
 
     assert (3, 18, 1) == proof(fleet)[:3]
+
+
+def test_a_deadly_record_among_others_is_a_dead_letter_and_the_rest_stands_once(fleet):
+    deadly = msgspec.json.encode(Ticker("tester", DEADLY, 1, last_price="1"))
+    append(fleet, *(deadly if number == 13 else ticker(number) for number in range(40)))
+    deaths = 0
+    while dies(fleet):
+        deaths += 1
+    wait_for(lambda: len(letters(fleet)), expected=1, what="the dead letter")
+
+    assert deaths <= 12
+    assert (0, 39, 0, [(13, 14, "dead letters")]) == proof(fleet)
+
+
+def dies(fleet):
+    """Whether a writer that is started now dies before all is committed."""
+    write(fleet)
+    process, _ = fleet.processes["clickhouse_writer"]
+    wait_for(lambda: process.poll() is not None or position(fleet) == 40, what="an end")
+    return process.poll() is not None
+
+
+def position(fleet):
+    return int(fleet.redis.hget(SHARD.group(GROUP), "position") or 0)

@@ -6,14 +6,27 @@ CRASH and WITHOUT as in `tests.faults.counting`; here WITHOUT names some of `man
 
 import os
 import sys
+from dataclasses import replace
 
 import processors.gathering
+import processors.registry
 from common.inbox import Inbox
 from common.lifecycle import run
 from processors.__main__ import main
 from processors.registry import WRITER
 from processors.targets import TableTarget
-from tests.faults.counting import crash_at
+from tests.faults.counting import DEADLY, crash_at
+
+
+def mortal(transform):
+    """Return the transform as it is where a record of one symbol kills its process."""
+
+    def made(frame, knowledge):
+        if DEADLY in frame["symbol"]:
+            os._exit(1)
+        return transform(frame, knowledge)
+
+    return made
 
 
 async def not_named(*_, **__):
@@ -25,6 +38,10 @@ async def no_doubt(*_):
 
 
 if __name__ == "__main__":
+    processors.registry.PROCESSORS = tuple(
+        replace(processor, transform=mortal(processor.transform)) if processor.program == WRITER else processor
+        for processor in processors.registry.PROCESSORS
+    )
     processors.gathering.READ_ENTRIES = 3  # a backlog is read in other pieces than it was gathered in
     without = os.environ.get("WITHOUT", "").split(",")
     if "manifest" in without:

@@ -1,0 +1,59 @@
+"""The book processor as a program: every instant of every book exactly once, also when it is killed on the way."""
+
+import pytest
+
+from tests.fleet_harness import wait_for
+
+RECORDING = "binance-ten-symbols-20210405.jsonl.gz"
+SYMBOLS = "AXSBNB,BTCAUD,BTCSTUSDT,DENTUSDT,ETHBRL,MANAUSDT,NEOUSDC,QTUMETH,RENBTCETH,ZILUSDT"
+ROWS = "SELECT count() FROM book_stats"
+
+pytestmark = [pytest.mark.redis, pytest.mark.clickhouse]
+
+
+@pytest.fixture
+def books(fleet, captures):
+    """A fleet whose books are those of a recorded session."""
+    assert captures.is_dir()
+    fleet.environment |= {"BINANCE_SYMBOLS": SYMBOLS, "BINANCE_ENABLED": "true"}
+    fleet.start_simulator("--replay", str(captures / RECORDING), "--speed", "10")
+    return fleet
+
+
+def is_through(fleet, group="book_processor", topic="books"):
+    """Return whether a group has committed every record of a topic."""
+    keys = [key for key in fleet.redis.scan_iter(match=f"stream:*{topic}*") if fleet.redis.type(key) == "stream"]
+    return all(entry["lag"] == 0 and entry["pending"] == 0 for key in keys for entry in groups(fleet, key, group))
+
+
+def groups(fleet, key, group):
+    return [entry for entry in fleet.redis.xinfo_groups(key) if entry["name"] == group]
+
+
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_every_instant_of_every_book_is_told_once(books, is_killed):
+    for program in ("clickhouse_writer", "book_processor", "binance_ingester"):
+        books.start_program(program)
+    wait_for(lambda: books.sql(f"{ROWS} HAVING count() > 200") != [], what="statistics", give_up_s=90)
+    if is_killed:
+        books.kill("book_processor")
+        books.restart("book_processor")
+    wait_for(lambda: books.sql("SELECT count() FROM book_updates")[0][0], expected=4_652, what="books", give_up_s=90)
+    wait_for(lambda: is_through(books), what="the processor", give_up_s=90)
+    wait_for(lambda: is_through(books, "clickhouse_writer", "book_stats"), what="the writer", give_up_s=90)
+
+    assert [] == books.sql(
+        "SELECT symbol, event_time, count() FROM book_stats WHERE source = 'maintained' "
+        "GROUP BY symbol, event_time HAVING count() > 1"
+    )
+    assert [] == books.sql("SELECT * FROM dead_letters")
+    told, waiting = updates_told(books)
+    assert 4_652 == told + waiting
+    assert 10 == books.sql("SELECT uniqExact(symbol) FROM book_snapshots WHERE source = 'maintained'")[0][0]
+
+
+def updates_told(fleet):
+    """Return the messages in rows, and those of instants that are not over: after the last row of their symbol."""
+    last = "(SELECT symbol, max(event_time) AS told FROM book_stats GROUP BY symbol) AS last"
+    waiting = f"SELECT count() FROM book_updates LEFT JOIN {last} USING symbol WHERE event_time >= told OR told IS NULL"
+    return fleet.sql("SELECT sum(updates) FROM book_stats")[0][0], fleet.sql(waiting)[0][0]
