@@ -46,7 +46,9 @@ class Sink:
         found = dict(self._spool.found)
         for lane in self._every:
             await lane.claim()
-        self._every[0].keep(await read_state(self._redis, names))
+        spooled = self.state
+        stored = await read_state(self._redis, names)
+        self._every[0].keep({name: value for name, value in stored.items() if name not in spooled})
         await self.presence.begin(found)
 
     @property

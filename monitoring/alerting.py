@@ -12,7 +12,8 @@ from common.clock import NS_PER_S, now_ns
 from common.codec import encode
 from common.errors import TickfleetError
 from common.log import logger
-from common.outbox import Outbox, Packet
+from common.outbox import Outbox
+from common.packet import Packet
 from common.packing import pack
 from common.records import Alert
 from common.redis_facts import read_state

@@ -2,10 +2,19 @@
 
 import json
 
+import pytest
+
 from common.records import Quote
 from common.settings import Settings
 from ingesters.feed import Dial, Fetch, Frame, Recall, Resume, Send, hear
 from ingesters.venues.binance import BinanceFeed
+from simulator.demo.binance import Exchange
+from simulator.demo.world import World
+from simulator.server import Simulator, shell_of
+from simulator.venues.binance import Binance
+from tests.ingest_kit import records, redis_of_module, running, until
+
+__all__ = ["redis_of_module"]
 
 START_NS = 1_723_161_255_000_000_000
 KEY = "symbols:binance_ingester"
@@ -87,3 +96,26 @@ def test_a_symbol_that_comes_back_goes_on_where_it_was():
 
     assert "snapshot:BTCUSDT" not in [step.key for step in steps if isinstance(step, Fetch)]
     assert [[], [8]] == [[step.sequence for step in steps if isinstance(step, Quote)] for steps in told]
+
+
+def last_ids(fleet):
+    """Return the newest trade id of each symbol."""
+    return {trade.symbol: int(trade.trade_id) for trade in records(fleet, "trades")}
+
+
+@pytest.mark.redis
+async def test_another_choice_in_redis_changes_what_is_recorded_without_a_reconnect(redis_of_module):
+    fleet, shell = redis_of_module, shell_of()
+    venue = Binance(Exchange(World(1).chance("binance"), shell.faults), shell)
+    async with Simulator({"binance": venue}, shell) as simulator:
+        environment = simulator.environment | {"BINANCE_SYMBOLS": "BTCUSDT"}
+        async with running(fleet, "binance_ingester", environment) as ingester:
+            await until(lambda: set(last_ids(fleet)), {"BTCUSDT"}, what="the first symbol")
+            fleet.redis.sadd(KEY, "ETHUSDT")
+            await until(lambda: set(last_ids(fleet)), {"BTCUSDT", "ETHUSDT"}, what="the second symbol")
+            before = last_ids(fleet)
+            await until(lambda: last_ids(fleet)["ETHUSDT"] > before["ETHUSDT"] + 5, what="more of it")
+            reconnects = ingester.figures["reconnects_total"]
+
+    assert before["BTCUSDT"] == last_ids(fleet)["BTCUSDT"]
+    assert 0 == reconnects

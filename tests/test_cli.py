@@ -13,7 +13,8 @@ import pytest
 import structlog
 
 from common.codec import encode
-from common.outbox import Outbox, Packet
+from common.outbox import Outbox
+from common.packet import Packet
 from common.packing import Entry
 from common.records import Trade
 from common.redis_streams import Shard, connect

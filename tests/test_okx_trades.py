@@ -60,8 +60,8 @@ class Recorder:
             self.take(steps)
 
     def page(self, below):
-        """Return at most five trades below an id, newest first; a trade happened 100 ms after the one before it."""
-        numbers = range(min(below - 1, self.last), FIRST - 20, -1)[:5]
+        """Return at most two trades below an id, newest first; a trade happened 100 ms after the one before it."""
+        numbers = range(min(below - 1, self.last), FIRST - 20, -1)[:2]
         stamps = {number: START_NS // MS_NS + (number - FIRST) * 100 for number in numbers}
         rows = [{"tradeId": str(n), "ts": str(stamps[n])} for n in numbers]
         return answer(*({"instId": SYMBOL, "px": "9", "sz": "1", "side": "buy"} | row for row in rows))
@@ -147,12 +147,15 @@ def test_no_back_fill_is_asked_for_when_it_is_switched_off():
 
 def test_a_long_hole_is_walked_page_by_page_and_told_once_when_it_is_filled():
     talk = Talk(Resume(marks={("trades", SYMBOL): 1000}))
-    (fetch,) = [step for step in talk.hear(trade(1301)) if isinstance(step, Fetch)]
-    urls = [fetch.url]
-    for top in (1301, 1201, 1101):
+    (fetch,) = [step for step in talk.hear(trade(2001)) if isinstance(step, Fetch)]
+    asked = [fetch]
+    for top in range(2001, 1001, -100):
         steps = talk.hear(history(*range(top - 1, top - 101, -1)), reply_to=KEY)
-        urls += [step.url for step in steps if isinstance(step, Fetch)]
+        asked += [step for step in steps if isinstance(step, Fetch)]
 
-    assert ["1301", "1201", "1101"] == [parse_qs(urlsplit(url).query)["after"][0] for url in urls]
-    assert [("300", "300")] == [(event.expected, event.found) for event in talk.events("backfilled")]
-    assert 301 == len({one.trade_id for one in talk.records(Trade)}) == len(talk.records(Trade))
+    assert [str(top) for top in range(2001, 1001, -100)] == [
+        parse_qs(urlsplit(fetch.url).query)["after"][0] for fetch in asked
+    ]
+    assert [2.0, *[0.0] * 9] == [fetch.after_s for fetch in asked]
+    assert [("1000", "1000")] == [(event.expected, event.found) for event in talk.events("backfilled")]
+    assert 1001 == len({one.trade_id for one in talk.records(Trade)}) == len(talk.records(Trade))

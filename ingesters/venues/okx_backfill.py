@@ -44,7 +44,7 @@ class Backfill:
         self._limits = limits
         self._holes: defaultdict[str, list[Hole]] = defaultdict(list)
         self._holes.update(_HOLES.decode(state) if state else {})
-        self._asked: dict[str, Hole] = {}
+        self._asked: dict[str, tuple[Hole, int]] = {}  # and below which id
 
     def opening(self) -> Iterator[Step]:
         """Go on with what an earlier run has left."""
@@ -82,9 +82,9 @@ class Backfill:
     def page(self, symbol: str, rows: list[TradeRow], received_ns: int) -> Iterator[Step]:
         """Say what a page of trades, newest first, is good for, and what to ask next."""
         trades = [trade_of(row, received_ns) for row in reversed(rows)]
-        hole = self._asked.pop(symbol, None)
-        if hole is None or not self._holes[symbol]:
+        if symbol not in self._asked:
             return
+        hole, below = self._asked.pop(symbol)
         oldest_ns = received_ns - self._limits.longest_ns
         for trade in trades:
             number = int(trade.trade_id)
@@ -93,8 +93,8 @@ class Backfill:
                 hole.from_ns = min(hole.from_ns, trade.event_ns)
                 yield msgspec.structs.replace(trade, source="backfill", sequence=None)  # or the mark would fall back
         yield from self._close_filled(symbol, received_ns)
-        if hole.missing:
-            yield from self._go_on(symbol, hole, trades, received_ns)
+        if hole.missing and hole in self._holes[symbol]:
+            yield from self._go_on(symbol, hole, trades, below, received_ns)
         yield self.checkpoint
         if holes := self._holes[symbol]:
             yield from self._ask(symbol, pause_s=LATER_PAUSE_S if holes[0].is_begun_anew else 0.0)
@@ -119,17 +119,18 @@ class Backfill:
     def _ask(self, symbol: str, *, pause_s: float) -> Iterator[Step]:
         if symbol in self._asked:
             return
-        hole = self._asked[symbol] = self._holes[symbol][0]
+        hole = self._holes[symbol][0]
+        self._asked[symbol] = hole, hole.below
         query = f"instId={quote(symbol)}&type=1&after={hole.below}&limit={PAGE}"
         url = f"{self._limits.rest_url}/api/v5/market/history-trades?{query}"
         yield Fetch(f"{KEY}{symbol}", url, after_s=pause_s, weight=WEIGHT, accept=IN_WORDS)
 
-    def _go_on(self, symbol: str, hole: Hole, trades: list[Trade], received_ns: int) -> Iterator[Step]:
+    def _go_on(self, symbol: str, hole: Hole, trades: list[Trade], below: int, received_ns: int) -> Iterator[Step]:
         """See whether the rest of a hole is older than the page, and whether it can be had at all."""
         oldest = int(trades[0].trade_id) if trades else None
         if trades and trades[0].event_ns < received_ns - self._limits.longest_ns:
             reason = f"the rest is older than BACKFILL_MAX_S={self._limits.longest_ns // NS_PER_S}"
-        elif oldest is not None and hole.first < oldest < hole.below:
+        elif oldest is not None and hole.first < oldest < below:
             hole.cursor = oldest
             return
         elif hole.tries + 1 < MOST_TRIES:
