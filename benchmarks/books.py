@@ -11,6 +11,7 @@ import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 
 import polars as pl
 from sortedcontainers import SortedDict  # type: ignore[import-untyped]  # brings no types
@@ -57,7 +58,7 @@ class BookFigures:
 
 def updates(count: int, step_ns: int) -> list[BookUpdate]:
     """Return messages of ten books, one after the other: a snapshot of each, then changes near the best."""
-    chance = random.Random(1)  # noqa: S311  the same messages each time
+    chance = random.Random(1)
     return [_update(chance, number, step_ns) for number in range(count)]
 
 
@@ -87,7 +88,9 @@ def _levels(chance: random.Random, sign: int, is_first: bool) -> list[tuple[str,
         distances = list(range(1, LEVELS + 1))
     else:
         distances = sorted({min(int(chance.expovariate(1 / 80)) + 1, LEVELS) for _ in range(2 * CHANGED)})[:CHANGED]
-    sizes = [0 if not is_first and distance > 1 and chance.random() < 0.3 else chance.random() * 5 for distance in distances]
+    sizes = [
+        0 if not is_first and distance > 1 and chance.random() < 0.3 else chance.random() * 5 for distance in distances
+    ]
     return [(f"{60_000 + sign * d * 0.1:.8f}", f"{size:.8f}") for d, size in zip(distances, sizes, strict=True)]
 
 
@@ -164,7 +167,7 @@ class SortedBook:
             total = sum(size for _, size in side)
             made[f"{name}_vwap"] = sum(price * size for price, size in side) / total
             made[f"{name}_hhi"] = sum((size / total) ** 2 for _, size in side)
-            made[f"{name}_hole"] = max(abs(a[0] - b[0]) for a, b in zip(side, side[1:], strict=False)) / mid
+            made[f"{name}_hole"] = max(abs(a[0] - b[0]) for a, b in pairwise(side)) / mid
         return made
 
 
@@ -187,7 +190,7 @@ def sorted_dict(records: list[BookUpdate]) -> float:
 
 def snapshots(count: int) -> float:
     """Return books of 2 x 5,000 levels per CPU-second, with all statistics."""
-    chance = random.Random(2)  # noqa: S311  the same books each time
+    chance = random.Random(2)
     sides = [
         [(f"{60_000 + sign * level * 0.1:.1f}", f"{chance.random() * 5:.8f}") for level in range(1, DEEP + 1)]
         for sign in (-1, 1)
@@ -213,7 +216,10 @@ def book_bytes(count: int = 200) -> float:
     records = [one for one in updates(SYMBOLS * 20, STEP_NS) if one.symbol == "S0"]
     batches = []
     for number in range(count):
-        named = [BookUpdate(**{f: getattr(one, f) for f in one.__struct_fields__} | {"symbol": f"M{number}"}) for one in records]
+        named = [
+            BookUpdate(**{f: getattr(one, f) for f in one.__struct_fields__} | {"symbol": f"M{number}"})
+            for one in records
+        ]
         batches.append(_frame(frame_of(named, BookUpdate)))
     books = Books()
     tracemalloc.start()

@@ -7,6 +7,7 @@ import numpy as np
 from common.book_shapes import (
     BIDS,
     CLOCK_FIELDS,
+    IS_OURS,
     KEY,
     LARGEST,
     LAST_CLOCK,
@@ -28,7 +29,7 @@ SPARE_LEVELS = 64
 def no_clock() -> Ints:
     """Return the clock of a book that has heard nothing."""
     clock = np.full(CLOCK_FIELDS, NOWHERE)
-    clock[UPDATES] = clock[LATE] = clock[LAST_RECEIVED] = 0
+    clock[UPDATES] = clock[LATE] = clock[LAST_RECEIVED] = clock[IS_OURS] = 0
     return clock
 
 
@@ -112,7 +113,7 @@ class Book:
 
     def is_due(self, clock_ns: int, timing: Timing) -> bool:
         """Return whether an instant is over by the shard's time that would be told."""
-        closed, last_event_ns, last_clock_ns, _, updates, _ = self.clock.tolist()
+        closed, last_event_ns, last_clock_ns, _, updates, *_ = self.clock.tolist()
         now_ns = last_event_ns + clock_ns - last_clock_ns - timing.grace_ns
         bound_ns = now_ns - now_ns % timing.every_ns
         if closed == NOWHERE or bound_ns <= closed:

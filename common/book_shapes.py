@@ -23,9 +23,10 @@ MOST_DIGITS = 18  # behind the point
 UNREADABLE, TOO_LONG = -1, -2  # in place of a number of digits
 
 # The clock of a book: how far its instants are told, the newest event and what the shard's time was then, when its
-# newest message came, and the messages since the last row, with the late ones among them.
-CLOSED, LAST_EVENT, LAST_CLOCK, LAST_RECEIVED, UPDATES, LATE = range(6)
-CLOCK_FIELDS = 6
+# newest message came, and the messages since the last row, with the late ones among them; and whether the time is ours,
+# as the venue has told none yet.
+CLOSED, LAST_EVENT, LAST_CLOCK, LAST_RECEIVED, UPDATES, LATE, IS_OURS = range(7)
+CLOCK_FIELDS = 7
 # A row of the timetable: the instant, before which message it is, and of the clock what the row tells.
 AT, BEFORE, ROW_EVENT, ROW_RECEIVED, ROW_UPDATES, ROW_LATE = range(6)
 ROW_FIELDS = 6
@@ -69,7 +70,7 @@ class Timing(NamedTuple):
 class Arrivals(NamedTuple):
     """When the messages of a batch happened and came."""
 
-    event_ns: Ints
+    event_ns: Ints  # NOWHERE where the venue does not say
     received_ns: Ints
     clock_ns: Ints  # the shard's time: the largest received_ns so far
     is_snapshot: Ints

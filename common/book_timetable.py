@@ -11,6 +11,7 @@ from common.book_shapes import (
     AT,
     BEFORE,
     CLOSED,
+    IS_OURS,
     LAST_CLOCK,
     LAST_EVENT,
     LAST_RECEIVED,
@@ -56,6 +57,29 @@ def _close(clock: Ints, now_ns: int, before: int, timing: Timing, rows: Ints, co
 
 
 @compiled
+def _time(clock: Ints, arrivals: Arrivals, number: int, timing: Timing) -> int:
+    """
+    Return when a message happened, and begin the count of instants anew where that is needed.
+
+    A message without a time of its own happened now, in the time of its book. Before the venue has told any time that
+    is ours; the first that it tells may be of another year, as a recording's are.
+    """
+    event_ns, closed = arrivals.event_ns[number], clock[CLOSED]
+    is_timed = event_ns != NOWHERE
+    if not is_timed:
+        is_ours = closed == NOWHERE or clock[IS_OURS]
+        event_ns = arrivals.received_ns[number] if is_ours else max(closed, clock[LAST_EVENT])
+    is_old = arrivals.is_snapshot[number] and event_ns < closed - timing.stale_ns
+    is_other = is_timed and clock[IS_OURS] and abs(event_ns - closed) > timing.stale_ns
+    if closed == NOWHERE or is_old or is_other:
+        clock[CLOSED], clock[LAST_EVENT] = event_ns // timing.every_ns * timing.every_ns, event_ns
+        clock[IS_OURS] = 1
+    if is_timed:
+        clock[IS_OURS] = 0
+    return int(event_ns)
+
+
+@compiled
 def timetable(clock: Ints, arrivals: Arrivals, span: Ints, timing: Timing, rows: Ints) -> int:
     """
     Return how many instants come to an end, and write as many as there is room for.
@@ -69,14 +93,11 @@ def timetable(clock: Ints, arrivals: Arrivals, span: Ints, timing: Timing, rows:
     """
     count = 0
     for number in range(span[0], span[1]):
-        event_ns, is_snapshot = arrivals.event_ns[number], arrivals.is_snapshot[number]
         if clock[CLOSED] != NOWHERE:
             gone_ns = arrivals.clock_ns[number] - clock[LAST_CLOCK] - timing.grace_ns
             count = _close(clock, clock[LAST_EVENT] + gone_ns, number, timing, rows, count)
-        if clock[CLOSED] == NOWHERE or (is_snapshot and event_ns < clock[CLOSED] - timing.stale_ns):
-            clock[CLOSED], clock[LAST_EVENT] = event_ns // timing.every_ns * timing.every_ns, event_ns
-        else:
-            count = _close(clock, event_ns, number, timing, rows, count)
+        event_ns = _time(clock, arrivals, number, timing)
+        count = _close(clock, event_ns, number, timing, rows, count)
         clock[UPDATES] += 1
         clock[LATE] += event_ns < clock[CLOSED]
         clock[LAST_RECEIVED] = max(clock[LAST_RECEIVED], arrivals.received_ns[number])

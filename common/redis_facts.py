@@ -74,7 +74,5 @@ async def forbid(redis: Redis, venue: str, wait_s: float) -> None:
 
 async def write_heartbeat(redis: Redis, process: str, fields: Mapping[str, str | int | float], *, ttl_s: int) -> None:
     """Write a process's figures; they vanish when it stops writing."""
-    async with redis.pipeline(transaction=True) as pipe:
-        pipe.hset(f"proc:{process}", mapping=dict(fields))
-        pipe.expire(f"proc:{process}", ttl_s)
-        await pipe.execute()
+    pairs = [part for pair in fields.items() for part in pair]
+    await run_script(redis, "heartbeat", [f"proc:{process}"], [ttl_s, *map(str, pairs)])

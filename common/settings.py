@@ -93,6 +93,10 @@ class Settings(BaseModel):
     alert_clock_skew_s: Annotated[float, Field(gt=0)] = 0.25
 
     books_shards: Annotated[int, Field(ge=1, le=256)] = 4
+    book_stats_ms: Annotated[int, Field(ge=10, le=60_000)] = 100  # books are read off so often while they change
+    book_stale_s: Annotated[float, Field(gt=0)] = 300.0  # and told no more after such a silence
+    book_top_s: Annotated[int, Field(ge=1)] = 1  # the best 20 levels as a snapshot
+    book_whole_s: Annotated[int, Field(ge=1)] = 60  # and all that are known
     writer_linger_ms: Annotated[int, Field(ge=0, le=10_000)] = 100
     trade_processors: Annotated[int, Field(ge=1, le=64)] = 1
     book_processors: Annotated[int, Field(ge=1, le=64)] = 1

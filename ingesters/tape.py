@@ -81,7 +81,9 @@ class Tape:
     def sent(self, send: Send) -> None:
         """Take what we said on a socket, without the secrets in it."""
         if self.is_on:
-            payload = send.payload if send.is_binary else self._clean(send.payload.decode()).encode()
+            payload = send.payload
+            for secret in self._shelf.secrets:
+                payload = payload.replace(secret.encode(), HIDDEN.encode())
             self._lines.append(_line(self._clock_ns(), send.wire, "out", payload))
 
     def asked(self, fetch: Step) -> None:

@@ -25,7 +25,7 @@ from processors.loop import consume
 from processors.market_links import Links, keep_linked
 from processors.memory import Memory
 from processors.processor import Processor
-from processors.registry import BOOK_PROCESSOR, MARKET_OF_TOKEN, PROGRAMS, WRITER, groups_on, of_program
+from processors.registry import BOOK_PROCESSOR, MARKET_OF_TOKEN, PROGRAMS, WRITER, as_set, groups_on, of_program
 from processors.sharing import Share
 from processors.targets import Layout, StreamTarget, TableTarget, Target
 from processors.trimming import keep_trimmed
@@ -67,6 +67,7 @@ class Program:
         self._store = store
         self._layout = layout
         self._company = Company()
+        self._settings = settings
         self._figures = figures
         self._linger_s = settings.writer_linger_ms / 1000 if figures.program == WRITER else PROCESSOR_LINGER_S
         sources = [processor.source for processor in of_program(figures.program)]
@@ -108,7 +109,7 @@ class Program:
             knowledge=knowledge,
             figures=self._figures,
             linger_s=self._linger_s,
-            memory=Memory(processor),
+            memory=Memory(as_set(processor, self._settings)),
             layout=self._layout,
             company=self._company,
             grant=self._share.grants[inbox.shard.key],

@@ -1,10 +1,14 @@
 """PROCESSORS: every consumer group: what it reads, what it does, where it writes."""
 
+from dataclasses import replace
+from functools import partial
+
 import polars as pl
 
+from common.settings import Settings
 from common.streams import BOOK_SNAPSHOTS, BOOK_STATS, BOOKS, ORDER_EVENTS, TRADES, Stream
 from common.tables import TABLES, TRADE_ROWS
-from processors.books import Books
+from processors.books import Books, plan_of
 from processors.processor import Lookup, Processor, identity
 from processors.transforms.notionals import with_notional
 from processors.transforms.polymarket_trades import polymarket_trades, tokens_of
@@ -36,6 +40,13 @@ PROGRAMS = (TRADE_PROCESSOR, BOOK_PROCESSOR, WRITER)
 def of_program(program: str) -> tuple[Processor, ...]:
     """Return what a program runs."""
     return tuple(processor for processor in PROCESSORS if processor.program == program)
+
+
+def as_set(processor: Processor, settings: Settings) -> Processor:
+    """Return a processor as the operator wants it."""
+    if processor.state is not Books:
+        return processor
+    return replace(processor, state=partial(Books, plan=plan_of(settings)))
 
 
 def groups_on(stream: Stream) -> list[str]:

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
+from common.book import no_clock
 from common.book_engine import compiled_engine, plain_engine
-from common.book_shapes import ASKS, BIDS
+from common.book_shapes import ASKS, BIDS, NOWHERE, ROW_FIELDS, Arrivals, Timing
 from processors.books import Books
 from tests.book_kit import SECOND_NS, START_NS, levels, turned, update
 from tests.book_reference import DecimalBook
@@ -52,6 +53,29 @@ def test_kernels_and_twin_agree_with_a_book_of_decimals(told):
         assert [(price, wanted.asks[price][0]) for price in sorted(wanted.asks)] == levels(book, ASKS)
     for compiled, plain in zip(rows["compiled"], rows["plain"], strict=True):
         assert_frame_equal(plain, compiled, rel_tol=1e-9, abs_tol=1e-9)
+
+
+TIMING = Timing(100, 1_000, 1_000, 30_000)
+arrival = st.tuples(
+    st.sampled_from([0, 50, 300, 5_000, 100_000]), st.sampled_from([None, 0, -500, 100, -60_000]), st.booleans()
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(arrival, min_size=1, max_size=12), st.sampled_from([10**6, 10**7]))
+def test_both_tell_the_same_instants(told, first_ns):
+    received = np.cumsum([first_ns, *(gap for gap, *_ in told)])[1:]
+    events = [NOWHERE if skew is None else 10**6 + at + skew for at, (_, skew, _) in zip(received, told, strict=True)]
+    snapshots = np.array([is_snapshot for *_, is_snapshot in told], np.int64)
+    arrivals = Arrivals(np.array(events), received, received // 100 * 100, snapshots)
+    span = np.array([0, len(told), int(received[-1]) + 3_000])
+    found = {}
+    for name, engine in ENGINES.items():
+        clock, rows = no_clock(), np.zeros((2_000, ROW_FIELDS), np.int64)
+        count = engine.timetable(clock, arrivals, span, TIMING, rows)
+        found[name] = (count, rows[:count].tolist(), clock.tolist())
+
+    assert found["plain"] == found["compiled"]
 
 
 texts = st.one_of(

@@ -74,10 +74,26 @@ def test_a_venue_whose_clock_is_wrong_has_its_own_time():
 
 
 def test_a_venue_that_tells_no_time_is_taken_at_ours():
-    told = [update("snapshot", [("1", "1")], [("2", "1")], at_ns=None, received_ns=START_NS), later(150)]
+    told = [
+        update("snapshot", [("1", "1")], [("2", "1")], at_ns=None, received_ns=START_NS),
+        update(at_ns=None, received_ns=START_NS + 150 * MS),
+    ]
     rows, _, _ = turned(Books(), told)
 
     assert [100] == instants(rows)
+
+
+def test_a_snapshot_without_a_time_belongs_to_the_time_of_the_changes_around_it():
+    day_ns = 86_400 * SECOND_NS
+    told = [
+        update("snapshot", [("1", "1")], [("2", "1")], at_ns=None, received_ns=START_NS + day_ns),
+        later(150, received_ns=START_NS + day_ns),
+        update("snapshot", [("1", "1")], [("2", "1")], at_ns=None, received_ns=START_NS + day_ns + MS),
+        later(350, received_ns=START_NS + day_ns + 2 * MS),
+    ]
+    rows, _, _ = turned(Books(), told)
+
+    assert [(200, 3, 0)] == list(zip(instants(rows), rows["updates"], rows["late_updates"], strict=True))
 
 
 def test_changes_before_any_snapshot_say_nothing():

@@ -281,7 +281,7 @@ async def test_a_full_spool_holds_the_venue_back_and_is_no_silence_of_the_venue(
         finally:
             os.kill(pid, signal.SIGCONT)
         await until(lambda: trade_ids(redis), [1])
-        await until(lambda: len(events(redis, "gap")), 1)
+        await until(lambda: bool(events(redis, "gap")))
 
         assert 0 == ingester.figures["reconnects_total"]
         await until(lambda: ingester.work.figures.state, "running")
@@ -375,6 +375,19 @@ async def test_a_redis_that_is_full_at_the_start_is_waited_for(redis):
         await asyncio.sleep(0.5)
         redis.redis.config_set("maxmemory", "0")
         await until(lambda: trade_ids(redis), [1])
+        stop.set()
+        await asyncio.wait_for(program, 10)
+
+
+async def test_a_full_redis_still_hears_who_lives_and_what_it_waits_for(redis):
+    stop = asyncio.Event()
+    async with venue_socket(Script(says(1)).talk) as url:
+        program = asyncio.create_task(main(plain(url), settings_of(redis), stop))
+        await until(lambda: trade_ids(redis), [1])
+        redis.redis.config_set("maxmemory", "1")
+        redis.redis.delete("proc:plain_ingester")
+        await until(lambda: redis.redis.exists("proc:plain_ingester"), 1)
+        redis.redis.config_set("maxmemory", "0")
         stop.set()
         await asyncio.wait_for(program, 10)
 

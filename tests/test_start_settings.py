@@ -34,7 +34,7 @@ def test_lock_files_name_no_registry(name):
 
 
 def test_the_example_names_every_setting_with_its_default():
-    example = dict(re.findall(r"^#([A-Z_]+)=(.*?)(?:[ ]+#.*)?$", (ROOT / ".env.example").read_text(), re.MULTILINE))
+    example = dict(re.findall(r"^#([A-Z0-9_]+)=(.*?)(?:[ ]+#.*)?$", (ROOT / ".env.example").read_text(), re.MULTILINE))
 
     assert {name.upper() for name in Settings.model_fields} == set(example)
     assert Settings() == Settings.from_env(example, ROOT / "none")

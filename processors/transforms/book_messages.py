@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from common.book_engine import Engine
-from common.book_shapes import ASKS, KEY, LARGEST, ORDERS, TOO_LONG, UNREADABLE, Arrivals, Ints, Messages
+from common.book_shapes import ASKS, KEY, LARGEST, NOWHERE, ORDERS, TOO_LONG, UNREADABLE, Arrivals, Ints, Messages
 from processors.processor import REFUSED_SCHEMA
 
 SYMBOL = ("venue", "symbol")
@@ -83,7 +83,7 @@ def told(updates: pl.DataFrame, clock_ns: int, step_ns: int, engine: Engine) -> 
     """
     timed = updates.with_columns(
         clock_ns=(pl.col("received_ns").cum_max() // step_ns * step_ns).clip(lower_bound=clock_ns),
-        event_ns=pl.col("event_ns").fill_null(pl.col("received_ns")),
+        event_ns=pl.col("event_ns").fill_null(NOWHERE),
         is_snapshot=(pl.col("kind") == "snapshot").cast(pl.Int64),
         depth=pl.col("depth").fill_null(pl.col("venue").replace_strict(KEPT_LEVELS, default=0)),
     )

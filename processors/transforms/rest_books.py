@@ -27,7 +27,11 @@ def rest_book_stats(snapshots: pl.DataFrame, _: pl.DataFrame) -> Made:
     if asked.is_empty():
         return Made(statistics([], "rest"))
     kernels = engine()
-    named = asked.with_columns(kind=pl.lit("snapshot"), last_sequence=pl.col("sequence"))
+    named = asked.with_columns(
+        kind=pl.lit("snapshot"),
+        last_sequence=pl.col("sequence"),
+        event_ns=pl.col("event_ns").fill_null(pl.col("received_ns")),
+    )
     batch = told(named, 0, STEP_NS, kernels)
     scaled = messages(batch, batch.digits.T, kernels)
     scaled.breaks_flow[:] = 1  # what happened before is not known

@@ -10,11 +10,11 @@ import random
 import shutil
 import subprocess
 import time
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 import pytest
-from websockets.exceptions import ConnectionClosed
 
+from tests.faults.plain_venue import NAME, Numbers, killed, restart_redis, until
 from tests.fleet_harness import PYTHON
 from tests.ingest_kit import events, records, redis_of_module, venue_socket
 
@@ -22,25 +22,7 @@ __all__ = ["redis_of_module"]
 
 pytestmark = [pytest.mark.redis, pytest.mark.timeout(150)]
 
-NAME = "plain_ingester"
-EVERY_S = 0.01
-AT_ONCE = 20  # 2,000 a second
 LOST_BY_A_KILL = 2000  # at most: a second's worth in sockets, in the ingester and before the next write to the disk
-
-
-class Numbers:
-    """A venue that counts; `sent` is how far it has come."""
-
-    def __init__(self):
-        self.sent = 0
-
-    async def talk(self, socket):
-        with suppress(ConnectionClosed):
-            while True:
-                for _ in range(AT_ONCE):
-                    await socket.send(str(self.sent))
-                    self.sent += 1
-                await asyncio.sleep(EVERY_S)
 
 
 @pytest.fixture
@@ -69,25 +51,8 @@ async def numbers(fleet):
         yield venue
 
 
-async def until(ask, what, give_up_s=40.0):
-    deadline_s = time.monotonic() + give_up_s
-    while not await asyncio.to_thread(ask):
-        assert time.monotonic() < deadline_s, what
-        await asyncio.sleep(0.05)
-
-
 def standing(fleet):
     return [int(record.trade_id) for record in records(fleet, "trades")]
-
-
-def restart_redis(fleet):
-    fleet.restart("redis")
-    deadline_s = time.monotonic() + 20
-    while time.monotonic() < deadline_s:
-        with suppress(Exception):
-            return fleet.redis.ping()
-        time.sleep(0.02)
-    raise AssertionError("redis did not come back")
 
 
 async def ended(fleet, venue):
@@ -105,10 +70,6 @@ async def ended(fleet, venue):
 def whole(found):
     """Return whether nothing is missing but what was on the wire when the ingester was told to stop."""
     return found == list(range(len(found)))
-
-
-async def killed(fleet, name):
-    await asyncio.to_thread(fleet.kill, name)
 
 
 async def test_redis_is_killed_again_and_again_under_load_and_nothing_is_lost(fleet):
