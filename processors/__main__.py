@@ -31,6 +31,7 @@ from processors.targets import Layout, StreamTarget, TableTarget, Target
 from processors.trimming import keep_trimmed
 
 PROCESSOR_LINGER_S = 0.02
+BOOK_LINGER_S = 0.1  # no row comes sooner, and a turn over a hundred books costs little more than one over one
 
 
 async def main(program: str, process: str, settings: Settings, stop: asyncio.Event) -> None:
@@ -69,7 +70,8 @@ class Program:
         self._company = Company()
         self._settings = settings
         self._figures = figures
-        self._linger_s = settings.writer_linger_ms / 1000 if figures.program == WRITER else PROCESSOR_LINGER_S
+        lingers_s = {WRITER: settings.writer_linger_ms / 1000, BOOK_PROCESSOR: BOOK_LINGER_S}
+        self._linger_s = lingers_s.get(figures.program, PROCESSOR_LINGER_S)
         sources = [processor.source for processor in of_program(figures.program)]
         self._share = Share(redis, figures, [[shard.key for shard in layout[source]] for source in sources])
 

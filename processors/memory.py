@@ -64,6 +64,10 @@ class Memory:
             return None
         return Checkpoint(position, self._last_id, self._state.save())
 
+    def forget(self) -> None:
+        """Let go of the state: books of a thousand symbols are not kept for a shard that others own."""
+        self._state, self._turned = None, -1
+
     async def restore(self, inbox: Inbox, owned: Ownership) -> str:
         """
         Bring the state to what its checkpoint holds; `catch_up` brings it on to the committed position.
