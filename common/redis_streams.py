@@ -124,7 +124,8 @@ async def shards(redis: Redis, stream: Stream, settings: Settings) -> list[Shard
         BadSettings: the stream was laid out with another number of shards.
     """
     chosen = settings.books_shards if stream.topic == "books" else stream.shards
-    await redis.hsetnx(TOPICS, stream.topic, str(chosen))
+    if not await redis.hexists(TOPICS, stream.topic):  # a full server refuses to write even what stands already
+        await redis.hsetnx(TOPICS, stream.topic, str(chosen))
     held = int(await redis.hget(TOPICS, stream.topic) or chosen)
     if held != chosen:
         raise BadSettings(

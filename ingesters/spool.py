@@ -104,10 +104,10 @@ class Spool:
         return await self._work(lambda file: file.remembered(shard))
 
     async def inherit(self, shard: str, epoch: int, earlier: int) -> None:
-        """Note an epoch under which nothing was appended yet behind one of ours; one behind a stranger's is none."""
+        """Note an epoch under which nothing was appended yet: it means what the earlier one did (0: nothing stood)."""
         claim = self.claim_of(shard, earlier)
-        if claim is not None:
-            await self.note_claim(shard, epoch, claim.shift)
+        if claim is not None or not earlier:
+            await self.note_claim(shard, epoch, claim.shift if claim else 0)
 
     async def forget(self, shard: str, upto: int) -> None:
         """Let go of what Redis has. If the disk will not, it stays, and whoever finds it sees that Redis has it."""

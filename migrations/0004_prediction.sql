@@ -165,20 +165,24 @@ WITH
             if(is_yes_known AND is_no_known, coalesce(least(yes_ask, one - no_bid), yes_ask, one - no_bid), NULL) AS ask
         FROM tops
     ),
-    middle AS (SELECT *, (bid + ask) / 2 AS exact_mid, toFloat64(exact_mid) AS mid FROM best),
+    centred AS
+    (
+        SELECT *, toFloat64((bid + ask) / 2) AS mid, if(is_mirrored IS NULL, NULL, (bid + ask) / 2) AS middle
+        FROM best
+    ),
     books AS
     (
         SELECT
             *,
-            arrayMap(band -> if(coalesce(bid_known_to, -one) <= exact_mid - band, arraySum((p, q) ->
-                if(p >= exact_mid - band, toFloat64(q), 0), bid_prices, bid_sizes), NULL), bands) AS bid_depths,
-            arrayMap(band -> if(coalesce(ask_known_to, one + one) >= exact_mid + band, arraySum((p, q) ->
-                if(p <= exact_mid + band, toFloat64(q), 0), ask_prices, ask_sizes), NULL), bands) AS ask_depths,
-            arrayMap(band -> if(coalesce(bid_known_to, -one) <= exact_mid - band, arraySum((p, q) ->
-                if(p >= exact_mid - band, toFloat64(p) * toFloat64(q), 0), bid_prices, bid_sizes), NULL), bands) AS bid_dollars,
-            arrayMap(band -> if(coalesce(ask_known_to, one + one) >= exact_mid + band, arraySum((p, q) ->
-                if(p <= exact_mid + band, toFloat64(one - p) * toFloat64(q), 0), ask_prices, ask_sizes), NULL), bands) AS ask_dollars
-        FROM middle
+            arrayMap(band -> if(coalesce(bid_known_to, -one) <= middle - band, arraySum((p, q) ->
+                if(p >= middle - band, toFloat64(q), 0), bid_prices, bid_sizes), NULL), bands) AS bid_depths,
+            arrayMap(band -> if(coalesce(ask_known_to, one + one) >= middle + band, arraySum((p, q) ->
+                if(p <= middle + band, toFloat64(q), 0), ask_prices, ask_sizes), NULL), bands) AS ask_depths,
+            arrayMap(band -> if(coalesce(bid_known_to, -one) <= middle - band, arraySum((p, q) ->
+                if(p >= middle - band, toFloat64(p) * toFloat64(q), 0), bid_prices, bid_sizes), NULL), bands) AS bid_dollars,
+            arrayMap(band -> if(coalesce(ask_known_to, one + one) >= middle + band, arraySum((p, q) ->
+                if(p <= middle + band, toFloat64(one - p) * toFloat64(q), 0), ask_prices, ask_sizes), NULL), bands) AS ask_dollars
+        FROM centred
     )
 SELECT
     books.market_id AS market_id,

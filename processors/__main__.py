@@ -31,7 +31,7 @@ from processors.targets import Layout, StreamTarget, TableTarget, Target
 from processors.trimming import keep_trimmed
 
 PROCESSOR_LINGER_S = 0.02
-BOOK_LINGER_S = 0.1  # no row comes sooner, and a turn over a hundred books costs little more than one over one
+BOOK_LINGER_S = 0.2  # a turn costs about as much for a hundred rows as for one
 
 
 async def main(program: str, process: str, settings: Settings, stop: asyncio.Event) -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from launch.feeds import PORTS
+from launch.ports import free_range
 from simulator.demo.fill_texts import Trader, transaction
 from simulator.demo.gamma import InventedMarkets
 from simulator.demo.world import World
@@ -230,14 +232,11 @@ async def test_the_program_tells_where_it_listens_and_leaves_quietly(tmp_path):
 
 
 async def test_given_ports_are_used_again_by_the_next_run():
-    first, second = demo(), demo()
-    await first.start()
-    base = int(first.environment["SIMULATOR_URL"].rpartition(":")[2]) + 1000
-    await first.stop()
+    base = free_range(PORTS)
     addresses = []
-    for simulator in (first, second):
+    for simulator in (demo(), demo()):
         await simulator.start(base)
-        addresses.append(simulator.environment)
+        addresses.append({name: value for name, value in simulator.environment.items() if "://" in value})
         await simulator.stop()
 
     assert addresses[0] == addresses[1]

@@ -8,12 +8,15 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from common.errors import Fenced
 from common.heartbeat import Figures
+from common.outbox import Outbox
 from common.packet import Packet, merged
 from common.packing import Entry
 from common.redis_streams import connect
 from common.settings import Settings
 from ingesters import spilling
+from ingesters.handover import take
 from ingesters.sink import Sink
 from ingesters.spool import Spool
 from ingesters.spool_file import SpoolFile
@@ -232,6 +235,33 @@ async def test_only_one_process_has_the_spool(tmp_path):
     await one.close()
     assert await two.open()
     await two.close()
+
+
+async def test_a_younger_copy_on_the_same_machine_fences_the_older_and_goes_on_with_its_spool(redis_only):
+    async with carried(redis_only) as older:
+        put(older, 0)
+        await emptied(older)
+        os.kill(redis_only.pid("redis"), signal.SIGSTOP)
+        put(older, 1, 2)
+        await until(lambda: spooled(older), 2)
+        os.kill(redis_only.pid("redis"), signal.SIGCONT)
+        redis = connect(Settings(redis_host="127.0.0.1", redis_port=redis_only.redis_port))
+        spool = Spool(redis_only.folder / "spool", Figures("tester", "tester", "ingester", "venue"), **LIMITS)
+        outboxes = [Outbox(redis, shard, SOURCE) for parts in LAYOUT.values() for shard in parts]
+        taking = asyncio.create_task(take(spool, outboxes))
+        with pytest.raises(Fenced):
+            await asyncio.wait_for(older.carrying, 10)
+        put(older, 3)
+        await older.spilling.write_down()  # as a fenced copy does at its end
+        await older.spool.close()
+        await asyncio.wait_for(taking, 10)
+        await spool.close()
+        await redis.aclose()
+
+    async with carried(redis_only) as younger:
+        put(younger, 4)
+        await emptied(younger)
+    assert_whole(redis_only, 5)
 
 
 def packet(batch, *lines, **more):

@@ -169,7 +169,7 @@ async def test_told_to_stop_while_redis_is_away_nothing_is_lost(fleet):
 
 async def test_a_full_redis_is_spooled_for_even_through_a_kill_and_never_evicts(fleet):
     async with numbers(fleet) as venue:
-        fleet.redis.config_set("maxmemory", str(fleet.redis.info("memory")["used_memory"]))
+        fleet.redis.config_set("maxmemory", "1")
         full_at = venue.sent
         await asyncio.sleep(2)
         await killed(fleet, NAME)
