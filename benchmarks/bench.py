@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from benchmarks import cryptofeed_peer, ours, plain
+from benchmarks.book_figures import BookFigures
 from benchmarks.house import Broken
 from benchmarks.latency import Latency, latency
 from benchmarks.limit import Limit, limit
 from benchmarks.measure import Figures
 from benchmarks.memory import Memory, memory
 
-PARTS = ("throughput", "peers", "limit", "latency", "memory")
+PARTS = ("throughput", "peers", "limit", "latency", "memory", "books")
 RATIO_BAR, P99_BAR_MS, MEMORY_BAR_BYTES = 20.0, 250.0, int(1.5 * 2**30)
 PER_S = 2_000
 
@@ -26,10 +27,11 @@ class Size:
     limit: int
     latency_s: float
     memory_s: float
+    books: int
 
 
-QUICK = Size(ours=200_000, plain=10_000, peer=20_000, limit=100_000, latency_s=6, memory_s=8)
-FULL = Size(ours=1_000_000, plain=40_000, peer=100_000, limit=500_000, latency_s=20, memory_s=20)
+QUICK = Size(ours=200_000, plain=10_000, peer=20_000, limit=100_000, latency_s=6, memory_s=8, books=8_000)
+FULL = Size(ours=1_000_000, plain=40_000, peer=100_000, limit=500_000, latency_s=20, memory_s=20, books=20_000)
 
 
 @dataclass
@@ -42,6 +44,7 @@ class Found:
     limit: Limit | None = None
     latency: Latency | None = None
     memory: Memory | None = None
+    books: BookFigures | None = None
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -95,7 +98,16 @@ def _memory(found: Found, size: Size) -> None:
     found.memory = memory(size.memory_s)
 
 
-_PARTS = {"throughput": _throughput, "peers": _peers, "limit": _limit, "latency": _latency, "memory": _memory}
+def _books(found: Found, size: Size) -> None:
+    try:
+        from benchmarks import books  # noqa: PLC0415  its peer is no part of the fleet, and may not be there
+    except ImportError as error:
+        found.notes.append(f"no books: {error}; install requirements-dev.txt")
+    else:
+        found.books = books.measure(size.books)
+
+
+_PARTS = {"throughput": _throughput, "peers": _peers, "limit": _limit, "latency": _latency, "memory": _memory, "books": _books}
 
 
 def bars(found: Found) -> list[Bar]:
@@ -111,6 +123,8 @@ def bars(found: Found) -> list[Bar]:
         held = found.memory.total_bytes
         words = f"{held / 2**30:.2f} GiB"
         judged.append(Bar("the fleet below 1.5 GiB", words, held <= MEMORY_BAR_BYTES))
+    if found.books:
+        judged += [Bar(*bar) for bar in found.books.bars]
     for name, part in (("throughput", found.ours), ("latency", found.latency)):
         if part:
             judged.append(Bar(f"every trade exactly once ({name})", part.fault or "so it is", not part.fault))

@@ -11,10 +11,11 @@ import random
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 import polars as pl
 
+from benchmarks.book_figures import BookFigures
 from benchmarks.sorted_book import SortedBook
 from common.book_engine import engine, warm_up
 from common.codec import decode_alike, encode_lines
@@ -25,41 +26,7 @@ from processors.transforms.rest_books import rest_book_stats
 
 SYMBOLS, LEVELS, CHANGED, DEEP = 10, 400, 28, 5_000
 START_NS, STEP_NS, ROW_NS = 1_700_000_000 * 10**9, 20 * 10**6, 100 * 10**6
-BATCH = 1_000
-MESSAGES_BAR, RATIO_BAR, SNAPSHOTS_BAR, BOOK_BAR_BYTES = 20_000, 15.0, 300, 200 * 1024
-
-
-@dataclass(frozen=True)
-class BookFigures:
-    """
-    What was measured, each per second of CPU.
-
-    `messages` is from frames to statistics, `from_bytes` from the bytes of stream entries. The sorted dictionary makes
-    the same statistics, or (`sorted_dict_20`) only a part of those of the best 20 levels.
-    """
-
-    messages: float
-    five_a_row: float
-    from_bytes: float
-    sorted_dict: float
-    sorted_dict_20: float
-    snapshots: float
-    book_bytes: float
-
-    @property
-    def ratio(self) -> float:
-        """Return how many times as many messages as the sorted dictionary's."""
-        return self.messages / self.sorted_dict
-
-    @property
-    def bars(self) -> list[tuple[str, str, bool]]:
-        """Return (claim, found, whether it is met)."""
-        return [
-            (f"{MESSAGES_BAR:,} messages per CPU-second", f"{self.messages:,.0f}", self.messages >= MESSAGES_BAR),
-            (f"{RATIO_BAR:.0f} x a sorted dictionary", f"{self.ratio:.1f} x", self.ratio >= RATIO_BAR),
-            (f"{SNAPSHOTS_BAR} snapshots per CPU-second", f"{self.snapshots:,.0f}", self.snapshots >= SNAPSHOTS_BAR),
-            ("200 KiB a book of 400 levels", f"{self.book_bytes / 1024:.0f} KiB", self.book_bytes <= BOOK_BAR_BYTES),
-        ]
+BATCH = 4_000  # about what 16 MiB hold, the most of one batch
 
 
 def updates(count: int, step_ns: int) -> list[BookUpdate]:

@@ -46,6 +46,14 @@ def show(found: Found) -> None:
         each = ", ".join(f"{name} {held / 2**20:.0f}" for name, held in parts)
         total = found.memory.total_bytes / 2**20
         out.print(f"memory of the fleet: {total:,.0f} MiB (MiB by process, shared pages divided: {each})")
+    if found.books:
+        books = found.books
+        out.print(
+            f"books: {books.messages:,.0f} messages of 56 levels per CPU-second with a row of statistics each "
+            f"({books.five_a_row:,.0f} with one for five, {books.from_bytes:,.0f} from the stream's bytes); a sorted "
+            f"dictionary {books.sorted_dict:,.0f} ({books.sorted_dict_20:,.0f} with the best 20 levels alone); "
+            f"{books.snapshots:,.0f} books of 2 x 5,000 levels"
+        )
     for bar in bars(found):
         out.print(
             f"[{'green' if bar.is_met else 'red'}]{'met   ' if bar.is_met else 'missed'}[/] {bar.claim}: {bar.found}"

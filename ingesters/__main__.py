@@ -71,8 +71,8 @@ async def prepare(venue: Venue, settings: Settings, redis: Redis, spool: Spool) 
             await sink.claim(venue.state)
         except (RedisError, SpoolRefused) as error:  # away, loading, full
             figures.failed(error)
-            whom = "disk" if isinstance(error, SpoolRefused) else "redis"
-            log.warning(f"ingest.waiting_for_{whom}", pause_s=round(pause_s, 2), reason=str(error))
+            event = "ingest.waiting_for_disk" if isinstance(error, SpoolRefused) else "ingest.waiting_for_redis"
+            log.warning(event, pause_s=round(pause_s, 2), reason=str(error))
             await asyncio.sleep(pause_s)
         else:
             allowance = Allowance(venue.name, venue.budget, redis, figures)

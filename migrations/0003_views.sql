@@ -10,6 +10,15 @@ SELECT venue, symbol, open_time, toFloat64(open) AS open, toFloat64(high) AS hig
 FROM bars_1m
 COMMENT 'One-minute candles with floats, for charts.';
 
+-- A book at each whole second: what happened before it. The rows of `book_stats` in between tell changes of 100 ms. The imbalance is
+-- that of the best prices; depth is in base currency within 10 bps of the mid, null where the book is not known so far.
+CREATE VIEW IF NOT EXISTS v_book_1s AS
+SELECT venue, symbol, event_time AS second, toFloat64(best_bid) AS best_bid, toFloat64(best_ask) AS best_ask, mid, spread_bps,
+       imbalance_1 AS imbalance, bid_depth_10bps, ask_depth_10bps
+FROM book_stats
+WHERE source = 'maintained' AND toUnixTimestamp64Nano(event_time) % 1000000000 = 0
+COMMENT 'Books second by second with floats, for charts.';
+
 CREATE VIEW IF NOT EXISTS v_quality_hourly AS
 SELECT toStartOfHour(from_time) AS hour, venue, kind, count() AS events, uniqExact(symbol) AS symbols,
        sum(greatest(0, toUnixTimestamp64Nano(to_time) - toUnixTimestamp64Nano(from_time))) / 1e9 AS concerned_s

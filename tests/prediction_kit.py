@@ -16,14 +16,14 @@ def quoted(value):
     return "NULL" if value is None else f"'{value}'"
 
 
-def put_market(store, name, *, question="", created_s=None, closed_s=None, is_closed=False, offset=0):
+def put_market(store, name, *, question="", created_s=None, closed_s=None, is_closed=False):
     """A market `name` with the tokens `nameY` and `nameN`; `question` is its neg-risk question."""
     times = [quoted(None if at_s is None else stamp(at_s)) for at_s in (created_s, closed_s)]
     store.command(
         "INSERT INTO market_versions (venue, market_id, condition_id, question, slug, outcomes, token_ids, neg_risk, "
         "neg_risk_market_id, active, closed, created_time, closed_time, received_time, shard, offset) VALUES "
         f"('polymarket', '{name}', '0x{name}', '{name}?', 'will-{name}', ['Yes', 'No'], ['{name}Y', '{name}N'], "
-        f"{bool(question)}, '{question}', true, {is_closed}, {times[0]}, {times[1]}, '{stamp(0)}', 0, {offset})"
+        f"{bool(question)}, '{question}', true, {is_closed}, {times[0]}, {times[1]}, '{stamp(0)}', 0, 0)"
     )
 
 

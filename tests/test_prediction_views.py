@@ -199,8 +199,8 @@ BASKET = "open_markets, known_markets, sum_bid, sum_ask, overround, buy_all_edge
 
 
 def test_a_basket_sums_what_one_of_each_outcome_costs_and_brings(tables):
-    for number, name in enumerate("abc"):
-        put_market(tables, name, question="q", offset=number)
+    for name in "abc":
+        put_market(tables, name, question="q")
     put_question(tables, ("0.50", "0.52", 30), ("0.30", "0.31", 20), ("0.12", "0.14", 9))
 
     assert [(3, 3, 0.92, 0.97, pytest.approx(-0.055), 0.03, 9, -0.08)] == asked(
@@ -209,16 +209,16 @@ def test_a_basket_sums_what_one_of_each_outcome_costs_and_brings(tables):
 
 
 def test_a_basket_with_an_unknown_book_has_no_sum(tables):
-    for number, name in enumerate("abc"):
-        put_market(tables, name, question="q", offset=number)
+    for name in "abc":
+        put_market(tables, name, question="q")
     put_question(tables, ("0.50", "0.52", 30), ("0.30", "0.31", 20))
 
     assert [(3, 2, None, None, None, None, None, None)] == asked(tables, BASKET, "neg_risk_baskets", question="q")
 
 
 def test_an_outcome_that_nobody_bids_for_can_be_left_out_of_a_sale(tables):
-    for number, name in enumerate("abc"):
-        put_market(tables, name, question="q", offset=number)
+    for name in "abc":
+        put_market(tables, name, question="q")
     put_question(tables, ("0.60", "0.62", 30), ("0.45", "0.46", 20), (None, "0.01", 5))
 
     assert [(1.05, 1.09, None, -0.09, 0.05, 20)] == asked(
@@ -230,10 +230,10 @@ def test_an_outcome_that_nobody_bids_for_can_be_left_out_of_a_sale(tables):
 
 
 def test_a_market_belongs_to_the_basket_while_it_is_open(tables):
-    put_market(tables, "a", question="q", offset=0)
-    put_market(tables, "b", question="q", offset=1)
-    put_market(tables, "c", question="q", offset=2, closed_s=10, is_closed=True)
-    put_market(tables, "d", question="q", offset=3, created_s=15)
+    put_market(tables, "a", question="q")
+    put_market(tables, "b", question="q")
+    put_market(tables, "c", question="q", closed_s=10, is_closed=True)
+    put_market(tables, "d", question="q", created_s=15)
     for at_s in (5, 12, 20):
         put_question(
             tables, ("0.50", "0.52", 1), ("0.30", "0.31", 1), ("0.10", "0.11", 1), ("0.05", "0.06", 1), at_s=at_s
@@ -243,9 +243,9 @@ def test_a_market_belongs_to_the_basket_while_it_is_open(tables):
 
 
 def test_a_market_that_was_closed_nobody_knows_when_leaves_the_basket_unknown(tables):
-    put_market(tables, "a", question="q", offset=0)
-    put_market(tables, "b", question="q", offset=1)
-    put_market(tables, "c", question="q", offset=2, is_closed=True)
+    put_market(tables, "a", question="q")
+    put_market(tables, "b", question="q")
+    put_market(tables, "c", question="q", is_closed=True)
     put_question(tables, ("0.50", "0.52", 1), ("0.30", "0.31", 1))
 
     assert [(True, None)] == [
@@ -320,7 +320,7 @@ def side(chance, fair, sign, tick):
 
 
 def test_generated_books_say_what_the_slow_reference_says(tables):
-    chance = random.Random(11)  # noqa: S311  chance for tests
+    chance = random.Random(11)
     pairs = [generated(chance) for _ in range(200)]
     put_books(
         tables,
