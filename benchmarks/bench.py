@@ -107,7 +107,14 @@ def _books(found: Found, size: Size) -> None:
         found.books = books.measure(size.books)
 
 
-_PARTS = {"throughput": _throughput, "peers": _peers, "limit": _limit, "latency": _latency, "memory": _memory, "books": _books}
+_PARTS = {
+    "throughput": _throughput,
+    "peers": _peers,
+    "limit": _limit,
+    "latency": _latency,
+    "memory": _memory,
+    "books": _books,
+}
 
 
 def bars(found: Found) -> list[Bar]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 
@@ -36,8 +37,9 @@ class Engine:
 @cache
 def compiled_engine() -> Engine:
     """Return the compiled kernels; raise ImportError where there is no numba."""
-    from common import book_kernels, book_numbers, book_timetable  # noqa: PLC0415  numba is large, and not everywhere
+    from common import book_compiled, book_kernels, book_numbers, book_timetable  # noqa: PLC0415  not everywhere
 
+    book_compiled.forget_stale(book_compiled.cache_of(book_kernels.run), Path(__file__).parent)
     return Engine(book_kernels.run, book_numbers.read_numbers, book_numbers.scale_numbers, book_timetable.timetable)
 
 

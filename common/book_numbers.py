@@ -1,6 +1,6 @@
 """Decimal text to whole numbers, exactly, compiled: the figures as one integer, and how many are behind the point."""
 
-from common.book_kernels import compiled
+from common.book_compiled import compiled
 from common.book_shapes import LARGEST, MOST_DIGITS, TOO_LONG, UNREADABLE, Bytes, Ints
 
 ZERO, NINE, POINT, MINUS, PLUS, SMALL_E, LARGE_E = b"09.-+eE"

@@ -6,7 +6,7 @@ or when the shard's time has gone on for long enough; a message that comes later
 and is counted as late.
 """
 
-from common.book_kernels import compiled
+from common.book_compiled import compiled
 from common.book_shapes import (
     AT,
     BEFORE,

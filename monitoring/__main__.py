@@ -16,6 +16,7 @@ from common.redis_readings import RedisReader
 from common.settings import Settings
 from monitoring.alerting import Alerting, tell_new_data
 from monitoring.app import create_app
+from monitoring.desk import Desk
 from monitoring.notifiers import Post, notifiers
 from monitoring.overview import house_of
 from monitoring.store_readings import StoreReader
@@ -39,8 +40,9 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
     with _listen(settings) as listener:
         redis = redis_streams.connect(settings)
         watch = Watch(RedisReader(redis), StoreReader.of(settings))
+        desk = Desk(settings, redis)
         config = uvicorn.Config(
-            create_app(settings, watch),
+            create_app(settings, watch, desk),
             log_config=None,
             access_log=False,
             server_header=False,
@@ -60,6 +62,7 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
             tasks.create_task(server.serve(sockets=[listener]))
             await stop.wait()
             server.should_exit = True
+        await desk.close()
         await redis.aclose()
 
 

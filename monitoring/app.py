@@ -1,7 +1,7 @@
-"""The web application: pages, probes, metrics, documentation; all of them answer from the watch's last snapshot."""
+"""The web application: pages, probes, metrics, documentation."""
 
-from fastapi import FastAPI
-from fastapi.responses import HTMLResponse, Response
+from fastapi import FastAPI, Request
+from fastapi.responses import HTMLResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
@@ -10,43 +10,32 @@ from common.clock import now_ns
 from common.heartbeat import VERSION
 from common.settings import Settings
 from monitoring.access import Access
-from monitoring.facts import Overview
+from monitoring.desk import Desk
 from monitoring.metrics import FleetCollector
 from monitoring.overview import House, house_of, overview
-from monitoring.pages import HERE, Page, Painter, Watching, mount
-from monitoring.pipeline import pipeline
+from monitoring.page import NotThere
+from monitoring.pages import Studio, Watching, mount
+from monitoring.painter import HERE, Painter
 from monitoring.probes import mount_probes
+from monitoring.registry import PAGES
 from monitoring.watch import Watch
 
-# A new page is a line here, a view of the snapshot, and a template; its JSON and its live updates come with it.
-PAGES = (
-    Page(
-        path="/",
-        name="overview",
-        title="Overview",
-        shortcut="o",
-        model=Overview,
-        view=overview,
-        fragments=("alarms", "map", "groups", "streams", "tables", "programs", "cursors", "events"),
-        more=lambda view: {"map": pipeline(view)},
-    ),
-)
 
-
-def create_app(settings: Settings, watch: Watch) -> FastAPI:
-    """Return the application; whoever calls runs the watch."""
+def create_app(settings: Settings, watch: Watch, desk: Desk) -> FastAPI:
+    """Return the application; whoever calls runs the watch and closes the desk."""
     house = house_of(settings)
     app = FastAPI(title="Tickfleet", version=VERSION, docs_url=None, redoc_url=None, openapi_url="/openapi.json")
     app.state.watch = watch
     password = settings.dashboard_password
     app.add_middleware(Access, password=password.get_secret_value() if password else None)
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
-    painter = Painter(PAGES, house)
+    studio = Studio(Painter(PAGES), desk, house)
     for page in PAGES:
-        mount(app, page, painter, house)
+        mount(app, page, studio)
     mount_probes(app, house)
     _mount_metrics(app, house)
-    _mount_papers(app, painter)
+    _mount_papers(app, studio.painter)
+    _mount_absence(app, studio.painter)
     return app
 
 
@@ -74,3 +63,12 @@ def _mount_papers(app: FastAPI, painter: Painter) -> None:
 
     app.get("/docs", include_in_schema=False)(docs)
     app.get("/about", include_in_schema=False)(about)
+
+
+def _mount_absence(app: FastAPI, painter: Painter) -> None:
+    async def absent(request: Request, error: Exception) -> Response:
+        if request.url.path.startswith("/api/"):
+            return JSONResponse({"detail": str(error)}, status_code=404)
+        return HTMLResponse(painter.text("absent.html", words=str(error)), status_code=404)
+
+    app.exception_handler(NotThere)(absent)

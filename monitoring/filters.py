@@ -1,6 +1,10 @@
 """Figures as people read them: grouped digits, units, ages; and lines small enough to stand beside them."""
 
 from collections.abc import Sequence
+from contextlib import suppress
+from urllib.parse import quote
+
+import msgspec
 
 from common.clock import NS_PER_S, utc_text
 from monitoring.verdicts import Level, age_words
@@ -9,6 +13,7 @@ THIN = "\u202f"  # narrow no-break space
 SHAPES = {Level.WELL: "●", Level.SLOW: "▲", Level.DOWN: "■", Level.OFF: "○", Level.UNKNOWN: "◌"}
 THOUSAND = 1000
 WIDTH, HEIGHT = 120, 22
+LONGEST = 6_000  # characters of a record that a page shows
 
 
 def count(value: float) -> str:
@@ -72,7 +77,38 @@ def spark(values: Sequence[float | None], steps: int = 90) -> str:
     return "".join(parts)
 
 
+def clock(time_ns: int) -> str:
+    """Return a time of the day to the millisecond: `12:00:00.123`."""
+    return utc_text(time_ns)[11:23]
+
+
+def pretty(text: str) -> str:
+    """Return JSON with a line for each field, cut where it grows long; any other text as it is."""
+    with suppress(msgspec.DecodeError):
+        text = msgspec.json.format(text, indent=2)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}\n... {len(text) - LONGEST} characters more"
+
+
+def exact(value: float | str | None) -> str:
+    """Return a price or a size in ten figures at most, without zeros that say nothing."""
+    if value is None or value == "":
+        return ""
+    shown = f"{float(value):.10g}"
+    if "e" in shown:
+        shown = f"{float(value):.12f}"
+    return shown.rstrip("0").rstrip(".") if "." in shown else shown
+
+
+def quoted(text: str) -> str:
+    """Return a text as a part of an address, slashes and all."""
+    return quote(text, safe="")
+
+
 FILTERS = {
+    "clock": clock,
+    "pretty": pretty,
+    "exact": exact,
+    "quoted": quoted,
     "count": count,
     "rate": rate,
     "size": size,

@@ -1,82 +1,44 @@
-"""A page: one view of the snapshot, one template, and three ways to it: HTML, JSON and live fragments."""
+"""The ways to a page: HTML, JSON, live fragments, and JSON lines of what it shows."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 from fastapi import Depends, FastAPI, Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, StreamingResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from common.clock import now_ns
-from monitoring.filters import FILTERS
-from monitoring.overview import House
+from monitoring.desk import Desk
+from monitoring.firing import firing_of
+from monitoring.overview import House, overview
+from monitoring.page import Look, NotThere, Page
+from monitoring.painter import Canvas, Painter
 from monitoring.watch import Snapshot, Watch
 
-HERE = Path(__file__).parent
 RETRY_MS = 1000
 
 
 @dataclass(frozen=True)
-class Page:
-    """
-    What a page is. `fragments` name the templates `<name>/<fragment>.html` whose root has the fragment's name as id.
+class Studio:
+    """What all pages share."""
 
-    `more` makes what only the templates need of the view.
-    """
+    painter: Painter
+    desk: Desk
+    house: House
 
-    path: str
-    name: str
-    title: str
-    shortcut: str
-    model: type[Any]
-    view: Callable[[Snapshot, int, House], Any]
-    fragments: tuple[str, ...]
-    more: Callable[[Any], Mapping[str, object]] = lambda _: {}
+    async def view(self, page: Page, given: object, shot: Snapshot) -> Any:  # noqa: ANN401  page.model is its type
+        """Return what a page shows of a snapshot."""
+        found = await page.ask(self.desk, given, shot)
+        return page.view(Look(shot, now_ns(), self.house, given, found))
 
-
-class Painter:
-    """Turns views into HTML; a snapshot is painted once, however many browsers look at it."""
-
-    def __init__(self, pages: tuple[Page, ...], house: House) -> None:
-        self._house = house
-        self._painted: dict[str, tuple[int, dict[str, str]]] = {}
-        self._templates = Environment(
-            loader=FileSystemLoader(HERE / "templates"),
-            autoescape=select_autoescape(),
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._templates.filters.update(FILTERS)
-        self._templates.globals["pages"] = pages
-
-    def page(self, page: Page, shot: Snapshot) -> str:
-        """Return the whole page."""
-        return self.text(f"{page.name}.html", page=page, **self._facts(page, shot))
-
-    def fragments(self, page: Page, shot: Snapshot) -> dict[str, str]:
-        """Return the parts of the page that live, by id."""
-        number, painted = self._painted.get(page.name, (-1, {}))
-        if number != shot.number:
-            facts = self._facts(page, shot)
-            painted = {
-                "status": self.text("status.html", **facts),
-                **{name: self.text(f"{page.name}/{name}.html", **facts) for name in page.fragments},
-            }
-            self._painted[page.name] = (shot.number, painted)
-        return painted
-
-    def text(self, template: str, **facts: object) -> str:
-        """Return a template filled with facts."""
-        return self._templates.get_template(template).render(facts)
-
-    def _facts(self, page: Page, shot: Snapshot) -> dict[str, object]:
-        view = page.view(shot, now_ns(), self._house)
-        return {"view": view, **page.more(view)}
+    async def canvas(self, page: Page, given: object, shot: Snapshot, request: Request) -> Canvas:
+        """Return what is painted of a page."""
+        view = await self.view(page, given, shot)
+        status = overview(shot, now_ns(), self.house)
+        path = page.path if page.path == "/" else request.url.path.removeprefix("/live")
+        return Canvas(view, status, firing_of(shot), path, request.url.query)
 
 
 def watch_of(request: Request) -> Watch:
@@ -88,25 +50,55 @@ def watch_of(request: Request) -> Watch:
 Watching = Annotated[Watch, Depends(watch_of)]
 
 
-def mount(app: FastAPI, page: Page, painter: Painter, house: House) -> None:
-    """Give a page its three routes: `<path>`, `/api/v1/<name>` and `/live/<name>`."""
+def mount(app: FastAPI, page: Page, studio: Studio) -> None:
+    """Give a page its routes: `<path>`, `/api/v1<path>`, `/live<path>`, and `<path>/export` where it has lines."""
 
-    async def show(watch: Watching) -> HTMLResponse:
-        return HTMLResponse(painter.page(page, watch.snapshot), headers={"cache-control": "no-store"})
+    async def show(
+        request: Request, watch: Watching, given: Annotated[Any, Depends(page.given)]
+    ) -> HTMLResponse:
+        canvas = await studio.canvas(page, given, watch.snapshot, request)
+        return HTMLResponse(studio.painter.page(page, canvas), headers={"cache-control": "no-store"})
 
-    async def answer(watch: Watching) -> Any:  # noqa: ANN401  page.model is its type
-        return page.view(watch.snapshot, now_ns(), house)
+    async def answer(watch: Watching, given: Annotated[Any, Depends(page.given)]) -> Any:  # noqa: ANN401  page.model
+        return await studio.view(page, given, watch.snapshot)
 
-    async def live(watch: Watching) -> AsyncIterator[ServerSentEvent]:
+    async def live(
+        request: Request, watch: Watching, given: Annotated[Any, Depends(page.given)]
+    ) -> AsyncIterator[ServerSentEvent]:
         sent: dict[str, str] = {}
         shot: Snapshot | None = watch.snapshot
         while shot is not None:
-            painted = painter.fragments(page, shot)
+            try:
+                painted = await _fragments(page, given, shot, request, studio)
+            except NotThere:
+                return
             changed = {name: html for name, html in painted.items() if sent.get(name) != html}
             yield ServerSentEvent(raw_data=msgspec.json.encode(changed).decode(), event="fragments", retry=RETRY_MS)
             sent = painted
             shot = await watch.newer_than(shot.number)
 
+    async def export(watch: Watching, given: Annotated[Any, Depends(page.given)]) -> StreamingResponse:
+        view = await studio.view(page, given, watch.snapshot)
+        headers = {"content-disposition": f'attachment; filename="{page.name}.jsonl"'}
+        return StreamingResponse(_lines(page, view), media_type="application/x-ndjson", headers=headers)
+
+    if page.lines is not None:
+        app.get(f"{page.path}/export", tags=["pages"], summary=f"{page.title}: what is shown, as JSON lines")(export)
+    about = f"{page.title}, as JSON"
+    app.get(f"/api/v1{page.address}", response_model=page.model, tags=["pages"], summary=about)(answer)
+    app.get(f"/live{page.address}", response_class=EventSourceResponse, include_in_schema=False)(live)
     app.get(page.path, include_in_schema=False, name=page.name)(show)
-    app.get(f"/api/v1/{page.name}", response_model=page.model, tags=["pages"], summary=f"{page.title}, as JSON")(answer)
-    app.get(f"/live/{page.name}", response_class=EventSourceResponse, include_in_schema=False)(live)
+
+
+async def _fragments(page: Page, given: object, shot: Snapshot, request: Request, studio: Studio) -> dict[str, str]:
+    address = f"{request.url.path}?{request.url.query}"
+    held = studio.painter.held(address, shot.number)
+    if held is not None:
+        return held
+    canvas = await studio.canvas(page, given, shot, request)
+    return studio.painter.fragments(page, canvas, address, shot.number)
+
+
+def _lines(page: Page, view: object) -> Iterator[bytes]:
+    for line in page.lines(view) if page.lines else ():
+        yield msgspec.json.encode(line) + b"\n"

@@ -6,7 +6,6 @@ by the shard's clock is told with the batch that brought the clock there, so a s
 on through the same records has told the same.
 """
 
-import msgspec
 import numpy as np
 import polars as pl
 
@@ -18,36 +17,21 @@ from common.book_shapes import (
     ROW_FIELDS,
     Ints,
     Messages,
-    Timing,
     no_instants,
 )
-from common.clock import NS_PER_MS, NS_PER_S
+from common.clock import NS_PER_S
 from common.errors import ScaleOverflow
-from common.settings import Settings
 from common.streams import BOOK_SNAPSHOTS
 from processors.book_checkpoint import restored, saved
+from processors.book_plan import Plan
 from processors.processor import Made
 from processors.transforms.book_frame import LADDERS
-from processors.transforms.book_messages import FAULTS, Run, Told, messages, refused, rescale, told, unfitting
+from processors.transforms.book_messages import FAULTS, Run, Told, told
 from processors.transforms.book_rows import Dump, Reading, snapshots, statistics, tops, whole
+from processors.transforms.book_scales import messages, refused, rescale, unfitting
 
 MOST_ROWS = 8  # at first: two instants a message are rare
 FORGET_NS = 24 * 3600 * NS_PER_S  # a symbol that was silent for so long is gone, as outcome tokens go
-
-
-class Plan(msgspec.Struct, frozen=True):
-    """When books are read off; all in nanoseconds of event time."""
-
-    timing: Timing = Timing(100 * NS_PER_MS, NS_PER_S, NS_PER_S, 300 * NS_PER_S)
-    top_ns: int = NS_PER_S
-    whole_ns: int = 60 * NS_PER_S
-
-
-def plan_of(settings: Settings) -> Plan:
-    """Return what the operator chose."""
-    every_ns, stale_ns = settings.book_stats_ms * NS_PER_MS, int(settings.book_stale_s * NS_PER_S)
-    timing = Timing(every_ns, NS_PER_S, NS_PER_S, stale_ns)
-    return Plan(timing, settings.book_top_s * NS_PER_S, settings.book_whole_s * NS_PER_S)
 
 
 class Stretch:

@@ -8,7 +8,8 @@ import polars as pl
 from common.settings import Settings
 from common.streams import BOOK_SNAPSHOTS, BOOK_STATS, BOOKS, ORDER_EVENTS, TRADES, Stream
 from common.tables import TABLES, TRADE_ROWS
-from processors.books import Books, plan_of
+from processors.book_plan import plan_of
+from processors.books import Books
 from processors.processor import Lookup, Processor, identity
 from processors.transforms.notionals import with_notional
 from processors.transforms.polymarket_trades import polymarket_trades, tokens_of

@@ -1,5 +1,6 @@
 """The book kernels, their numpy twin and a book of decimals say the same, whatever is told."""
 
+import os
 from decimal import Decimal
 
 import numpy as np
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from common.book import no_clock
+from common.book_compiled import forget_stale
 from common.book_engine import compiled_engine, plain_engine
 from common.book_shapes import ASKS, BIDS, NOWHERE, ROW_FIELDS, Arrivals, Timing
 from processors.books import Books
@@ -150,3 +152,13 @@ def test_numbers_that_do_not_fit_one_scale_are_refused_by_name_and_the_book_is_u
     assert [(1, "expected prices below 2^62 x 10^-18, found one that is larger")] == refused.rows()
     (book,) = books._books.values()
     assert [(Decimal(7), Decimal(1))] == levels(book, BIDS)
+
+
+def test_what_was_compiled_before_a_source_changed_is_forgotten(tmp_path):
+    for name, written_s in (("book_old.run.nbi", 1), ("book_new.run.nbi", 3), ("other.run.nbi", 1), ("book_a.py", 2)):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (written_s, written_s))
+
+    forget_stale(tmp_path, tmp_path)
+
+    assert {"book_new.run.nbi", "other.run.nbi", "book_a.py"} == {path.name for path in tmp_path.iterdir()}

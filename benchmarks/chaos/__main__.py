@@ -10,29 +10,38 @@ from collections import Counter
 from dataclasses import asdict
 from typing import Any
 
+import requests
+from redis.exceptions import RedisError
+
 from benchmarks.chaos.fleet import INGESTERS, Fleet
 from benchmarks.chaos.plan import choose
-from benchmarks.chaos.truth import Verdict, judge
+from benchmarks.chaos.truth import Verdict, judge, prove
+from benchmarks.chaos.without import PARTS
 from benchmarks.house import Broken
 
 CALM_S, DRAIN_S = 20.0, 120.0
 LEAST_S, MOST_S = 0.1, 2.5  # between two faults
 
 
-async def run(minutes: float, seed: int) -> dict[str, Any]:
+async def run(minutes: float, seed: int, without: str = "") -> dict[str, Any]:
     """Return what a run gave: faults, ends, and the verdict."""
-    fleet, chance, done = Fleet(), random.Random(seed), Counter[str]()
+    fleet, chance, done = Fleet(without), random.Random(seed), Counter[str]()
     await fleet.start()
     minding = asyncio.create_task(fleet.mind())
     try:
         await asyncio.sleep(5)
         end_s = time.monotonic() + minutes * 60
         while time.monotonic() < end_s:
-            words = await choose(chance)(fleet, chance)
+            words = await _carry_out(fleet, chance)
             done[words.split(" for ")[0]] += 1
             print(f"chaos: {words}", file=sys.stderr)
             await asyncio.sleep(chance.uniform(LEAST_S, MOST_S))
         verdict, drained_s = await _settle(fleet)
+        if not verdict.is_clean:
+            print(f"chaos: the logs are in {fleet.keep_logs()}", file=sys.stderr)
+    except Broken:
+        print(f"chaos: the logs are in {fleet.keep_logs()}", file=sys.stderr)
+        raise
     finally:
         minding.cancel()
         await fleet.stop()
@@ -48,19 +57,28 @@ async def run(minutes: float, seed: int) -> dict[str, Any]:
     }
 
 
+async def _carry_out(fleet: Fleet, chance: random.Random) -> str:
+    try:
+        return await choose(chance)(fleet, chance)
+    except (RedisError, requests.RequestException) as error:
+        return f"nothing: {type(error).__name__}, what was to be hit is down already"
+
+
 async def _settle(fleet: Fleet) -> tuple[Verdict, float]:
     """Let the fleet come to rest, and look at what stands."""
     await asyncio.to_thread(fleet.calm)
     await asyncio.sleep(CALM_S)
     ended_s = time.monotonic()
-    for name in INGESTERS:
-        await fleet.retire(name)
+    await asyncio.gather(*(fleet.retire(name) for name in INGESTERS))
     ledger = await asyncio.to_thread(fleet.ledger)
     while waiting := await asyncio.to_thread(_waiting, fleet):
         if time.monotonic() - ended_s > DRAIN_S:
             raise Broken(f"not drained after {DRAIN_S:.0f} s: {waiting}")
         await asyncio.sleep(0.2)
-    return await asyncio.to_thread(judge, fleet.house, ledger), time.monotonic() - ended_s
+    drained_s = time.monotonic() - ended_s
+    verdict = await asyncio.to_thread(judge, fleet.house, ledger)
+    await asyncio.to_thread(prove, fleet.house, verdict)
+    return verdict, drained_s
 
 
 def _waiting(fleet: Fleet) -> dict[str, int]:
@@ -81,15 +99,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="fleet chaos", description=__doc__)
     parser.add_argument("--minutes", type=float, default=2.0, help="how long faults are made (2)")
     parser.add_argument("--seed", type=int, default=1, help="which faults (1)")
+    parser.add_argument("--without", choices=tuple(PARTS), default="", help="show that a part is missed when away")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     options = parser.parse_args()
     try:
-        found = asyncio.run(run(options.minutes, options.seed))
+        found = asyncio.run(run(options.minutes, options.seed, options.without))
     except Broken as error:
         print(f"chaos: {error}", file=sys.stderr)
         return 1
     print(json.dumps(found, indent=2) if options.json else _words(found))
-    return 1 if found["lost"] or found["doubled"] or found["disordered"] else 0
+    return 1 if any(found[name] for name in ("lost", "doubled", "disordered", "unproven")) else 0
 
 
 def _words(found: dict[str, Any]) -> str:
@@ -98,8 +117,9 @@ def _words(found: dict[str, Any]) -> str:
         "restarts": f"{sum(found['restarts'].values())} processes started again, drained in {found['drained_s']} s",
         "rows": ", ".join(f"{table} {rows:,}" for table, rows in found["rows"].items()),
         "told": f"{found['told']} trades are missing and written down as gaps",
+        "unheard": f"{found['unheard_quotes']} quotes were published while nobody recorded",
     }
-    lists = {name: "; ".join(found[name]) or "0" for name in ("refusals", "lost", "doubled", "disordered")}
+    lists = {name: "; ".join(found[name]) or "0" for name in ("refusals", "lost", "doubled", "disordered", "unproven")}
     return "\n".join(f"{name:<12}{words}" for name, words in (heads | lists).items())
 
 

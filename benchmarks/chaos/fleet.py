@@ -1,11 +1,16 @@
 """A private fleet that is looked after as Supervisor would: what falls is started again."""
 
 import asyncio
+import contextlib
 import json
+import resource
+import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import requests
@@ -17,16 +22,28 @@ LOOK_EVERY_S = 0.1
 RESTART_S = 0.5
 STAYS_DOWN = (0, 2)  # told to stop, refused: as Supervisor has it
 SERVERS = ("redis", "clickhouse")
-INGESTERS = ("binance_ingester", "goldsky_ingester", "polymarket_ingester")
+INGESTERS = (
+    "binance_ingester",
+    "okx_ingester",
+    "polymarket_clob_ingester",
+    "alpaca_stocks_ingester",
+    "alpaca_crypto_ingester",
+    "upstox_ingester",
+    "goldsky_ingester",
+    "polygon_ingester",
+    "polymarket_ingester",
+)
 PROCESSORS = ("trade_processor", "clickhouse_writer_00", "clickhouse_writer_01")
 
 
 class Fleet:
     """Servers behind proxies, the simulator, and the programs between them."""
 
-    def __init__(self) -> None:
+    def __init__(self, without: str = "") -> None:
         self.house = House()
+        self._without = without  # a part that the programs run without, to show that it is missed
         self.house.environment |= {"GOLDSKY_POLL_S": "0.5", "POLYMARKET_POLL_S": "5", "BINANCE_MUTE_S": "86400"}
+        self.house.environment |= {"POLYGON_POLL_S": "0.5"}
         self.redis_proxy = Proxy(self.house.redis_port)
         self.clickhouse_proxy = Proxy(self.house.clickhouse_port)
         self.ends: Counter[str] = Counter()
@@ -56,6 +73,8 @@ class Fleet:
         program = process.rstrip("0123456789").rstrip("_")
         package = "ingesters" if program.endswith("_ingester") else "processors"
         words = (package, program) if program == process else (package, program, process)
+        if self._without:
+            words = ("benchmarks.chaos.without", self._without, *words)
         self._commands[process] = words
         self._stopped.discard(process)
         self.house.start(process, *words)
@@ -111,6 +130,13 @@ class Fleet:
         told: dict[str, Any] = requests.get(url, timeout=60).json()
         return told
 
+    def keep_logs(self) -> str:
+        """Return the folder to which all logs are copied, so that they outlive the house."""
+        folder = tempfile.mkdtemp(prefix="tickfleet-chaos-logs-")
+        for file in self.house.folder.glob("*.log"):
+            shutil.copy(file, folder)
+        return folder
+
     async def stop(self) -> None:
         """End everything."""
         for name in self.house.processes:
@@ -118,6 +144,23 @@ class Fleet:
         await self.redis_proxy.stop()
         await self.clickhouse_proxy.stop()
         await asyncio.to_thread(self.house.__exit__)
+
+    def starve(self, name: str, spare_bytes: int) -> bool:
+        """Let a process have only a little more memory than it has; return whether it lives."""
+        process = self.house.processes[name]
+        try:
+            held = int(Path(f"/proc/{process.pid}/statm").read_text(encoding="ascii").split()[0])
+            limit = held * resource.getpagesize() + spare_bytes
+            resource.prlimit(process.pid, resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
+        except (OSError, IndexError):
+            return False
+        return True
+
+    def feed(self, name: str) -> None:
+        """Let a process have all the memory that it wants."""
+        with contextlib.suppress(OSError):
+            free = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+            resource.prlimit(self.house.processes[name].pid, resource.RLIMIT_AS, free)
 
     def _restart(self, name: str) -> None:
         self.ends[name] += 1

@@ -1,15 +1,19 @@
 """The faults, and which comes next: chosen by a seed, so that a run can be had again."""
 
 import asyncio
+import contextlib
 import random
 import signal
 from collections.abc import Awaitable, Callable
+
+from redis.exceptions import RedisError
 
 from benchmarks.chaos.fleet import INGESTERS, PROCESSORS, Fleet
 
 Fault = Callable[[Fleet, random.Random], Awaitable[str]]
 
 SPARE = "clickhouse_writer_02"
+SOCKETS = ("binance", "okx", "alpaca", "upstox", "polymarket_clob")
 POISON = ("quotes", "trades", "books:1", "order_events", "markets")
 
 
@@ -38,6 +42,35 @@ async def _kill_server(fleet: Fleet, chance: random.Random) -> str:
     name = chance.choice(("redis", "clickhouse"))
     fleet.send(name, signal.SIGKILL)
     return f"kill -9 {name}"
+
+
+async def _restart_server(fleet: Fleet, chance: random.Random) -> str:
+    name = chance.choice(("redis", "clickhouse"))
+    fleet.send(name, signal.SIGTERM)
+    return f"restart {name}"
+
+
+async def _kill_in_rewrite(fleet: Fleet, chance: random.Random) -> str:
+    with contextlib.suppress(RedisError):
+        await asyncio.to_thread(fleet.house.redis.bgrewriteaof)
+    await asyncio.sleep(chance.uniform(0.0, 0.05))
+    fleet.send("redis", signal.SIGKILL)
+    return "kill -9 redis while it rewrites its append file"
+
+
+async def _starve(fleet: Fleet, chance: random.Random) -> str:
+    name, spare_bytes = chance.choice((*INGESTERS, *PROCESSORS, "clickhouse")), chance.choice((0, 2**20, 8 * 2**20))
+    for_s = chance.uniform(1.0, 5.0)
+    if fleet.starve(name, spare_bytes):
+        await asyncio.sleep(for_s)
+        fleet.feed(name)
+    return f"no memory in {name} for {for_s:.1f} s"
+
+
+async def _lose_replies(fleet: Fleet, chance: random.Random) -> str:
+    name, proxy = chance.choice((("redis", fleet.redis_proxy), ("clickhouse", fleet.clickhouse_proxy)))
+    proxy.swallow = chance.randint(1, 5)
+    return f"lose replies of {name}"
 
 
 async def _kill_both(fleet: Fleet, chance: random.Random) -> str:
@@ -99,13 +132,15 @@ async def _poison(fleet: Fleet, chance: random.Random) -> str:
 
 
 async def _venue(fleet: Fleet, chance: random.Random) -> str:
-    kind = chance.choice(("disconnect", "gap", "duplicate", "reorder", "garbage", "truncated", "slow"))
-    await asyncio.to_thread(fleet.order, kind=kind, venue="binance", channel="socket", times=chance.randint(1, 3))
-    return f"binance: {kind}"
+    venue = chance.choice(SOCKETS)
+    kinds = ("disconnect", "duplicate", "garbage", "truncated", "slow")
+    kind = chance.choice((*kinds, "gap", "reorder") if venue == "binance" else kinds)
+    await asyncio.to_thread(fleet.order, kind=kind, venue=venue, channel="socket", times=chance.randint(1, 3))
+    return f"{venue}: {kind}"
 
 
 async def _web(fleet: Fleet, chance: random.Random) -> str:
-    venue = chance.choice(("goldsky", "polymarket", "binance"))
+    venue = chance.choice(("goldsky", "polymarket", "polygon", *SOCKETS))
     kind = chance.choice(("status", "truncated", "garbage", "disconnect", "slow"))
     await asyncio.to_thread(fleet.order, kind=kind, venue=venue, channel="http", times=chance.randint(1, 3))
     return f"{venue} over HTTP: {kind}"
@@ -116,6 +151,10 @@ FAULTS: tuple[tuple[int, Fault], ...] = (
     (3, _terminate),
     (4, _freeze),
     (4, _kill_server),
+    (1, _restart_server),
+    (1, _kill_in_rewrite),
+    (2, _starve),
+    (2, _lose_replies),
     (2, _kill_both),
     (2, _cut),
     (2, _stall),

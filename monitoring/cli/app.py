@@ -10,6 +10,7 @@ from common.errors import TickfleetError
 from monitoring.cli import (
     alerts,
     bench,
+    book,
     chaos,
     config,
     dead_letters,
@@ -47,6 +48,7 @@ def app() -> typer.Typer:
     made.command("groups", epilog=groups.EXAMPLES)(groups.groups)
     made.command("quality", epilog=quality.EXAMPLES)(quality.quality)
     made.command("tail", epilog=tail.EXAMPLES)(tail.tail)
+    made.command("book", epilog=book.EXAMPLES)(book.book)
     made.command("sql", epilog=sql.EXAMPLES)(sql.sql)
     made.command("schema", epilog=schema.EXAMPLES)(schema.schema)
     made.command("config", epilog=config.EXAMPLES)(config.config)

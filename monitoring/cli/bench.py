@@ -14,7 +14,7 @@ Examples:  fleet bench --quick  |  fleet bench --json > bench.json  |  fleet ben
 def bench(
     quick: Annotated[bool, typer.Option("--quick", help="At most a minute, with rougher figures.")] = False,  # noqa: FBT002
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,  # noqa: FBT002
-    only: Annotated[str, typer.Option("--only", help="One part: throughput, peers, limit, latency or memory.")] = "",
+    only: Annotated[str, typer.Option("--only", help="throughput, peers, limit, latency, memory or books.")] = "",
 ) -> None:
     """Measure events per CPU-second, latency and memory with private servers; the running fleet is left alone."""
     words = [sys.executable, "-m", "benchmarks"]

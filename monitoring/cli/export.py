@@ -1,7 +1,5 @@
 """`fleet export`: a table, or a part of it, as a file that other tools read."""
 
-import re
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,10 +8,10 @@ import typer
 from rich.progress import Progress
 
 from common import clickhouse
-from common.clock import now_ns
 from monitoring.cli.asking import Call, ask_clickhouse
 from monitoring.cli.exits import USAGE
 from monitoring.cli.printing import console, mebibytes, tell
+from monitoring.cli.times import Wrong, moment_ns
 
 EXAMPLES = """
 Examples:  fleet export trades --symbol BTCUSDT --since 10m --to btc.parquet  |
@@ -22,12 +20,7 @@ fleet export bars_1m --venue okx --from 2026-11-01 --until 2026-11-02 --to bars.
 FORMATS = {".parquet": "Parquet", ".csv": "CSVWithNames", ".jsonl": "JSONEachRow"}
 # By which column "since" is judged: the first of these that the table has and that is never null.
 TIMES = ("event_time", "open_time", "from_time", "received_time", "updated_time")
-NS_OF_UNIT = {"s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9, "d": 86_400 * 10**9}
 PARTIAL = ".partial"
-
-
-class Wrong(Exception):
-    """An option that cannot be used. What next: the words say it."""
 
 
 def export(  # noqa: PLR0913, PLR0917  each is an option of the command
@@ -94,20 +87,9 @@ def _question(
             raise Wrong(f"{table} has no time that every row tells: leave --since and --until out")
         for word, sign, text in moments:
             conditions.append(f"{column} {sign} fromUnixTimestamp64Nano({{{word}:Int64}})")
-            parameters[word] = _ns(text)
+            parameters[word] = moment_ns(text)
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
     return f"SELECT * FROM {table}{where}", parameters  # noqa: S608  the table was found in system.columns
-
-
-def _ns(text: str) -> int:
-    """Return a moment in ns: so long ago, or a time in UTC."""
-    if ago := re.fullmatch(r"(\d+)([smhd])", text):
-        return now_ns() - int(ago[1]) * NS_OF_UNIT[ago[2]]
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise Wrong(f"{text}: expected 10m, 6h, 7d, or a time such as 2026-11-21T09:30") from None
-    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 10**6) * 1000
 
 
 def _rows(file: Path, form: str) -> int:

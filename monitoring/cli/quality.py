@@ -1,11 +1,10 @@
-"""`fleet quality`: what is known to be missing, and with --prove the proof by SQL that nothing else is."""
+"""`fleet quality`: how whole each venue's record is, and with --prove the proof by SQL that nothing else is missing."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Annotated, NamedTuple
 
-import polars as pl
 import typer
 
 from common import clickhouse
@@ -23,15 +22,18 @@ from monitoring.cli import exits
 from monitoring.cli.asking import Call, ask_clickhouse, ask_redis
 from monitoring.cli.exits import words_of
 from monitoring.cli.printing import console, number, show_json, table, tell
+from monitoring.cli.times import Wrong, moment_ns
+from monitoring.cli.venue_quality import shown, told_of, venue_lines
 from monitoring.continuity import Hole, Known, Proof, explained, extent_sql, holes_sql, letters_of, stretches_of
 
 EXAMPLES = """
-Examples:  fleet quality  |  fleet quality --prove  |  fleet quality --prove --json | jq '.[] | select(.doubled > 0)'
+Examples:  fleet quality  |  fleet quality --since 10m --json | jq '.[] | {venue, in_sync_pct}'  |  fleet quality --prove  |
+fleet quality --prove --json | jq '.[] | select(.doubled > 0)'
 """
 WRITER = "clickhouse_writer"
 EVENTS = """
 SELECT venue, channel, kind, count() AS events, toString(max(received_time)) AS last
-FROM feed_events WHERE received_time > now() - INTERVAL 1 DAY AND kind NOT IN ('connected', 'disconnected')
+FROM feed_events WHERE received_time >= fromUnixTimestamp64Nano({since:Int64}) AND kind NOT IN ('connected', 'disconnected')
 GROUP BY venue, channel, kind ORDER BY events DESC
 """
 LETTERS = (
@@ -53,12 +55,13 @@ class Committed(NamedTuple):
 def quality(
     ctx: typer.Context,
     prove: Annotated[bool, typer.Option("--prove", help="Prove by SQL that every record stands once.")] = False,  # noqa: FBT002
+    since: Annotated[str, typer.Option("--since", help="e.g. 10m, 1h, 7d, or a time in UTC.")] = "1h",
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array.")] = False,  # noqa: FBT002
 ) -> None:
-    """Show what was told to be missing or odd in the last day, or prove that every record stands in its table once."""
+    """Show how whole the record of each venue is, or prove that every record stands in its table once."""
     call: Call = ctx.obj
     if not prove:
-        _show_events(ask_clickhouse(call.settings, EVENTS), as_json=as_json)
+        _show_venues(call.settings, since, as_json=as_json)
         return
     proofs = asyncio.run(_proofs(call.settings, _committed(call.settings)))
     if as_json:
@@ -69,12 +72,20 @@ def quality(
         raise typer.Exit(exits.DEGRADED)
 
 
-def _show_events(events: pl.DataFrame, *, as_json: bool) -> None:
+def _show_venues(settings: Settings, since: str, *, as_json: bool) -> None:
+    try:
+        since_ns = moment_ns(since)
+    except Wrong as error:
+        tell(str(error))
+        raise typer.Exit(exits.USAGE) from error
+    lines = venue_lines(settings, since_ns)
+    events = ask_clickhouse(settings, EVENTS, {"since": since_ns})
     if as_json:
-        show_json(events.to_dicts())
+        show_json(told_of(lines, events))
         return
+    console().print(shown(lines, since))
     cells = [(row[0], row[1], row[2], number(row[3]), str(row[4])) for row in events.iter_rows()]
-    console().print(table("the last day", ("venue", "channel", "kind", "events>", "last"), cells))
+    console().print(table("what was told", ("venue", "channel", "kind", "events>", "last"), cells))
 
 
 def _committed(settings: Settings) -> Committed:

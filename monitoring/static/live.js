@@ -3,7 +3,7 @@ const QUIET_MS = 4000;
 
 const link = document.getElementById("link");
 const pause = document.getElementById("pause");
-const title = document.title;
+const title = document.title.replace(/^\(\d+\) /, "");
 let source = null;
 let heard = Date.now();
 let paused = false;
@@ -18,18 +18,35 @@ function morph(old, fresh) {
     if (old.nodeValue !== fresh.nodeValue) old.nodeValue = fresh.nodeValue;
     return;
   }
+  if (old.dataset.drawn !== undefined) return; // what a script draws stays its own
   for (const { name, value } of [...fresh.attributes]) {
     if (old.getAttribute(name) !== value) old.setAttribute(name, value);
   }
   for (const { name } of [...old.attributes]) {
     if (!fresh.hasAttribute(name) && name !== "open") old.removeAttribute(name);
   }
-  if (old.childNodes.length !== fresh.childNodes.length) {
-    old.replaceChildren(...fresh.childNodes);
-    return;
+  // Whoever is writing into a field is not disturbed.
+  if (old === document.activeElement && old.matches("input, select, textarea")) return;
+  if ([...fresh.children].some((child) => child.id)) matched(old, fresh);
+  else if (old.childNodes.length !== fresh.childNodes.length) old.replaceChildren(...fresh.childNodes);
+  else for (const [before, after] of [...old.childNodes].map((child, place) => [child, fresh.childNodes[place]])) morph(before, after);
+}
+
+// Children with ids keep their elements, wherever they have moved to.
+function matched(old, fresh) {
+  const known = new Map([...old.children].filter((child) => child.id).map((child) => [child.id, child]));
+  const wanted = [...fresh.childNodes].map((child) => {
+    const kept = child.id && known.get(child.id);
+    if (!kept || kept.nodeName !== child.nodeName) return child;
+    morph(kept, child);
+    return kept;
+  });
+  let at = old.firstChild;
+  for (const child of wanted) {
+    if (child === at) at = at.nextSibling;
+    else old.insertBefore(child, at);
   }
-  const pairs = [...old.childNodes].map((child, place) => [child, fresh.childNodes[place]]);
-  for (const [before, after] of pairs) morph(before, after);
+  while (at) { const next = at.nextSibling; at.remove(); at = next; }
 }
 
 function swap(event) {
@@ -42,8 +59,10 @@ function swap(event) {
     const fresh = made.content.firstElementChild;
     if (old && fresh) morph(old, fresh);
   }
-  const { sign, level } = document.getElementById("status").dataset;
-  document.title = level === "well" ? title : `${sign} ${title}`;
+  const { sign, level, firing } = document.getElementById("status").dataset;
+  const told = Number(firing) ? `(${firing}) ${title}` : title;
+  document.title = level === "well" ? told : `${sign} ${told}`;
+  document.dispatchEvent(new CustomEvent("fragments"));
   tell();
 }
 

@@ -8,8 +8,7 @@ import numpy as np
 import polars as pl
 
 from common.book_engine import Engine
-from common.book_shapes import ASKS, KEY, LARGEST, NOWHERE, ORDERS, TOO_LONG, UNREADABLE, Arrivals, Ints, Messages
-from processors.processor import REFUSED_SCHEMA
+from common.book_shapes import NOWHERE, TOO_LONG, UNREADABLE, Arrivals, Ints
 
 SYMBOL = ("venue", "symbol")
 FAULTS = {
@@ -149,11 +148,11 @@ def _orders(orders: pl.Series, lengths: Ints) -> Ints:
 
 
 def _most(side: Side, row: int) -> Ints:
-    return _reduced(np.maximum, (side.prices, side.sizes)[row].digits, side.starts)
+    return most_of(np.maximum, (side.prices, side.sizes)[row].digits, side.starts)
 
 
-def _reduced(reduce: np.ufunc, values: Ints, starts: Ints) -> Ints:
-    """Return the largest or smallest value of each message; 0 for one without levels."""
+def most_of(reduce: np.ufunc, values: Ints, starts: Ints) -> Ints:
+    """Return the largest (or by `reduce` the smallest) value of each message; 0 for one without levels."""
     made = np.zeros(len(starts) - 1, np.int64)
     some = starts[1:] > starts[:-1]
     if some.any():
@@ -165,63 +164,8 @@ def _faults(timed: pl.DataFrame, name: str, side: Side) -> Ints:
     """Return what is wrong with each message."""
     found = np.zeros(len(timed), np.int64)
     for numbers in (side.prices, side.sizes):
-        found[_reduced(np.minimum, numbers.mantissas, side.starts) < 0] = NEGATIVE
-        unreadable = np.minimum(_reduced(np.minimum, numbers.digits, side.starts), 0)
+        found[most_of(np.minimum, numbers.mantissas, side.starts) < 0] = NEGATIVE
+        unreadable = np.minimum(most_of(np.minimum, numbers.digits, side.starts), 0)
         found = np.where(unreadable < 0, unreadable, found)
     unequal = _ints(timed[f"{name}_sizes"].list.len()) != _ints(timed[f"{name}_prices"].list.len())
     return np.where(unequal, UNEQUAL, found)
-
-
-def messages(batch: Told, digits: Ints, engine: Engine) -> Messages:
-    """
-    Return the messages as the kernels take them; a level that does not fit is LARGEST + 1.
-
-    Args:
-        batch: what was told.
-        digits: (messages, 2): behind the point, that prices and sizes of each message get.
-        engine: the kernels.
-    """
-    numbered = np.array([sequence is not None for sequence in batch.sequences], np.int64)
-    # A venue that numbers its messages sends a snapshot only at the start and after a break. One that does not sends
-    # them in the middle of its flow.
-    breaks_flow = batch.arrivals.is_snapshot * numbered
-    starts = [side.starts for side in batch.sides]
-    levels = []
-    for which, side in enumerate(batch.sides):
-        made = np.zeros((3, len(side.orders)), np.int64)
-        made[ORDERS] = side.orders
-        _scale(side, which, np.repeat(digits, np.diff(side.starts), axis=0), made, engine)
-        levels.append(made)
-    return Messages(batch.arrivals.is_snapshot, batch.depths, breaks_flow, *starts, *levels)
-
-
-def rescale(batch: Told, made: Messages, span: tuple[int, int], digits: tuple[int, int], engine: Engine) -> None:
-    """Write the levels of some messages again, with so many digits behind the point."""
-    for which, (side, levels) in enumerate(zip(batch.sides, (made.bids, made.asks), strict=True)):
-        part = slice(*side.starts[list(span)].tolist())
-        count = part.stop - part.start
-        written = np.zeros((3, count), np.int64)
-        _scale(side.part(part), which, np.tile(digits, (count, 1)), written, engine)
-        levels[:ORDERS, part] = written[:ORDERS]
-
-
-def _scale(side: Side, which: int, digits: Ints, levels: Ints, engine: Engine) -> None:
-    for row, numbers in enumerate((side.prices, side.sizes)):
-        engine.scale_numbers(*numbers, digits[:, row].copy(), levels[row])
-    if which == ASKS:
-        levels[KEY] *= -1
-
-
-def unfitting(batch: Told, made: Messages) -> Ints:
-    """Return whether each message has a level that does not fit its scale."""
-    found = np.zeros(len(batch.places), np.int64)
-    for side, levels in zip(batch.sides, (made.bids, made.asks), strict=True):
-        largest = _reduced(np.maximum, np.maximum(abs(levels[0]), levels[1]), side.starts)
-        found |= largest > LARGEST
-    return found
-
-
-def refused(batch: Told, reasons: dict[int, str]) -> pl.DataFrame:
-    """Return (offset, reason) of messages that are set aside, by their number."""
-    rows = [(int(batch.places[number]), reason) for number, reason in sorted(reasons.items())]
-    return pl.DataFrame(rows, schema=REFUSED_SCHEMA, orient="row")

@@ -9,8 +9,9 @@ from common.book_shapes import AT, ROW_EVENT, ROW_FIELDS, ROW_RECEIVED, Messages
 from common.errors import ScaleOverflow
 from processors.processor import Made
 from processors.transforms.book_frame import LADDERS
-from processors.transforms.book_messages import FAULTS, Told, messages, refused, told, unfitting
+from processors.transforms.book_messages import FAULTS, Told, told
 from processors.transforms.book_rows import Reading, statistics
+from processors.transforms.book_scales import messages, refused, unfitting
 
 STEP_NS = 1  # of a clock that nothing is read from
 
