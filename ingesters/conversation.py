@@ -1,15 +1,12 @@
 """One connection to a venue: every frame is heard, every step carried out."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from common.backoff import delays_s
 from common.clock import now_ns
-from common.codec import Origin, dead_letter
 from common.errors import BadAnswer, FeedRefused, WireError, WireLost
 from common.lifecycle import wait
-from common.log import logger
 from common.records import DeadLetter, FeedEvent, Record
 from ingesters.feed import Checkpoint, Dial, Fetch, Forget, Frame, Recall, Resume, Send, Step, Wake, hear
 from ingesters.ingester import CONNECTION, Ingester, connection_event
@@ -17,10 +14,9 @@ from ingesters.mailbox import Mailbox
 from ingesters.questions import OURS, Questions
 from ingesters.recording import keep_recording, write
 from ingesters.tape import Tape
+from ingesters.unheard import Unheard
 from ingesters.web import Web
 from ingesters.wires import Wires
-
-log = logger("ingest")
 
 WATCH_EVERY_S = 1.0
 FULL_PAUSE_S = 0.01
@@ -39,7 +35,7 @@ class Conversation:
         self._wires = Wires(work.venue.name, self._mailbox)
         web = Web(work.venue.answer_s)
         self._questions = Questions(web, work.allowance, work.redis, self._mailbox, work.figures)
-        self._pauses: dict[str, Iterator[float]] = {}  # of questions that got no good answer, by key
+        self._unheard = Unheard(work, self._questions)
         self._stale: set[str] = set()
         self._heard_ns = 0
         self._tape = Tape(work.shelf)
@@ -90,7 +86,7 @@ class Conversation:
                 self._could_not_hear(frame, error)
                 continue
             if frame.reply_to is not None:
-                self._answered(frame.reply_to)
+                self._unheard.answered(frame.reply_to)
             if not self.brought_data:
                 self._judge(frame, steps)
             for step in steps:
@@ -108,18 +104,10 @@ class Conversation:
             self._heard_ns = last.received_ns
 
     def _could_not_hear(self, frame: Frame, error: WireError | BadAnswer | WireLost) -> None:
-        match error:
-            case WireError():
-                self._set_aside(error, frame)
-                self._ask_again(frame, str(error), None)
-            case BadAnswer():
-                self._ask_again(frame, str(error), error.retry_after_s)
-            case WireLost():  # announced by the venue; what came with it is still heard
-                self._mailbox.lose(error)
-
-    def _answered(self, key: str) -> None:
-        self._questions.asked.pop(key, None)
-        self._pauses.pop(key, None)
+        if isinstance(error, WireLost):  # announced by the venue; what came with it is still heard
+            self._mailbox.lose(error)
+        else:
+            self._unheard.take(frame, error)
 
     def _connected(self, frame: Frame) -> None:
         self._figures.works(CONNECTION)
@@ -163,26 +151,6 @@ class Conversation:
             await self._wires.dial(step)
         except WireLost as error:
             self._mailbox.lose(error)
-
-    def _set_aside(self, error: WireError, frame: Frame) -> None:
-        if frame.reply_to is not None and frame.reply_to in self._pauses:
-            return  # the same bad answer again; the first one is kept
-        venue = self._work.venue
-        place = f"{frame.wire} {frame.reply_to or ''} {frame.received_ns}"
-        origin = Origin(venue.program, "", place, frame.received_ns, venue.name)
-        self._work.sink.put(dead_letter(error.payload, origin, reason=error.reason))
-        self._figures.failed(error)
-        self._figures.counters["dead_letters_total"] += 1
-        log.warning("ingest.unreadable", venue=venue.name, reason=error.reason, bytes=len(error.payload))
-
-    def _ask_again(self, frame: Frame, reason: str, retry_after_s: float | None) -> None:
-        fetch = self._questions.asked.get(frame.reply_to or "")
-        if fetch is None:
-            return
-        pause_s = retry_after_s or next(self._pauses.setdefault(fetch.key, delays_s()))
-        self._figures.failed(reason)
-        log.warning("ingest.asking_again", key=fetch.key, pause_s=round(pause_s, 2), reason=reason)
-        self._questions.ask(fetch, pause_s=pause_s)
 
     async def _hold_back(self, stop: asyncio.Event) -> None:
         """Let the sink and the sockets have their turn; read no further while neither Redis nor the spool keeps up."""

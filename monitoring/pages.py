@@ -54,16 +54,16 @@ def mount(app: FastAPI, page: Page, studio: Studio) -> None:
     """Give a page its routes: `<path>`, `/api/v1<path>`, `/live<path>`, and `<path>/export` where it has lines."""
 
     async def show(
-        request: Request, watch: Watching, given: Annotated[Any, Depends(page.given)]
+        request: Request, watch: Watching, given: Annotated[object, Depends(page.given)]
     ) -> HTMLResponse:
         canvas = await studio.canvas(page, given, watch.snapshot, request)
         return HTMLResponse(studio.painter.page(page, canvas), headers={"cache-control": "no-store"})
 
-    async def answer(watch: Watching, given: Annotated[Any, Depends(page.given)]) -> Any:  # noqa: ANN401  page.model
+    async def answer(watch: Watching, given: Annotated[object, Depends(page.given)]) -> Any:  # noqa: ANN401  page.model
         return await studio.view(page, given, watch.snapshot)
 
     async def live(
-        request: Request, watch: Watching, given: Annotated[Any, Depends(page.given)]
+        request: Request, watch: Watching, given: Annotated[object, Depends(page.given)]
     ) -> AsyncIterator[ServerSentEvent]:
         sent: dict[str, str] = {}
         shot: Snapshot | None = watch.snapshot
@@ -77,7 +77,7 @@ def mount(app: FastAPI, page: Page, studio: Studio) -> None:
             sent = painted
             shot = await watch.newer_than(shot.number)
 
-    async def export(watch: Watching, given: Annotated[Any, Depends(page.given)]) -> StreamingResponse:
+    async def export(watch: Watching, given: Annotated[object, Depends(page.given)]) -> StreamingResponse:
         view = await studio.view(page, given, watch.snapshot)
         headers = {"content-disposition": f'attachment; filename="{page.name}.jsonl"'}
         return StreamingResponse(_lines(page, view), media_type="application/x-ndjson", headers=headers)

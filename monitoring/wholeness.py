@@ -78,20 +78,23 @@ def _missing(events: Iterable[Told], now_ns: int) -> Mapping[str, Sequence[Span]
     A stretch begins where a gap does and lasts until the return to order was told. What was never made good is
     missing for as long as the gap itself says, or still now if it has no end.
     """
-    open_since: dict[tuple[str, str], Told] = {}
+    open_gaps: defaultdict[tuple[str, str], list[Told]] = defaultdict(list)
     spans: defaultdict[str, list[Span]] = defaultdict(list)
     for event in events:
-        place = event.symbol, event.channel
+        gaps = open_gaps[event.symbol, event.channel]
         if event.kind in OPENING:
-            before = open_since.pop(place, event)
-            spans[event.symbol].append((before.from_ns, max(before.from_ns, before.to_ns)))
-            open_since[place] = event._replace(from_ns=min(event.from_ns, before.from_ns))
-        elif event.kind in CLOSING and (before := open_since.pop(place, None)):
-            spans[event.symbol].append((before.from_ns, event.received_ns))
-    for (symbol, _), event in open_since.items():
-        has_end = event.kind == "gap" and event.to_ns > event.from_ns
-        spans[symbol].append((event.from_ns, event.to_ns if has_end else now_ns))
+            gaps.append(event)
+        elif event.kind in CLOSING:
+            closed = [gap for gap in gaps if event.kind == "connected" or gap.to_ns >= event.from_ns]
+            spans[event.symbol] += [(gap.from_ns, event.received_ns) for gap in closed]
+            gaps[:] = [gap for gap in gaps if gap not in closed]
+    for (symbol, _), gaps in open_gaps.items():
+        spans[symbol] += [(gap.from_ns, gap.to_ns if _has_end(gap) else now_ns) for gap in gaps]
     return spans
+
+
+def _has_end(event: Told) -> bool:
+    return event.kind == "gap" and event.to_ns > event.from_ns
 
 
 def _covered_ns(spans: Iterable[Span], window: Span) -> int:

@@ -323,3 +323,22 @@ def test_record_switches_the_recording_of_a_venue(house, run):
     assert [("binance_ingester", True)] == [(row["program"], row["is_on"]) for row in json.loads(on)]
     assert [] == json.loads(off)
     assert (USAGE, True) == (code, "no such venue" in error)
+
+
+def test_quality_has_a_line_for_each_venue_with_what_was_told_of_it(house, run):
+    code, out, _ = run(house.environment, "quality", "--since", "2023-11-14T00:00", "--json")
+    (line,) = json.loads(out)
+    shown_code, shown, _ = run(house.environment, "quality", "--since", "2023-11-14")
+
+    assert (0, "binance", 10, 2, 0, 0, 100.0, []) == (
+        code,
+        *(line[name] for name in ("venue", "records", "symbols", "gaps", "late", "in_sync_pct", "told")),
+    )
+    assert 0 == round(line["under_way_p50_ms"], 3)
+    assert (0, True) == (shown_code, "100.000" in shown)
+
+
+def test_quality_refuses_a_time_that_is_none(house, run):
+    code, _, error = run(house.environment, "quality", "--since", "yesterday")
+
+    assert (USAGE, True) == (code, "expected 10m" in error)

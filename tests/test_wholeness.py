@@ -50,6 +50,12 @@ def test_a_second_gap_before_the_resync_makes_one_stretch():
     assert 80.0 == in_sync_pct(told("gap", 10, 11), told("gap", 15, 16), told("resync", 10, 30))
 
 
+def test_a_gap_that_was_given_up_is_not_closed_by_the_end_of_a_later_one():
+    later = told("gap", 80, 82), told("backfilled", 80, 82, received_s=85)
+
+    assert 90.0 == in_sync_pct(told("gap", 10, 15), *later)
+
+
 def test_what_was_before_the_window_does_not_count():
     events = told("gap", 10, 11), told("resync", 10, 60)
 

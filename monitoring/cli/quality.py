@@ -27,13 +27,14 @@ from monitoring.cli.venue_quality import shown, told_of, venue_lines
 from monitoring.continuity import Hole, Known, Proof, explained, extent_sql, holes_sql, letters_of, stretches_of
 
 EXAMPLES = """
-Examples:  fleet quality  |  fleet quality --since 10m --json | jq '.[] | {venue, in_sync_pct}'  |  fleet quality --prove  |
-fleet quality --prove --json | jq '.[] | select(.doubled > 0)'
+Examples:  fleet quality  |  fleet quality --since 10m --json | jq '.[] | {venue, in_sync_pct}'  |
+fleet quality --prove  |  fleet quality --prove --json | jq '.[] | select(.doubled > 0)'
 """
 WRITER = "clickhouse_writer"
 EVENTS = """
 SELECT venue, channel, kind, count() AS events, toString(max(received_time)) AS last
-FROM feed_events WHERE received_time >= fromUnixTimestamp64Nano({since:Int64}) AND kind NOT IN ('connected', 'disconnected')
+FROM feed_events WHERE received_time >= fromUnixTimestamp64Nano({since:Int64})
+  AND kind NOT IN ('connected', 'disconnected')
 GROUP BY venue, channel, kind ORDER BY events DESC
 """
 LETTERS = (

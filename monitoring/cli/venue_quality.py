@@ -129,7 +129,7 @@ def _heard(settings: Settings) -> dict[str, Line]:
             line = found.setdefault(process.fact("venue"), {"messages": 0, "repeats": 0, "messages_since_s": 0.0})
             line["messages"] += process.total("frames_total") or 0
             line["repeats"] += process.total("repeats_total") or 0
-            age_s = (now_ns() - int(process.fact("started_ns") or now_ns())) / 1e9
+            age_s = (now_ns() - process.figures.get("started_ns", now_ns())) / 1e9
             line["messages_since_s"] = max(line["messages_since_s"], age_s)
     return found
 
