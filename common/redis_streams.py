@@ -45,8 +45,8 @@ def connect(settings: Settings) -> Redis:
     if settings.redis_url is not None:
         if settings.redis_ca_file is not None:
             common["ssl_ca_certs"] = str(settings.redis_ca_file)
-        return driver.Redis.from_url(settings.redis_url, **common)
-    return driver.Redis(
+        return _wary(driver.Redis.from_url(settings.redis_url, **common))
+    client = driver.Redis(
         host=settings.redis_host or "127.0.0.1",
         port=settings.redis_port,
         db=settings.redis_db,
@@ -54,6 +54,25 @@ def connect(settings: Settings) -> Redis:
         password=password,
         **common,
     )
+    return _wary(client)
+
+
+def _wary(client: Redis) -> Redis:
+    """
+    Return the client with connections that say ConnectionError when they are cut between two writes.
+
+    uvloop raises a RuntimeError for a write on a socket that is closed, which the driver lets through as a bug of ours.
+    """
+
+    class Wary(client.connection_pool.connection_class):  # type: ignore[name-defined, misc]  chosen by the address
+        async def send_packed_command(self, command: Any, check_health: bool = True) -> None:  # noqa: ANN401, FBT001, FBT002  (the driver's signature)
+            try:
+                await super().send_packed_command(command, check_health)
+            except RuntimeError as error:
+                raise RedisConnectionError(str(error)) from error
+
+    client.connection_pool.connection_class = Wary
+    return client
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from monitoring.facts import Overview
 from monitoring.overview import overview
 from monitoring.page import Page
 from monitoring.pipeline import pipeline
-from monitoring.views import stream, stream_reading, streams
+from monitoring.views import groups, stream, stream_reading, streams
 
 PAGES = (
     Page(
@@ -39,5 +39,15 @@ PAGES = (
         view=stream.view,
         fragments=("shape", "entries"),
         lines=stream.lines,
+    ),
+    Page(
+        path="/groups",
+        name="groups",
+        title="Groups",
+        shortcut="g",
+        model=groups.Groups,
+        ask=groups.ask,
+        view=groups.view,
+        fragments=("places",),
     ),
 )

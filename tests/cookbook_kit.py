@@ -19,7 +19,7 @@ def fill(store):
     """Put the day into the tables."""
     for number, (venue, symbol, shift) in enumerate(BOOKS):
         put_books(store, venue, symbol, shift)
-        put_trades(store, venue, symbol, price(shift), first=number * SECONDS)
+        put_trades(store, (venue, symbol), price(shift), first=number * SECONDS)
     for number, (name, slug, question) in enumerate(MARKETS):
         put_market(store, name, slug, question)
         put_clob(store, name, 0.3 + number / 10)
@@ -40,8 +40,8 @@ def put_books(store, venue, symbol, shift):
         f"cos(number / 60), 0, number FROM numbers({SECONDS})"
     )
     store.command(
-        "INSERT INTO book_snapshots (venue, symbol, event_time, received_time, depth, bid_prices, bid_sizes, ask_prices, "
-        f"ask_sizes, source, shard, offset) SELECT '{venue}', '{symbol}', {AT}, {AT}, 20, "
+        "INSERT INTO book_snapshots (venue, symbol, event_time, received_time, depth, bid_prices, bid_sizes, "
+        f"ask_prices, ask_sizes, source, shard, offset) SELECT '{venue}', '{symbol}', {AT}, {AT}, 20, "
         f"arrayMap(n -> {exact(f'{mid} - n')}, range(1, 21)), arrayMap(n -> {exact('n')}, range(1, 21)), "
         f"arrayMap(n -> {exact(f'{mid} + n')}, range(1, 21)), arrayMap(n -> {exact('n')}, range(1, 21)), 'maintained', "
         f"0, number FROM numbers({SECONDS})"
@@ -53,7 +53,8 @@ def put_books(store, venue, symbol, shift):
     )
 
 
-def put_trades(store, venue, symbol, mid, *, first, market_id="", maker="''"):
+def put_trades(store, book, mid, *, first=0, market_id="", maker="''"):
+    venue, symbol = book
     done = exact(f"{mid} + if(number % 2, 0.5, -0.5) * {mid} / 60000")
     at = f"{AT} + INTERVAL 500 MILLISECOND"
     store.command(
@@ -81,8 +82,7 @@ def put_clob(store, name, fair):
         store.command(
             "INSERT INTO book_snapshots (venue, symbol, event_time, received_time, depth, bid_prices, bid_sizes, "
             "ask_prices, ask_sizes, source, shard, offset) SELECT 'polymarket_clob', "
-            f"'{name}{token}', {AT}, {AT}, 20, [{bids}], [100], [{asks}], [100], 'maintained', 0, number FROM numbers(600)"
+            f"'{name}{token}', {AT}, {AT}, 20, [{bids}], [100], [{asks}], [100], 'maintained', 0, number "
+            "FROM numbers(600)"
         )
-    put_trades(
-        store, "polymarket", f"{name}1", f"{fair}", first=0, market_id=name, maker="concat('0x', toString(number % 5))"
-    )
+    put_trades(store, ("polymarket", f"{name}1"), f"{fair}", market_id=name, maker="concat('0x', toString(number % 5))")

@@ -12,9 +12,11 @@ from common.book_shapes import ASKS, BIDS
 from common.errors import UnreadableCheckpoint
 from common.records import BookUpdate, Quote
 from processors.books import Books
+from tests import test_okx_recordings as okx
 from tests.book_kit import NOTHING, SECOND_NS, START_NS, frame, levels, turned, update
 from tests.test_binance_recordings import ONE_SYMBOL, TEN_SYMBOLS, of_symbols, truth
 
+OKX_BOOKS = "okx-books-20220513.jsonl.gz"
 MS = 10**6
 BOOK = update("snapshot", [("100", "1"), ("99", "2")], [("101", "3"), ("102", "4")])
 
@@ -254,6 +256,18 @@ def test_recorded_books_end_as_they_are_known_to(captures, name):
         bids, asks = levels(book, BIDS), levels(book, ASKS)
         assert facts["book"]["final"]["levels"] == [len(bids), len(asks)]
         assert facts["book"]["final"]["top20_sha256"] == digest(bids, asks)
+
+
+def test_recorded_books_of_a_venue_with_a_moving_window_end_as_they_are_known_to(captures):
+    assert captures.is_dir()
+    for symbol, updates in okx.by_symbol(okx.heard_once(OKX_BOOKS), BookUpdate).items():
+        final = okx.truth(OKX_BOOKS)["symbols"][symbol]["books"]["ws1 books"]["final"]
+        books = Books()
+        turned(books, updates, step=30)
+
+        (book,) = books._books.values()
+        bids, asks = levels(book, BIDS), levels(book, ASKS)
+        assert (final["levels"], final["top20_sha256"]) == ([len(bids), len(asks)], digest(bids, asks)), symbol
 
 
 def digest(bids, asks):

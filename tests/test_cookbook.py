@@ -56,7 +56,7 @@ def test_flow_that_the_price_follows_has_a_slope(store):
     (found,) = recipe(store, "Order flow imbalance and the next return")
 
     # The mid is 50 sin(t), the flow its slope: ten seconds of flow are a tenth of an arc.
-    assert 358 == found["pairs"]
+    assert 359 == found["pairs"]
     assert 0.9 < found["correlation"] <= 1
 
 
