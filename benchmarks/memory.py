@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from benchmarks.house import House, free_port, memory_of, wait_for
 from common.settings import Settings
 from ingesters.registry import VENUES
-from processors.registry import PROGRAMS
+from processors.registry import PROGRAMS, why_off
 
 NOT_OURS = ("simulator",)
 
@@ -38,7 +38,8 @@ def memory(for_s: float) -> Memory:
         house.environment |= {**told, "DASHBOARD_PORT": str(free_port())}
         settings = Settings.from_env(house.environment, house.folder / "none")
         for program in PROGRAMS:
-            house.start(program, "processors", program)
+            if why_off(program, settings) is None:
+                house.start(program, "processors", program)
         for venue in VENUES:
             if venue.why_disabled(settings) is None:
                 house.start(venue.program, "ingesters", venue.program)

@@ -94,6 +94,15 @@ class Store:
         frame = await self.query(sql, {"shard": shard, **asked})
         return frame["offset"].cast(pl.UInt64)
 
+    async def derived(self, table: Table, received_ns: tuple[int, int]) -> pl.DataFrame:
+        """Return (venue, symbol, trade_id, stands_at) of derived rows received between two times."""
+        sql = (
+            f"SELECT venue, symbol, trade_id, offset AS stands_at FROM {table.name} "  # noqa: S608  from TABLES
+            "WHERE source = 'derived' AND toUnixTimestamp64Nano(received_time) BETWEEN {first_ns:Int64} AND {last_ns:Int64}"
+        )
+        frame = await self.query(sql, dict(zip(("first_ns", "last_ns"), received_ns, strict=True)))
+        return frame.with_columns(pl.col("venue", "symbol", "trade_id").cast(pl.String))
+
     async def end(self, table: Table, *, shard: int, start: int) -> int:
         """Return the running number behind the last row of a shard from `start` on, 0 when there is none."""
         sql = (

@@ -58,13 +58,9 @@ def connect(settings: Settings) -> Redis:
 
 
 def _wary(client: Redis) -> Redis:
-    """
-    Return the client with connections that say ConnectionError when they are cut between two writes.
+    """Return the client; its connections say so when they are cut: uvloop raises a RuntimeError for the next write."""
 
-    uvloop raises a RuntimeError for a write on a socket that is closed, which the driver lets through as a bug of ours.
-    """
-
-    class Wary(client.connection_pool.connection_class):  # type: ignore[name-defined, misc]  chosen by the address
+    class Wary(client.connection_pool.connection_class):  # type: ignore[misc]
         async def send_packed_command(self, command: Any, check_health: bool = True) -> None:  # noqa: ANN401, FBT001, FBT002  (the driver's signature)
             try:
                 await super().send_packed_command(command, check_health)

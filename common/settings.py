@@ -3,7 +3,7 @@
 import os.path
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
@@ -163,6 +163,9 @@ class Settings(BaseModel):
     upstox_mute_s: Annotated[float, Field(gt=0)] = 60.0  # silence while a market of ours is open
 
     backfill_max_s: Annotated[float, Field(ge=0)] = 86_400.0  # a stretch that is longer is told, not fetched again
+    copy_format: Literal["parquet", "csv"] | None = None  # unset: no copy; else trades, quotes and bars in dated files
+    copy_dir: Path | None = None  # DATA_DIR/copy
+    copy_linger_s: Annotated[float, Field(ge=0)] = 60.0  # how long a file waits for company: one a minute
     record: Words = ()  # programs whose venue is recorded byte for byte, e.g. okx_ingester
     record_max_bytes: Annotated[int, Field(ge=2**27)] = 4 * 2**30  # of each program's recordings; the oldest go
     spool_max_bytes: Annotated[int, Field(ge=2**20)] = 2**30  # of each ingester, on disk while Redis cannot take it

@@ -90,7 +90,7 @@ VENUES = (
         feed=BinanceFeed,
         why_disabled=lambda settings: _switch("BINANCE", settings.binance_enabled),
         topics=(TRADES, QUOTES, BOOKS, BOOK_SNAPSHOTS, TICKERS, BARS, *ALWAYS),
-        state=("binance_backfill",),
+        state=("binance_backfill", "binance_settled"),
         budget=Budget(weight=3000, window_s=60),  # half of 6000 a minute
         mute_s=lambda settings: settings.binance_mute_s,
     ),
@@ -100,7 +100,7 @@ VENUES = (
         feed=OkxFeed,
         why_disabled=lambda settings: _switch("OKX", settings.okx_enabled),
         topics=(TRADES, QUOTES, BOOKS, BOOK_SNAPSHOTS, TICKERS, BARS, *ALWAYS),
-        state=("okx_backfill", "okx_books_full"),
+        state=("okx_backfill", "okx_settled", "okx_books_full"),
         budget=Budget(weight=80, window_s=2),  # each endpoint has a limit of its own: see WEIGHTS in okx_cycles
         mute_s=lambda settings: settings.okx_mute_s,
     ),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from common.settings import Settings
 from ingesters.registry import VENUES
-from processors.registry import PROCESSORS
+from processors.registry import PROCESSORS, why_off
 
 # Supervisor starts in this order and stops in the reverse one, so that what feeds stops before what is fed.
 REDIS, CLICKHOUSE, SIMULATOR, WRITER, PROCESSOR, INGESTER, DASHBOARD = 10, 20, 100, 200, 300, 400, 500
@@ -86,6 +86,7 @@ def _processors(settings: Settings) -> list[Program]:
             ("-m", "processors", name),
             WRITER if name.endswith("_writer") else PROCESSOR,
             processes=getattr(settings, f"{name}s", 1),
+            why_not=why_off(name, settings),
         )
         for name in dict.fromkeys(processor.program for processor in PROCESSORS)
     ]

@@ -185,3 +185,68 @@ FROM
     WHERE change IS NOT NULL
 )
 COMMENT 'What volume does to the price: Kyle, Amihud and Roll over one-minute candles.';
+
+-- The venue's own one-minute candles beside those made of its trades, minute by minute, and why they differ. Docs: docs/candles.md.
+-- equal      all of open, high, low, close and volume, and the number of trades where the venue tells it; or neither had a trade
+-- unfinished the venue has not called its candle final
+-- gap        trades are known to be missing in that minute
+-- cut        the first or the last minute with trades of ours: we were not there for all of it
+-- not_told   the venue told no candle; no_trades: it told one, and none of its trades came
+-- fewer_trades, more_trades  by volume: ours against the venue's
+-- order      the same volume, high and low: another trade was the first or the last
+-- prices     the same volume, but another high or low: the venue leaves some trades out of its prices
+CREATE VIEW IF NOT EXISTS candles_compared AS
+WITH
+    theirs AS
+    (
+        SELECT open_time, toNullable(open) AS open, toNullable(high) AS high, toNullable(low) AS low, toNullable(close) AS close,
+               toNullable(volume) AS volume, trades, is_closed
+        FROM bars
+        WHERE venue = {venue:String} AND symbol = {symbol:String} AND interval IN ('1m', 'I1')
+          AND open_time >= {since:DateTime64(9, 'UTC')} AND open_time < {until:DateTime64(9, 'UTC')}
+    ),
+    ours AS
+    (
+        SELECT open_time, toNullable(open) AS open, toNullable(high) AS high, toNullable(low) AS low, toNullable(close) AS close,
+               toNullable(volume) AS volume, toNullable(trades) AS trades
+        FROM bars_1m
+        WHERE venue = {venue:String} AND symbol = {symbol:String}
+          AND open_time >= {since:DateTime64(9, 'UTC')} AND open_time < {until:DateTime64(9, 'UTC')}
+    ),
+    gaps AS
+    (
+        SELECT DISTINCT arrayJoin(arrayMap(minute -> toDateTime64(minute * 60, 9, 'UTC'),
+               range(toUInt64(intDiv(toUnixTimestamp(from_time), 60)), toUInt64(intDiv(toUnixTimestamp(to_time), 60) + 1)))) AS minute
+        FROM feed_events
+        WHERE venue = {venue:String} AND symbol IN ({symbol:String}, '') AND kind IN ('gap', 'disconnected')
+          AND (symbol = '' OR startsWith(channel, 'trade'))
+          AND to_time >= {since:DateTime64(9, 'UTC')} AND from_time < {until:DateTime64(9, 'UTC')}
+          AND to_time < from_time + INTERVAL 400 DAY
+    )
+SELECT
+    if(has_ours, ours.open_time, theirs.open_time) AS open_time,
+    theirs.open IS NOT NULL AS has_theirs,
+    ours.open IS NOT NULL AS has_ours,
+    toFloat64(theirs.open) AS their_open, toFloat64(ours.open) AS our_open,
+    toFloat64(theirs.high) AS their_high, toFloat64(ours.high) AS our_high,
+    toFloat64(theirs.low) AS their_low, toFloat64(ours.low) AS our_low,
+    toFloat64(theirs.close) AS their_close, toFloat64(ours.close) AS our_close,
+    toFloat64(theirs.volume) AS their_volume, toFloat64(ours.volume) AS our_volume,
+    theirs.trades AS their_trades, ours.trades AS our_trades,
+    multiIf(
+        has_theirs AND NOT coalesce(theirs.is_closed, true), 'unfinished',
+        has_theirs AND has_ours AND theirs.volume = ours.volume AND theirs.high = ours.high AND theirs.low = ours.low
+            AND theirs.open = ours.open AND theirs.close = ours.close AND coalesce(theirs.trades = ours.trades, true), 'equal',
+        NOT has_ours AND theirs.volume = 0, 'equal',
+        open_time IN (SELECT minute FROM gaps), 'gap',
+        open_time IN (SELECT arrayJoin([min(ours.open_time), max(ours.open_time)]) FROM ours), 'cut',
+        NOT has_theirs, 'not_told',
+        NOT has_ours, 'no_trades',
+        ours.volume < theirs.volume, 'fewer_trades',
+        ours.volume > theirs.volume, 'more_trades',
+        theirs.high = ours.high AND theirs.low = ours.low, 'order',
+        'prices') AS cause
+FROM theirs
+FULL JOIN ours ON theirs.open_time = ours.open_time
+ORDER BY open_time
+COMMENT 'The venue''s own one-minute candles beside those made of its trades, and why they differ.';

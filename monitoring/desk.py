@@ -92,9 +92,7 @@ class Desk:
                 self._store = Store(await asyncio.to_thread(connect, self.settings))
             return self._store
 
-    async def _ask(
-        self, server: str, key: Hashable, every_s: float, ask: Callable[[], Awaitable[T]]
-    ) -> Answer[T]:
+    async def _ask(self, server: str, key: Hashable, every_s: float, ask: Callable[[], Awaitable[T]]) -> Answer[T]:
         held = self._held.get(key)
         if held is not None and monotonic_s() - held.at_s < every_s:
             return held.answer

@@ -53,9 +53,7 @@ Watching = Annotated[Watch, Depends(watch_of)]
 def mount(app: FastAPI, page: Page, studio: Studio) -> None:
     """Give a page its routes: `<path>`, `/api/v1<path>`, `/live<path>`, and `<path>/export` where it has lines."""
 
-    async def show(
-        request: Request, watch: Watching, given: Annotated[object, Depends(page.given)]
-    ) -> HTMLResponse:
+    async def show(request: Request, watch: Watching, given: Annotated[object, Depends(page.given)]) -> HTMLResponse:
         canvas = await studio.canvas(page, given, watch.snapshot, request)
         return HTMLResponse(studio.painter.page(page, canvas), headers={"cache-control": "no-store"})
 

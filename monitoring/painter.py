@@ -84,4 +84,3 @@ def _facts(page: Page, canvas: Canvas) -> Mapping[str, Any]:
         "live": canvas.live,
         **page.more(canvas.view),
     }
-

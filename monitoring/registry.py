@@ -4,7 +4,16 @@ from monitoring.facts import Overview
 from monitoring.overview import overview
 from monitoring.page import Page
 from monitoring.pipeline import pipeline
-from monitoring.views import groups, stream, stream_reading, streams
+from monitoring.views import (
+    groups,
+    instrument,
+    instrument_reading,
+    instruments,
+    ladders,
+    stream,
+    stream_reading,
+    streams,
+)
 
 PAGES = (
     Page(
@@ -49,5 +58,29 @@ PAGES = (
         ask=groups.ask,
         view=groups.view,
         fragments=("places",),
+    ),
+    Page(
+        path="/instruments",
+        name="instruments",
+        title="Instruments",
+        shortcut="i",
+        model=instruments.Instruments,
+        given=instruments.Given,
+        ask=instruments.ask,
+        view=instruments.view,
+        fragments=("found",),
+    ),
+    Page(
+        path="/i/{venue}/{symbol:path}",
+        name="instrument",
+        title="Instrument",
+        shortcut="",
+        under="instruments",
+        model=instrument.InstrumentPage,
+        given=instrument_reading.Given,
+        ask=instrument_reading.ask,
+        view=instrument.view,
+        fragments=("head", "tape", "ladder", "incidents", "series"),
+        more=ladders.areas,
     ),
 )

@@ -16,16 +16,26 @@ from common.redis_streams import Redis, Shard, shards, wait_ready
 from common.redis_streams import connect as connect_redis
 from common.schema import wait_current
 from common.settings import Settings
-from common.streams import STREAMS, TRADES
+from common.streams import STREAMS, TRADES, Stream
 from processors.company import Company
 from processors.consumer import Consumer
 from processors.delivery import Delivery
+from processors.files import FileTarget, folder_of
 from processors.knowledge import Knowledge
 from processors.loop import consume
 from processors.market_links import Links, keep_linked
 from processors.memory import Memory
-from processors.processor import Processor
-from processors.registry import BOOK_PROCESSOR, MARKET_OF_TOKEN, PROGRAMS, WRITER, as_set, groups_on, of_program
+from processors.processor import Copy, Processor
+from processors.registry import (
+    BOOK_PROCESSOR,
+    FILE_WRITER,
+    MARKET_OF_TOKEN,
+    PROGRAMS,
+    WRITER,
+    as_set,
+    groups_on,
+    of_program,
+)
 from processors.sharing import Share
 from processors.targets import Layout, StreamTarget, TableTarget, Target
 from processors.trimming import keep_trimmed
@@ -70,7 +80,11 @@ class Program:
         self._company = Company()
         self._settings = settings
         self._figures = figures
-        lingers_s = {WRITER: settings.writer_linger_ms / 1000, BOOK_PROCESSOR: BOOK_LINGER_S}
+        lingers_s = {
+            WRITER: settings.writer_linger_ms / 1000,
+            BOOK_PROCESSOR: BOOK_LINGER_S,
+            FILE_WRITER: settings.copy_linger_s,
+        }
         self._linger_s = lingers_s.get(figures.program, PROCESSOR_LINGER_S)
         sources = [processor.source for processor in of_program(figures.program)]
         self._share = Share(redis, figures, [[shard.key for shard in layout[source]] for source in sources])
@@ -88,26 +102,18 @@ class Program:
                 trades = self._layout[TRADES]
                 yield keep_linked(Links(self._redis, self._store, knowledge, trades, self._figures, is_ours), stop)
         if program == WRITER:
-            yield keep_trimmed(self._redis, self._ours, groups_on, stop)
+            yield keep_trimmed(self._redis, self._ours, partial(groups_on, settings=self._settings), stop)
 
     def _ours(self) -> list[Shard]:
         shards = [shard for parts in self._layout.values() for shard in parts]
         return [shard for shard in shards if self._share.is_ours(shard.key)]
 
     def _consumer(self, processor: Processor, inbox: Inbox, knowledge: Knowledge) -> Consumer:
-        target: Target
-        if isinstance(processor.target, Table):
-            waits = partial(self._figures.waits, inbox.shard.key)
-            taken = self._share.grants[inbox.shard.key].taken
-            delivery = Delivery(self._store, processor.target, inbox.rename, waits, partial(_unless_taken, taken))
-            target = TableTarget(processor.target, delivery, self._layout)
-        else:
-            target = StreamTarget(processor.target, self._layout)
         return Consumer(
             processor=processor,
             process=self._figures.process,
             inbox=inbox,
-            target=target,
+            target=self._target(processor, inbox),
             knowledge=knowledge,
             figures=self._figures,
             linger_s=self._linger_s,
@@ -117,6 +123,18 @@ class Program:
             grant=self._share.grants[inbox.shard.key],
             is_dead=self._share.is_dead,
         )
+
+    def _target(self, processor: Processor, inbox: Inbox) -> Target:
+        match processor.target:
+            case Stream():
+                return StreamTarget(processor.target, self._layout)
+            case Copy():
+                return FileTarget(processor.target.table, folder_of(self._settings), self._layout)
+            case Table():
+                waits = partial(self._figures.waits, inbox.shard.key)
+                taken = self._share.grants[inbox.shard.key].taken
+                delivery = Delivery(self._store, processor.target, inbox.rename, waits, partial(_unless_taken, taken))
+                return TableTarget(processor.target, delivery, self._layout)
 
 
 async def _unless_taken(taken: asyncio.Event, pause_s: float) -> None:

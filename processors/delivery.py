@@ -41,6 +41,9 @@ class Shelf(Protocol):
     async def end(self, table: Table, *, shard: int, start: int) -> int:
         """Return the running number behind the last row from `start` on, 0 when there is none."""
 
+    async def derived(self, table: Table, received_ns: tuple[int, int]) -> pl.DataFrame:
+        """Return (venue, symbol, trade_id, stands_at) of derived rows received between two times."""
+
     async def is_running(self, token: str) -> bool:
         """Return whether an insert under the token is at work."""
 
@@ -82,6 +85,23 @@ class Delivery:
     async def end(self, shard: int, start: int) -> int:
         """Return the running number behind the last row of a shard from `start` on, 0 when there is none."""
         return await self._store.end(self._table, shard=shard, start=start)
+
+    async def repeated(self, frame: pl.DataFrame) -> pl.Series:
+        """Return the offsets of derived trades that stand under other numbers already."""
+        derived = frame.filter(pl.col("source") == "derived")
+        if derived.is_empty():
+            return derived["offset"]
+        for pause_s in delays_s(first_s=0.2, ceiling_s=10.0):
+            try:
+                stand = await self._store.derived(self._table, _received_ns(derived))
+            except StoreRefused as error:
+                self._failed(str(error))
+                log.warning("delivery.waiting", table=self._table.name, pause_s=round(pause_s, 2), reason=str(error))
+                await self._sleep(pause_s)
+            else:
+                both = derived.join(stand, on=("venue", "symbol", "trade_id"), maintain_order="left")
+                return both.filter(pl.col("offset") != pl.col("stands_at"))["offset"].unique(maintain_order=True)
+        raise AssertionError  # the delays never end
 
     async def _settle(self, frame: pl.DataFrame, manifest: Manifest) -> pl.DataFrame:
         refused = pl.DataFrame(schema=REFUSED_SCHEMA)
@@ -125,13 +145,12 @@ class Delivery:
         for pause_s in delays_s(first_s=0.2, ceiling_s=10.0):
             try:
                 if not await self._store.is_running(manifest.family):
-                    times = frame["received_time"].dt.epoch("ns")
                     stands = await self._store.offsets(
                         self._table,
                         shard=int(frame["shard"][0]),
                         numbers=(manifest.start, manifest.stop),
                         # A server that lost its newest records gives their numbers again: those rows are others.
-                        received_ns=(cast("int", times.min()), cast("int", times.max())),
+                        received_ns=_received_ns(frame),
                     )
                     return frame.filter(~pl.col("offset").is_in(stands.implode()))
             except StoreRefused as error:
@@ -139,3 +158,9 @@ class Delivery:
                 log.warning("delivery.waiting", table=self._table.name, pause_s=round(pause_s, 2), reason=str(error))
             await self._sleep(pause_s)
         raise AssertionError  # the delays never end
+
+
+def _received_ns(frame: pl.DataFrame) -> tuple[int, int]:
+    """Return between which times the rows of a table's frame were received."""
+    times = frame["received_time"].dt.epoch("ns")
+    return cast("int", times.min()), cast("int", times.max())

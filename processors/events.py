@@ -31,6 +31,23 @@ def missing(inbox: Inbox, hole: Hole, *, now_ns: int) -> FeedEvent:
     )
 
 
+def standing(inbox: Inbox, start: int, stop: int, *, now_ns: int) -> FeedEvent:
+    """Return that records were made a second time after Redis had lost its memory of the first: their rows stand."""
+    return FeedEvent(
+        VENUE,
+        "",
+        now_ns,
+        channel=inbox.shard.stream.topic,
+        kind="gap",
+        from_ns=now_ns,
+        to_ns=now_ns,
+        expected=f"record {start}",
+        found=f"record {stop}",
+        detail=f"{inbox.shard.key}: {stop - start} running numbers from {start} to {stop} "
+        f"(exclusive) have no row: Redis lost a commit, and these trades stand under the numbers they had before",
+    )
+
+
 def remade(inbox: Inbox, owned: Ownership, *, now_ns: int) -> FeedEvent:
     """Return that a group was deleted by hand, and goes on where it was."""
     return FeedEvent(

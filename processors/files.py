@@ -11,6 +11,7 @@ import polars as pl
 from common.columns import Table
 from common.errors import StoreRefused
 from common.redis_streams import Shard
+from common.settings import Settings
 from processors.batch import Batch, Content, refused_letters
 from processors.frames import table_frame, unfit
 from processors.processor import Made
@@ -43,22 +44,19 @@ class FileTarget:
 
     async def deliver(self, batch: Batch, content: Content, made: Made, named: Named) -> Delivered:
         """Return when the files stand; what does not fit the columns becomes dead letters."""
-        del named
         try:
             fitting, bad = table_frame(made.rows, self._table), made.refused
         except pl.exceptions.InvalidOperationError:
             bad = pl.concat([made.refused, unfit(made.rows, self._table)])
             fitting = table_frame(made.rows.join(bad, on="offset", how="anti", maintain_order="left"), self._table)
+        name = f"{self._table.name}-{batch.shard.number}-{batch.start}-{batch.stop}.{self._folder.format}"
+        if named.in_doubt or named.manifest.doubtful:
+            fitting = fitting.filter(~pl.col("offset").is_in(self._standing(batch, name).implode()))
         for day, rows in _by_day(fitting):
-            file = (
-                self._root
-                / day
-                / f"{self._table.name}-{batch.shard.number}-{batch.start}-{batch.stop}.{self._folder.format}"
-            )
             try:
-                await asyncio.to_thread(_write, file, rows)
+                await asyncio.to_thread(_write, self._root / day / name, rows)
             except OSError as error:
-                raise StoreRefused(f"write {file}", code=0, reason=str(error)) from error
+                raise StoreRefused(f"write {name}", code=0, reason=str(error)) from error
         letters = [*content.dead, *refused_letters(batch, content, bad)]
         return Delivered(letters_of(letters, self._layout), {self._table.name: len(fitting)}, len(letters))
 
@@ -68,9 +66,24 @@ class FileTarget:
         stops = [int(file.stem.rpartition("-")[2]) for file in self._root.glob(pattern)]
         return max([stop for stop in stops if stop > start], default=0)
 
+    def _standing(self, batch: Batch, name: str) -> pl.Series:
+        """Return which of a batch's numbers stand in other files, where a lost commit had cut it otherwise."""
+        found = [pl.Series("offset", [], dtype=pl.UInt64)]
+        for file in self._root.glob(f"*/{self._table.name}-{batch.shard.number}-*.{self._folder.format}"):
+            start, stop = (int(number) for number in file.stem.split("-")[-2:])
+            if file.name != name and start < batch.stop and stop > batch.start:
+                read = pl.read_csv if file.suffix == ".csv" else pl.read_parquet
+                found.append(read(file, columns=["offset"])["offset"].cast(pl.UInt64))
+        return pl.concat(found)
+
     @property
     def _root(self) -> Path:
         return self._folder.path / self._table.name
+
+
+def folder_of(settings: Settings) -> Folder:
+    """Return where the settings want the files."""
+    return Folder(settings.copy_dir or settings.data_dir / "copy", settings.copy_format or "parquet")
 
 
 def _by_day(rows: pl.DataFrame) -> list[tuple[str, pl.DataFrame]]:

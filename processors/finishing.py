@@ -11,9 +11,9 @@ from common.redis_streams import Shard
 from common.streams import FEED_EVENTS
 from processors.batch import Batch, condemned, content_of
 from processors.consumer import Consumer
-from processors.events import missing
+from processors.events import missing, standing
 from processors.manifest import Suspicion
-from processors.placing import holes
+from processors.placing import holes, stretches
 from processors.poison import after_removal, after_success
 from processors.targets import Delivered, Named, letters_of
 
@@ -27,7 +27,7 @@ async def finish(work: Consumer, batch: Batch, named: Named, *, alone: bool) -> 
         delivered = await work.target.deliver(batch, content, made, named)
         state = work.memory.due()
         suspicion = after_success(named.manifest.suspicion, batch.stop)
-        carried = Carried(_with_holes(work, batch, delivered.entries), made.wanted, state, _text(suspicion))
+        carried = Carried(_with_events(work, batch, delivered), made.wanted, state, _text(suspicion))
         await _commit(work, batch, carried, suspicion)
     if state is not None:
         work.memory.saved()
@@ -55,14 +55,17 @@ def _text(suspicion: Suspicion | None) -> bytes:
     return b"" if suspicion is None else encode(suspicion)
 
 
-def _with_holes(work: Consumer, batch: Batch, entries: dict[Shard, Sequence[Entry]]) -> dict[Shard, Sequence[Entry]]:
-    """Return what a commit carries, with what there is to tell of records that are not in the stream any more."""
-    if batch.stop - batch.start == sum(entry.records for entry in batch.entries):
-        return entries
-    is_beginning = not work.position and work.last_id == "0-0"  # a new group begins where the stream does by now
-    found = [hole for hole in holes(batch, work.last_id) if hole.start or not is_beginning]
-    events = [missing(work.inbox, hole, now_ns=now_ns()) for hole in found]
-    return {**entries, **told(work, events)} if events else entries
+def _with_events(work: Consumer, batch: Batch, delivered: Delivered) -> dict[Shard, Sequence[Entry]]:
+    """Return what a commit carries, with what there is to tell of running numbers that no row will have."""
+    events = [standing(work.inbox, start, stop, now_ns=now_ns()) for start, stop in stretches(delivered.passed)]
+    if batch.stop - batch.start != sum(entry.records for entry in batch.entries):
+        is_beginning = not work.position and work.last_id == "0-0"  # a new group begins where the stream does by now
+        found = [hole for hole in holes(batch, work.last_id) if hole.start or not is_beginning]
+        events += [missing(work.inbox, hole, now_ns=now_ns()) for hole in found]
+    entries = delivered.entries
+    for shard, more in told(work, events).items() if events else ():
+        entries = {**entries, shard: [*entries.get(shard, ()), *more]}
+    return entries
 
 
 def told(work: Consumer, events: Sequence[FeedEvent]) -> dict[Shard, Sequence[Entry]]:

@@ -1,5 +1,6 @@
 """Entries in their place: which belong where they stand, what is missing between them, and how a batch is cut."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -66,4 +67,15 @@ def holes(batch: Batch, behind_id: str) -> list[Hole]:
         expected, last_id = entry.stop, entry.id
     if expected < batch.stop:
         found.append(Hole(expected, batch.stop, last_id, last_id))
+    return found
+
+
+def stretches(numbers: Sequence[int]) -> list[tuple[int, int]]:
+    """Return the (start, stop) of the dense stretches of rising numbers."""
+    found: list[tuple[int, int]] = []
+    for number in numbers:
+        if found and found[-1][1] == number:
+            found[-1] = found[-1][0], number + 1
+        else:
+            found.append((number, number + 1))
     return found

@@ -7,6 +7,7 @@ from typing import Protocol
 import polars as pl
 
 from common.columns import Table
+from common.settings import Settings
 from common.streams import Stream
 
 REFUSED_SCHEMA = {"offset": pl.UInt64, "reason": pl.String}
@@ -58,9 +59,23 @@ class State(Protocol):
 
 
 @dataclass(frozen=True)
+class Copy:
+    """Dated files on the local disk, with the columns of a table."""
+
+    table: Table
+
+
+def always_on(_: Settings) -> str | None:
+    """Return None: there is no reason not to run."""
+    return None
+
+
+@dataclass(frozen=True)
 class Processor:
     """
     One consumer group on one stream, and what is between it and the target: a pure function, or a state.
+
+    `why_off` says why it is not to run under these settings; streams do not wait for a group that is off.
 
     `state` makes one from saved bytes, b"" for a beginning, and raises UnreadableCheckpoint (or msgspec.DecodeError)
     for bytes that an earlier version of it saved and that it cannot read.
@@ -69,9 +84,10 @@ class Processor:
     program: str
     source: Stream
     transform: Callable[[pl.DataFrame, pl.DataFrame], Made] | None
-    target: Stream | Table
+    target: Stream | Table | Copy
     lookup: Lookup | None = None
     state: Callable[[bytes], State] | None = None
+    why_off: Callable[[Settings], str | None] = always_on
 
     def __post_init__(self) -> None:
         if (self.transform is None) == (self.state is None):

@@ -1,16 +1,18 @@
 """PROCESSORS: every consumer group: what it reads, what it does, where it writes."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
 import polars as pl
 
+from common.columns import Table
 from common.settings import Settings
 from common.streams import BOOK_SNAPSHOTS, BOOK_STATS, BOOKS, ORDER_EVENTS, TRADES, Stream
-from common.tables import TABLES, TRADE_ROWS
+from common.tables import BAR_VERSIONS, QUOTE_ROWS, TABLES, TRADE_ROWS
 from processors.book_plan import plan_of
 from processors.books import Books
-from processors.processor import Lookup, Processor, identity
+from processors.processor import Copy, Lookup, Made, Processor, identity
 from processors.transforms.notionals import with_notional
 from processors.transforms.polymarket_trades import polymarket_trades, tokens_of
 from processors.transforms.rest_books import rest_book_stats
@@ -18,6 +20,7 @@ from processors.transforms.rest_books import rest_book_stats
 WRITER = "clickhouse_writer"
 TRADE_PROCESSOR = "trade_processor"
 BOOK_PROCESSOR = "book_processor"
+FILE_WRITER = "file_writer"
 
 MARKET_OF_TOKEN = Lookup(
     keys=tokens_of,
@@ -28,14 +31,26 @@ MARKET_OF_TOKEN = Lookup(
     schema={"token_id": pl.String, "market_id": pl.String, "outcome": pl.String},
 )
 
+COPIED = (TRADE_ROWS, QUOTE_ROWS, BAR_VERSIONS)
+
+
+def _rows_of(table: Table) -> Callable[[pl.DataFrame, pl.DataFrame], Made]:
+    return with_notional if table is TRADE_ROWS else identity
+
+
+def _why_no_copy(settings: Settings) -> str | None:
+    return None if settings.copy_format else "COPY_FORMAT is not set"
+
+
 PROCESSORS = (
     Processor(TRADE_PROCESSOR, ORDER_EVENTS, polymarket_trades, TRADES, MARKET_OF_TOKEN),
     Processor(BOOK_PROCESSOR, BOOKS, None, BOOK_STATS, state=Books),
     Processor(BOOK_PROCESSOR, BOOK_SNAPSHOTS, rest_book_stats, BOOK_STATS),
-    *(Processor(WRITER, table.source, with_notional if table is TRADE_ROWS else identity, table) for table in TABLES),
+    *(Processor(WRITER, table.source, _rows_of(table), table) for table in TABLES),
+    *(Processor(FILE_WRITER, table.source, _rows_of(table), Copy(table), why_off=_why_no_copy) for table in COPIED),
 )
 
-PROGRAMS = (TRADE_PROCESSOR, BOOK_PROCESSOR, WRITER)
+PROGRAMS = (TRADE_PROCESSOR, BOOK_PROCESSOR, WRITER, FILE_WRITER)
 
 
 def of_program(program: str) -> tuple[Processor, ...]:
@@ -50,6 +65,11 @@ def as_set(processor: Processor, settings: Settings) -> Processor:
     return replace(processor, state=partial(Books, plan=plan_of(settings)))
 
 
-def groups_on(stream: Stream) -> list[str]:
+def why_off(program: str, settings: Settings) -> str | None:
+    """Return why a program is not to run, None if it is."""
+    return next((reason for one in of_program(program) if (reason := one.why_off(settings))), None)
+
+
+def groups_on(stream: Stream, settings: Settings) -> list[str]:
     """Return the consumer groups that must have read a stream before it may be trimmed."""
-    return [processor.program for processor in PROCESSORS if processor.source is stream]
+    return [one.program for one in PROCESSORS if one.source is stream and one.why_off(settings) is None]

@@ -14,7 +14,7 @@ from common.columns import Table
 from common.packing import Entry, pack
 from common.records import DeadLetter, Record
 from common.redis_streams import Shard
-from common.streams import DEAD_LETTERS, Stream, shard_of
+from common.streams import DEAD_LETTERS, TRADES, Stream, shard_of
 from processors.batch import Batch, Content, refused_letters
 from processors.delivery import Delivery
 from processors.frames import table_frame, unfit
@@ -29,12 +29,14 @@ class Delivered:
     """
     What the commit of a batch must carry: entries for further shards.
 
-    `rows`, by the name of the table or topic, and `dead` are for the figures.
+    `rows`, by the name of the table or topic, and `dead` are for the figures. `passed` are the running numbers of
+    records that stand already under others.
     """
 
     entries: dict[Shard, Sequence[Entry]]
     rows: Mapping[str, int]
     dead: int
+    passed: Sequence[int] = ()
 
 
 class Target(Protocol):
@@ -62,6 +64,7 @@ class TableTarget:
         self._table = table
         self._delivery = delivery
         self._layout = layout
+        self._may_repeat = False  # Redis has lost commits: what was made of their records is made again
 
     async def deliver(self, batch: Batch, content: Content, made: Made, named: Named) -> Delivered:
         """Return when the rows stand; the dead letters go with the commit."""
@@ -70,14 +73,20 @@ class TableTarget:
         except pl.exceptions.InvalidOperationError:
             bad = pl.concat([made.refused, unfit(made.rows, self._table)])
             fitting = table_frame(made.rows.join(bad, on="offset", how="anti", maintain_order="left"), self._table)
+        passed = fitting.clear()["offset"]
+        if self._may_repeat and self._table.source is TRADES:
+            passed = await self._delivery.repeated(fitting)
+            fitting = fitting.filter(~pl.col("offset").is_in(passed.implode()))
         refused = await self._delivery.store(fitting, named.manifest, in_doubt=named.in_doubt)
         letters = [*content.dead, *refused_letters(batch, content, pl.concat([bad, refused]))]
         rows = {self._table.name: len(fitting) - len(refused), **_counts(made.also)}
-        return Delivered(_entries(letters, made.also, self._layout), rows, len(letters))
+        return Delivered(_entries(letters, made.also, self._layout), rows, len(letters), passed.to_list())
 
     async def end(self, shard: Shard, start: int) -> int:
-        """Return what the table holds."""
-        return await self._delivery.end(shard.number, start)
+        """Return what the table holds; if that is more than was committed, beware of what is made again from now on."""
+        stop = await self._delivery.end(shard.number, start)
+        self._may_repeat = self._may_repeat or stop > start
+        return stop
 
 
 class StreamTarget:

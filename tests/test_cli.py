@@ -342,3 +342,17 @@ def test_quality_refuses_a_time_that_is_none(house, run):
     code, _, error = run(house.environment, "quality", "--since", "yesterday")
 
     assert (USAGE, True) == (code, "expected 10m" in error)
+
+
+def test_a_group_that_nobody_reads_is_forgotten_only_when_told_twice(house, run):
+    house.redis.xgroup_create("stream:trades", "old_reader", id="0")
+
+    first, _, said = run(house.environment, "forget", "old_reader")
+    still = [group["name"] for group in house.redis.xinfo_groups("stream:trades")]
+    second, _, _ = run(house.environment, "forget", "old_reader", "--yes")
+    gone = [group["name"] for group in house.redis.xinfo_groups("stream:trades")]
+    busy, _, refused = run(house.environment, "forget", "clickhouse_writer", "--topic", "trades", "--yes")
+
+    assert (0, 0, True) == (first, second, "nothing was changed" in said)
+    assert {"old_reader"} == set(still) - set(gone)
+    assert (1, True) == (busy, "supervisorctl stop" in refused)

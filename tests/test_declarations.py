@@ -18,6 +18,7 @@ from common.errors import (
     WireLost,
 )
 from common.schema import migrations
+from common.settings import Settings
 from common.streams import BY_RECORD, STREAMS
 from common.tables import TABLES
 from ingesters.registry import VENUES
@@ -48,9 +49,7 @@ def test_every_table_has_one_writer_and_every_group_is_waited_for_before_trimmin
         "order_events": ["trade_processor", "clickhouse_writer"],
         "books": ["book_processor", "clickhouse_writer"],
         "book_snapshots": ["book_processor", "clickhouse_writer"],
-    } == {
-        stream.topic: groups_on(stream) for stream in STREAMS if len(groups_on(stream)) > 1
-    }
+    } == {stream.topic: groups_on(stream, Settings()) for stream in STREAMS if len(groups_on(stream, Settings())) > 1}
 
 
 def test_programs_have_names_of_their_own_that_say_what_they_are():

@@ -16,17 +16,18 @@ from common.records import Quote, Trade
 from common.settings import Settings
 from ingesters.feed import Frame, Resume, Step
 from ingesters.venues import binance_wire as wire
-from ingesters.venues.binance_backfill import Backfill
+from ingesters.venues.binance_backfill import PROGRAM, Backfill
 from ingesters.venues.binance_bars import Bars
 from ingesters.venues.binance_books import Books
 from ingesters.venues.binance_depth import delta_of
 from ingesters.venues.binance_fields import Read, Watch
 from ingesters.venues.binance_rare import Rare
 from ingesters.venues.binance_roster import Roster
-from ingesters.venues.binance_trades import KIND_OF, TradeSequence
+from ingesters.venues.binance_stretch import Kind
+from ingesters.venues.binance_trades import KIND_OF, NAME_OF, TradeSequence
+from ingesters.venues.binance_wishes import ByHand
 from ingesters.venues.chosen import Chosen
 
-PROGRAM = "binance_ingester"
 NAME_BYTES = 6  # of the name of a stream, its @ included
 KINDS = {b"@trade": "trade", b"@bookT": "bookTicker", b"@depth": "depthUpdate", b"@aggTr": "aggTrade"}
 # New fields are looked for in the first message of each kind, and again after so many deltas. Only deltas are counted:
@@ -53,6 +54,7 @@ class BinanceFeed:
         self._roster = Roster(settings)
         self._trades: dict[str, TradeSequence] = {}
         self._backfill = Backfill(settings, resume)
+        self._by_hand = ByHand(settings.binance_rest_url, self._backfill, self._kind_of)
         self._bars = Bars(settings, resume)
         self._snapshots = Books(settings, resume)
         self._books = self._snapshots.by_symbol
@@ -74,6 +76,7 @@ class BinanceFeed:
         yield from self._snapshots.ask(self._chosen.symbols)
         yield from self._backfill.opening()
         yield self._chosen.recall
+        yield self._by_hand.recall
 
     def receive(self, frame: Frame) -> Iterable[Step]:
         """Say what a frame means. Its stream's name is looked up in the bytes, so that it is parsed once."""
@@ -156,12 +159,20 @@ class BinanceFeed:
             self._trades[symbol] = TradeSequence(mark, kind, self._backfill)
         return is_fitting
 
+    def _kind_of(self, symbol: str) -> Kind | None:
+        sequence = self._trades.get(symbol)
+        return NAME_OF[sequence.kind] if sequence else None
+
     def _answer(self, frame: Frame, key: str) -> Iterable[Step]:
         """Say what the answer to a question means."""
         purpose, _, symbol = key.rpartition(":")
         match purpose:
             case "trades":
                 return self._backfill.answer(frame, symbol)
+            case "wish":
+                return self._by_hand.answer(frame, symbol)
+            case "backfill":
+                return self._by_hand.hear(frame)
             case "klines":
                 return self._bars.answer(frame, symbol)
             case "snapshot" | "refresh":

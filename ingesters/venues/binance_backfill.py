@@ -15,12 +15,15 @@ from common.clock import NS_PER_S
 from common.errors import BadAnswer
 from common.records import EventKind, FeedEvent, Trade
 from common.settings import Settings
+from common.wishes import Wish
 from ingesters.feed import Checkpoint, Fetch, Frame, Resume, Step
 from ingesters.venues import binance_wire as wire
 from ingesters.venues.binance_pages import ENDPOINTS, PAGE_ROWS, Row, trade_of
 from ingesters.venues.binance_stretch import NO_END, Kind, Stretch
+from ingesters.venues.wishes import Wishes, without
 
-STATE = "binance_backfill"
+STATE, SETTLED = "binance_backfill", "binance_settled"
+PROGRAM = "binance_ingester"
 KEY = "trades:"
 BAD_REQUEST = 400
 MOST_STRETCHES = 100
@@ -39,6 +42,7 @@ class Backfill:
         self._url = f"{settings.binance_rest_url}/api/v3/"
         self._longest_ns = int(settings.backfill_max_s * NS_PER_S)
         self._stretches = _STRETCHES.decode(resume.state.get(STATE) or "[]")
+        self.wishes = Wishes(PROGRAM, resume.state.get(SETTLED, ""))
         self._asked: dict[str, tuple[Stretch, int]] = {}  # by symbol: for what, and from which id
         for symbol, kind, first in histories(settings):
             if ("trades", symbol) not in resume.marks and not self._of(symbol):
@@ -73,9 +77,34 @@ class Backfill:
             return
         self._stretches.append(stretch)
         if len(self._stretches) > MOST_STRETCHES:
-            yield _event(self._stretches.pop(0), "gap", gap.received_ns, "given up: too many holes at once")
+            yield _event(self._pop(self._stretches[0]), "gap", gap.received_ns, "given up: too many holes at once")
         yield self._checkpoint()
         yield from self._ask()
+
+    @property
+    def wished(self) -> set[str]:
+        """Return the names of the wishes under way."""
+        return {one.wish for one in self._stretches if one.wish}
+
+    def want(self, wish: Wish, kind: Kind, ids: tuple[int, int], received_ns: int) -> Iterator[Step]:
+        """Take a wish whose ids are known: what stands, or is being looked for already, is not asked for."""
+        known = [(one.first, one.stop) for one in self._of(wish.symbol)]
+        ids = ids[0], max(ids)
+        missing = without(ids, (*wish.standing, *known, *self.wishes.settled(wish.symbol)))
+        stretch = Stretch.of(wish.symbol, kind, ids, from_ns=wish.from_ns, to_ns=wish.to_ns, is_history=True)
+        stretch.missing, stretch.wish, stretch.total = missing, wish.id, sum(stop - first for first, stop in missing)
+        self._stretches.append(stretch)
+        yield from self._closed(stretch, received_ns)
+        yield self._checkpoint()
+        yield from self._ask()
+
+    def refuse(self, wish: Wish, reason: str, received_ns: int) -> Iterator[Step]:
+        """Leave a wish that the venue does not grant."""
+        ids = wish.below, wish.below
+        stretch = Stretch.of(wish.symbol, "trade", ids, from_ns=wish.from_ns, to_ns=wish.to_ns, is_history=True)
+        stretch.wish = wish.id
+        self._stretches.append(stretch)
+        yield from self._give_up(stretch, received_ns, reason)
 
     def is_missing(self, trade: Trade, number: int) -> bool:
         """Return whether a trade that came late is missed, and count it as found."""
@@ -89,8 +118,9 @@ class Backfill:
 
     def forget(self, symbol: str) -> Iterator[Step]:
         """Ask no more for a symbol whose numbering has begun again: its old ids mean other trades now."""
-        if self._of(symbol):
+        if self._of(symbol) or self.wishes.settled(symbol):
             self._stretches = [one for one in self._stretches if one.symbol != symbol]
+            self.wishes.forget(symbol)
             yield self._checkpoint()
 
     def answer(self, frame: Frame, symbol: str) -> Iterator[Step]:
@@ -135,15 +165,20 @@ class Backfill:
         """Yield what became of a stretch if nothing of it is to be looked for any more."""
         if stretch.missing:
             return
-        self._stretches.remove(stretch)
+        self._pop(stretch)
         yield _event(stretch, "backfilled", received_ns)
-        if stretch.found < stretch.stop - stretch.first:
+        if stretch.found < (stretch.total if stretch.wish else stretch.stop - stretch.first):
             yield _event(stretch, "gap", received_ns, "the venue does not have all of them")
 
     def _give_up(self, stretch: Stretch, received_ns: int, reason: str) -> Iterator[Step]:
-        self._stretches.remove(stretch)
-        yield _event(stretch, "gap", received_ns, reason)
+        yield _event(self._pop(stretch), "gap", received_ns, reason)
         yield self._checkpoint()
+
+    def _pop(self, stretch: Stretch) -> Stretch:
+        """Look for a stretch no longer; what it brought may be on its way to ClickHouse still."""
+        self._stretches.remove(stretch)
+        self.wishes.settle(stretch.symbol, () if stretch.is_open_ended else stretch.had, stretch.wish)
+        return stretch
 
     def _ask(self) -> Iterator[Fetch]:
         """Yield the next question of every symbol that has none under way: holes go before histories."""
@@ -164,7 +199,8 @@ class Backfill:
         return [one for one in self._stretches if one.symbol == symbol]
 
     def _checkpoint(self) -> Checkpoint:
-        return Checkpoint("trades", {STATE: msgspec.json.encode(self._stretches).decode()})
+        stretches = msgspec.json.encode(self._stretches).decode()
+        return Checkpoint("trades", {STATE: stretches, SETTLED: self.wishes.text})
 
 
 def histories(settings: Settings) -> Iterator[tuple[str, Kind, int]]:
@@ -183,6 +219,8 @@ def _pause_s(stretch: Stretch) -> float:
 
 def _event(stretch: Stretch, kind: EventKind, received_ns: int, reason: str = "") -> FeedEvent:
     ids = f"ids from {stretch.first}" if stretch.is_open_ended else f"ids {stretch.first} to {stretch.stop - 1}"
+    ids += f", wish {stretch.wish}" if stretch.wish else ""
+    wanted = stretch.total if stretch.wish else stretch.stop - stretch.first
     return FeedEvent(
         venue=wire.VENUE,
         symbol=stretch.symbol,
@@ -191,7 +229,7 @@ def _event(stretch: Stretch, kind: EventKind, received_ns: int, reason: str = ""
         kind=kind,
         from_ns=stretch.to_ns if stretch.from_ns is None else stretch.from_ns,
         to_ns=stretch.to_ns,
-        expected="" if stretch.is_open_ended else str(stretch.stop - stretch.first),
+        expected="" if stretch.is_open_ended else str(wanted),
         found=str(stretch.found),
         detail=f"{ids}: {reason}" if reason else ids,
     )

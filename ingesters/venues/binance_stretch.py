@@ -4,6 +4,8 @@ from typing import Literal
 
 import msgspec
 
+from ingesters.venues.wishes import without
+
 Kind = Literal["trade", "aggTrade"]
 NO_END = 2**63 - 1
 
@@ -14,8 +16,8 @@ class Stretch(msgspec.Struct, omit_defaults=True):
 
     `missing` are the parts not found yet, in order. `from_ns`..`to_ns` is the time they lie in, by the venue's clock;
     the beginning is None where only the number of the last trade before survived a restart. A stretch of history was
-    asked for by the operator: it may be of any age, and it ends where the stream begins, NO_END until then. `empty`
-    counts the answers in a row that brought nothing.
+    asked for by the operator: it may be of any age, and it ends where the stream begins, NO_END until then; so is a
+    `wish`, with an end of its own. `empty` counts the answers in a row that brought nothing.
     """
 
     symbol: str
@@ -28,6 +30,8 @@ class Stretch(msgspec.Struct, omit_defaults=True):
     found: int = 0
     empty: int = 0
     is_history: bool = False
+    wish: str = ""  # the name of the wish that it is, and how many ids that wants
+    total: int = 0
 
     @classmethod
     def of(
@@ -40,6 +44,11 @@ class Stretch(msgspec.Struct, omit_defaults=True):
     def is_open_ended(self) -> bool:
         """Return whether the stream has not begun yet."""
         return self.stop == NO_END
+
+    @property
+    def had(self) -> list[tuple[int, int]]:
+        """Return the parts that are missing no more."""
+        return without((self.first, self.stop), self.missing)
 
     @property
     def next(self) -> int:

@@ -19,7 +19,7 @@ from ingesters.feed import Frame, Resume, Step, Wake
 from ingesters.venues import okx_wire as wire
 from ingesters.venues.chosen import Chosen
 from ingesters.venues.okx_backfill import KEY as HISTORY
-from ingesters.venues.okx_backfill import STATE, Backfill, Limits
+from ingesters.venues.okx_backfill import SETTLED, STATE, Backfill, Limits
 from ingesters.venues.okx_cycle import Part
 from ingesters.venues.okx_cycles import STATE as DONE
 from ingesters.venues.okx_cycles import Cycles
@@ -28,6 +28,8 @@ from ingesters.venues.okx_rare import Rare, refusal
 from ingesters.venues.okx_readers import Readers
 from ingesters.venues.okx_sockets import DIAL, SUBSCRIBE, Sockets
 from ingesters.venues.okx_subscriptions import BOOKS
+from ingesters.venues.okx_wishes import KEY as WISH
+from ingesters.venues.okx_wishes import ByHand
 
 HEAD = b'{"arg":{"channel":"'
 PONG = b"pong"
@@ -51,8 +53,9 @@ class OkxFeed:
         self._chosen = Chosen(wire.PROGRAM, [symbol.upper() for symbol in settings.okx_symbols])
         self._sockets = Sockets(settings.okx_ws_url, settings.okx_mute_s)
         limits = Limits(settings.okx_api_base_url, int(settings.backfill_max_s * NS_PER_S))
-        self._backfill = Backfill(limits, resume.state.get(STATE, ""))
+        self._backfill = Backfill(limits, resume.state.get(STATE, ""), resume.state.get(SETTLED, ""))
         self._readers = Readers(resume.marks, self._backfill, self._sockets.renewals)
+        self._by_hand = ByHand(settings.okx_api_base_url, self._backfill, self._readers.has_begun)
         self._cycles = Cycles(
             settings.okx_api_base_url,
             settings.okx_books_full_interval_s,
@@ -71,6 +74,7 @@ class OkxFeed:
         yield self._cycles.opening()
         yield Wake(TEND, TEND_S)
         yield self._chosen.recall
+        yield self._by_hand.recall
 
     def receive(self, frame: Frame) -> Iterable[Step]:
         """Say what a frame means. Its channel is looked up in the bytes, so that it is parsed once."""
@@ -100,6 +104,8 @@ class OkxFeed:
         """Say what follows from an answer by HTTP, or from one of our own questions."""
         if key == self._chosen.key:
             return self._choose(frame)
+        if key == self._by_hand.key:
+            return self._by_hand.hear(frame)
         if key == TEND:
             return self._tend(frame.received_ns)
         if key.startswith((DIAL, SUBSCRIBE)):
@@ -120,11 +126,16 @@ class OkxFeed:
             if name == HISTORY.rstrip(":"):
                 rows = wire.TRADE_ANSWER.decode(frame.payload).data
                 yield from self._backfill.page(symbol, rows, frame.received_ns)
+            elif name == WISH:
+                rows = wire.TRADE_ANSWER.decode(frame.payload).data
+                yield from self._by_hand.page(symbol, rows, frame.received_ns)
             else:
                 yield from self._cycle(frame, name, symbol)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise BadAnswer(wire.VENUE, reason=f"{name} of {symbol}: {error}") from error
-        yield from self._watch.look_at_answer(name, frame.payload, frame.received_ns)
+        yield from self._watch.look_at_answer(
+            HISTORY.rstrip(":") if name == WISH else name, frame.payload, frame.received_ns
+        )
 
     def _cycle(self, frame: Frame, name: str, symbol: str) -> Iterator[Step]:
         part = next(part for part in PARTS if part == name)
@@ -133,9 +144,12 @@ class OkxFeed:
                 yield step
 
     def _refused(self, frame: Frame, name: str, symbol: str, answer: wire.Answer[msgspec.Raw]) -> Iterator[Step]:
+        reason = f"refused: {answer.code} {answer.msg}"
         yield refusal(frame, name, symbol, code=answer.code, reason=answer.msg)
-        if name == HISTORY.rstrip(":"):
-            yield from self._backfill.refuse(symbol, f"refused: {answer.code} {answer.msg}", frame.received_ns)
+        if name == WISH:
+            yield from self._by_hand.refuse(reason, frame.received_ns)
+        elif name == HISTORY.rstrip(":"):
+            yield from self._backfill.refuse(symbol, reason, frame.received_ns)
         else:
             self._cycles.refuse(symbol)
 

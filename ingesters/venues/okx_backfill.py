@@ -14,12 +14,14 @@ import msgspec
 
 from common.clock import NS_PER_S
 from common.records import EventKind, FeedEvent, Trade
+from common.wishes import Wish
 from ingesters.feed import Checkpoint, Fetch, Step
-from ingesters.venues.okx_holes import Hole
+from ingesters.venues.okx_holes import Hole, Part
 from ingesters.venues.okx_records import trade_of
-from ingesters.venues.okx_wire import IN_WORDS, VENUE, TradeRow
+from ingesters.venues.okx_wire import IN_WORDS, PROGRAM, VENUE, TradeRow
+from ingesters.venues.wishes import Wishes, without
 
-STATE = "okx_backfill"
+STATE, SETTLED = "okx_backfill", "okx_settled"
 KEY = "history-trades:"
 PAGE = 100
 WEIGHT = 4
@@ -40,8 +42,9 @@ class Limits(NamedTuple):
 class Backfill:
     """The holes of all symbols; one question at a time for each of them."""
 
-    def __init__(self, limits: Limits, state: str) -> None:
+    def __init__(self, limits: Limits, state: str, settled: str = "") -> None:
         self._limits = limits
+        self.wishes = Wishes(PROGRAM, settled)
         self._holes: defaultdict[str, list[Hole]] = defaultdict(list)
         self._holes.update(_HOLES.decode(state) if state else {})
         self._asked: dict[str, tuple[Hole, int]] = {}  # and below which id
@@ -57,14 +60,41 @@ class Backfill:
             for start, stop in known.missing:
                 hole.fill(start, stop - 1)
         hole.total, hole.found = sum(stop - start for start, stop in hole.missing), 0
+        hole.settles = (hole.missing[0][0], hole.missing[-1][1]) if hole.missing else None
         if not hole.missing:
             return
         if not self._limits.longest_ns:
             yield _event(symbol, received_ns, hole, "gap", "not fetched again: BACKFILL_MAX_S=0")
             return
-        self._holes[symbol].append(hole)
+        holes = self._holes[symbol]
+        holes.insert(sum(not known.wish for known in holes), hole)  # before what somebody wishes
         yield self.checkpoint
         yield from self._ask(symbol, pause_s=FIRST_PAUSE_S)
+
+    @property
+    def wished(self) -> set[str]:
+        """Return the names of the wishes under way."""
+        return {hole.wish for holes in self._holes.values() for hole in holes if hole.wish}
+
+    def want(self, wish: Wish, ids: Part, received_ns: int) -> Iterator[Step]:
+        """Take a wish whose ids are known: what stands, or is being looked for already, is not asked for."""
+        symbol, ids = wish.symbol, (ids[0], max(ids))
+        known = [part for hole in self._holes[symbol] for part in (hole.settles or (0, 0), *hole.missing)]
+        missing = without(ids, (*wish.standing, *known, *self.wishes.settled(symbol)))
+        total = sum(stop - start for start, stop in missing)
+        hole = Hole(missing=missing, from_ns=wish.from_ns, to_ns=wish.to_ns, total=total, wish=wish.id, settles=ids)
+        self._holes[symbol].append(hole)
+        yield from self._close_filled(symbol, received_ns)
+        yield self.checkpoint
+        if self._holes[symbol]:
+            yield from self._ask(symbol, pause_s=0.0)
+
+    def refuse_wish(self, wish: Wish, reason: str, received_ns: int) -> Iterator[Step]:
+        """Leave a wish that the venue does not grant."""
+        hole = Hole(missing=[], from_ns=wish.from_ns, to_ns=wish.to_ns, total=0, wish=wish.id)
+        self.wishes.settle(wish.symbol, (), wish.id)
+        yield _event(wish.symbol, received_ns, hole, "gap", reason)
+        yield self.checkpoint
 
     def take_late(self, symbol: str, first: int, last: int) -> bool:
         """Return whether a late trade was missing; then it is missing no more."""
@@ -88,7 +118,7 @@ class Backfill:
         oldest_ns = received_ns - self._limits.longest_ns
         for trade in trades:
             number = int(trade.trade_id)
-            if hole.has(number, number) and trade.event_ns >= oldest_ns:
+            if hole.has(number, number) and (hole.wish or trade.event_ns >= oldest_ns):
                 hole.fill(number, number)
                 hole.from_ns = min(hole.from_ns, trade.event_ns)
                 yield msgspec.structs.replace(trade, source="backfill", sequence=None)  # or the mark would fall back
@@ -103,6 +133,8 @@ class Backfill:
         """Hear that the venue will not tell: the holes of the symbol stay."""
         self._asked.pop(symbol, None)
         holes = self._holes.pop(symbol, [])
+        for hole in holes:
+            self._settle(symbol, hole)
         if holes:
             yield from (_event(symbol, received_ns, hole, "gap", reason) for hole in holes)
             yield self.checkpoint
@@ -110,7 +142,7 @@ class Backfill:
     @property
     def checkpoint(self) -> Checkpoint:
         """Return what is still open, to be kept with the trades so far."""
-        return Checkpoint("trades", {STATE: msgspec.json.encode(self._open).decode()})
+        return Checkpoint("trades", {STATE: msgspec.json.encode(self._open).decode(), SETTLED: self.wishes.text})
 
     @property
     def _open(self) -> Mapping[str, list[Hole]]:
@@ -128,7 +160,7 @@ class Backfill:
     def _go_on(self, symbol: str, hole: Hole, trades: list[Trade], below: int, received_ns: int) -> Iterator[Step]:
         """See whether the rest of a hole is older than the page, and whether it can be had at all."""
         oldest = int(trades[0].trade_id) if trades else None
-        if trades and trades[0].event_ns < received_ns - self._limits.longest_ns:
+        if trades and not hole.wish and trades[0].event_ns < received_ns - self._limits.longest_ns:
             reason = f"the rest is older than BACKFILL_MAX_S={self._limits.longest_ns // NS_PER_S}"
         elif oldest is not None and hole.first < oldest < below:
             hole.cursor = oldest
@@ -139,12 +171,19 @@ class Backfill:
         else:
             reason = "the venue does not have the rest"
         self._holes[symbol].remove(hole)
+        self._settle(symbol, hole)
         yield _event(symbol, received_ns, hole, "gap", reason)
 
     def _close_filled(self, symbol: str, received_ns: int) -> Iterator[Step]:
         for hole in [hole for hole in self._holes[symbol] if not hole.missing]:
             self._holes[symbol].remove(hole)
+            self._settle(symbol, hole)
             yield _event(symbol, received_ns, hole, "backfilled", "")
+
+    def _settle(self, symbol: str, hole: Hole) -> None:
+        """Remember which ids were had: they may be on their way to ClickHouse still."""
+        had = without(hole.settles, hole.missing) if hole.settles else ()
+        self.wishes.settle(symbol, had, hole.wish)
 
 
 def _event(symbol: str, received_ns: int, hole: Hole, kind: EventKind, detail: str) -> FeedEvent:
@@ -158,5 +197,5 @@ def _event(symbol: str, received_ns: int, hole: Hole, kind: EventKind, detail: s
         to_ns=hole.to_ns,
         expected=str(hole.total),
         found=str(hole.found),
-        detail=detail,
+        detail=": ".join(filter(None, (f"wish {hole.wish}" if hole.wish else "", detail))),
     )

@@ -10,7 +10,7 @@ class Hole(msgspec.Struct, kw_only=True):
     A hole in the ids of trades, from when to when, and what of it is still `missing`, in ascending parts.
 
     `found` counts what was fetched or came late; `tries` how often all of it was asked for in vain; the next question
-    is for what lies below `cursor`.
+    is for what lies below `cursor`. A `wish` of somebody may be of any age; `settles` are the ids that it is about.
     """
 
     missing: list[Part]
@@ -20,6 +20,8 @@ class Hole(msgspec.Struct, kw_only=True):
     found: int = 0
     tries: int = 0
     cursor: int | None = None
+    wish: str = ""
+    settles: Part | None = None
 
     @property
     def below(self) -> int:

@@ -67,6 +67,10 @@ class Readers:
         """Hear these again."""
         self._unwanted -= set(symbols)
 
+    def has_begun(self, symbol: str) -> bool:
+        """Return whether a trade of a symbol was pushed."""
+        return symbol in self._sequences
+
     def leave(self, symbols: Iterable[str]) -> None:
         """Leave out what still comes of these."""
         for symbol in symbols:

@@ -59,6 +59,7 @@ class TradeSequence:
             detail = "the venue began its trade ids again"
             yield self._event(trade, "resync", expected, detail=detail)
             yield from self._backfill.refuse(self._symbol, detail, trade.received_ns)
+            self._backfill.wishes.forget(self._symbol)
             self._stand_at(trade, last)
             yield trade
         elif self._backfill.take_late(self._symbol, first, last):

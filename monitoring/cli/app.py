@@ -9,6 +9,7 @@ import typer
 from common.errors import TickfleetError
 from monitoring.cli import (
     alerts,
+    backfill,
     bench,
     book,
     chaos,
@@ -16,6 +17,7 @@ from monitoring.cli import (
     dead_letters,
     doctor,
     export,
+    forget,
     groups,
     quality,
     record,
@@ -47,6 +49,7 @@ def app() -> typer.Typer:
     made.command("streams", epilog=streams.EXAMPLES)(streams.streams)
     made.command("groups", epilog=groups.EXAMPLES)(groups.groups)
     made.command("quality", epilog=quality.EXAMPLES)(quality.quality)
+    made.command("forget", epilog=forget.EXAMPLES)(forget.forget)
     made.command("tail", epilog=tail.EXAMPLES)(tail.tail)
     made.command("book", epilog=book.EXAMPLES)(book.book)
     made.command("sql", epilog=sql.EXAMPLES)(sql.sql)
@@ -56,6 +59,7 @@ def app() -> typer.Typer:
     made.command("export", epilog=export.EXAMPLES)(export.export)
     made.command("symbols", epilog=symbols.EXAMPLES)(symbols.symbols)
     made.command("record", epilog=record.EXAMPLES)(record.record)
+    made.command("backfill", epilog=backfill.EXAMPLES)(backfill.backfill)
     made.command("doctor", epilog=doctor.EXAMPLES)(doctor.doctor)
     made.command("bench", epilog=bench.EXAMPLES)(bench.bench)
     made.command("chaos", epilog=chaos.EXAMPLES)(chaos.chaos)
@@ -65,13 +69,17 @@ def app() -> typer.Typer:
     letters.command("redrive", epilog=dead_letters.EXAMPLES)(redrive.redrive)
     letters.command("drop", epilog=dead_letters.EXAMPLES)(redrive.drop)
     made.add_typer(letters, name="dlq")
+    made.add_typer(_alarms(), name="alerts")
+    return made
+
+
+def _alarms() -> typer.Typer:
     alarms = typer.Typer(help="What is amiss, who is told, what is to be quiet.", no_args_is_help=True)
     alarms.command("ls", epilog=alerts.EXAMPLES)(alerts.ls)
     alarms.command("history", epilog=alerts.EXAMPLES)(alerts.history)
     alarms.command("mute", epilog=alerts.EXAMPLES)(alerts.mute)
     alarms.command("test", epilog=alerts.EXAMPLES)(alerts.test)
-    made.add_typer(alarms, name="alerts")
-    return made
+    return alarms
 
 
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:

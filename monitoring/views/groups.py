@@ -116,7 +116,9 @@ def view(look: Look) -> Groups:
 def _grouping(row: Group, look: Look, reading: RedisReading, held: Mapping[tuple[str, str], Kept]) -> Grouping:
     parts = [part for part in reading.groups if (part.name, part.topic) == (row.name, row.topic)]
     processes = tuple(one.name for one in reading.processes if one.fact("program") == row.name)
-    return Grouping(row, processes, tuple(_place(part, look, reading, held.get((part.name, part.key))) for part in parts))
+    return Grouping(
+        row, processes, tuple(_place(part, look, reading, held.get((part.name, part.key))) for part in parts)
+    )
 
 
 def _place(part: GroupReading, look: Look, reading: RedisReading, kept: Kept | None) -> Place:
@@ -174,5 +176,3 @@ def _wary(suspicion: str) -> str:
         return f"wary: {json.loads(suspicion)['size']:,} at a time" if suspicion else ""
     except (ValueError, KeyError, TypeError):
         return "wary"
-
-

@@ -37,7 +37,7 @@ SELECT venue, symbol, toUnixTimestamp64Nano(max(event_time)) AS heard_ns
 FROM trades WHERE event_time >= now() - INTERVAL 15 MINUTE GROUP BY venue, symbol {BOUNDED}
 """
 TROUBLED = f"""
-SELECT venue, symbol, argMax(kind, received_time) AS kind,
+SELECT venue, symbol, argMax(kind, received_time) AS last_kind,
        toUnixTimestamp64Nano(maxIf(received_time, kind = 'gap')) AS gap_ns
 FROM feed_events WHERE from_time >= now() - INTERVAL 1 DAY AND symbol != '' AND {OF_BOOK}
   AND kind IN ('gap', 'resync', 'stale')
@@ -82,7 +82,7 @@ async def instruments_of(store: Store) -> tuple[Listed, ...]:
     for row in (await store.query(TROUBLED)).to_dicts():
         known = found.get((row["venue"], row["symbol"]))
         if known and known.get("has_book"):
-            known["is_in_sync"] = row["kind"] == "resync"
+            known["is_in_sync"] = row["last_kind"] == "resync"
             known["gap_ns"] = row["gap_ns"] or None
     tokens = [symbol for venue, symbol in found if venue in PREDICTION]
     names = await names_of(store, tokens)

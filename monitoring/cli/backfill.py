@@ -1,0 +1,221 @@
+"""`fleet backfill`: have an ingester fetch trades again, while it runs, within its budget, each once."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from typing import Annotated, Any, NamedTuple
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from common.clock import NS_PER_S
+from common.codec import decode_lines
+from common.records import FeedEvent
+from common.redis_facts import add_words, words_of
+from common.redis_readings import RedisReader
+from common.redis_streams import Redis, all_shards
+from common.settings import Settings
+from common.streams import FEED_EVENTS
+from common.wishes import Wish, backfill_key, wish_id, wish_of
+from monitoring.cli import exits
+from monitoring.cli.asking import Call, ask_clickhouse, ask_redis
+from monitoring.cli.printing import console, number, show_json, table, tell
+from monitoring.cli.times import Wrong, moment_ns
+
+EXAMPLES = """
+Examples:  fleet backfill binance --from 2h --symbol BTCUSDT  |
+fleet backfill okx --from 2026-11-20T08:00 --to 2026-11-20T09:00  |  fleet backfill binance
+"""
+NUMBERED = ("binance", "okx")
+WHY_NOT = {
+    "alpaca": "its trades have no dense numbers, so what stands cannot be told from what is missing once the ingester "
+    "has forgotten it (ten seconds); what a lost connection missed it fetches again by itself, up to BACKFILL_MAX_S",
+    "alpaca_stocks": "see alpaca",
+    "alpaca_crypto": "see alpaca",
+    "upstox": "the venue gives candles of the past, no trades; its ingester fetches those by itself",
+    "polymarket_clob": "the venue does not keep what its socket tells; the same trades come from goldsky or polygon",
+    "polymarket": "markets have no past: every walk reads them all",
+    "goldsky": "it walks from its cursor, state:goldsky_last_timestamp and state:goldsky_last_id",
+    "polygon": "it walks from its cursor, state:polygon_last_block",
+}
+LOOK_EVERY_S = 0.5
+MOST_PARTS = 1000
+NEWEST_EVENTS = 500
+MARGIN_NS = NS_PER_S
+RUNS = """
+SELECT min(id) AS first, max(id) + 1 AS stop FROM (
+    SELECT id, id - toInt64(row_number() OVER (ORDER BY id)) AS run FROM (
+        SELECT DISTINCT toInt64(trade_id) AS id FROM trades
+        WHERE venue = {venue:String} AND symbol = {symbol:String}
+          AND event_time BETWEEN fromUnixTimestamp64Nano({from_ns:Int64}) AND fromUnixTimestamp64Nano({to_ns:Int64})
+    )
+) GROUP BY run ORDER BY first
+"""
+NEWEST = """
+SELECT max(toInt64(trade_id)) + 1 AS below FROM trades
+WHERE venue = {venue:String} AND symbol = {symbol:String} AND sequence IS NOT NULL HAVING count() > 0
+"""
+
+
+class Progressed(NamedTuple):
+    """How far a wish is: of how many ids, how many are not looked for any more."""
+
+    had: int
+    total: int
+
+
+def backfill(  # noqa: PLR0913, PLR0917  each is an option of the command
+    ctx: typer.Context,
+    venue: Annotated[str, typer.Argument(help="A venue whose trades can be asked for by number: binance, okx.")],
+    from_: Annotated[str | None, typer.Option("--from", help="e.g. 2h, 7d, or a time in UTC.")] = None,
+    to: Annotated[str, typer.Option("--to", help="The same; nothing: now.")] = "now",
+    symbol: Annotated[str | None, typer.Option("--symbol", help="One symbol; nothing: all of the ingester.")] = None,
+    wait: Annotated[bool, typer.Option(help="Stay until all is fetched.")] = True,  # noqa: FBT002
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array.")] = False,  # noqa: FBT002
+) -> None:
+    """
+    Fetch trades that do not stand yet; without --from, show what is under way.
+
+    The ingester does it beside its stream. An interrupted command may be given again: it finds what is under way.
+    """
+    call: Call = ctx.obj
+    name = venue.removesuffix("_ingester")
+    if name not in NUMBERED:
+        tell(f"{venue}: {WHY_NOT.get(name, 'no such venue; see: fleet venues')}")
+        raise typer.Exit(exits.FAILED if name in WHY_NOT else exits.USAGE)
+    settings = call.settings
+    try:
+        wishes = list(_under_way(settings, name)) if from_ is None else _wanted(settings, name, symbol, (from_, to))
+    except Wrong as error:
+        tell(str(error))
+        raise typer.Exit(exits.USAGE) from error
+    if wait and from_ is not None:
+        _follow(settings, name, wishes)
+    rows = _rows(settings, name, wishes)
+    if as_json:
+        show_json(rows)
+    else:
+        console().print(table("", ("wish", "symbol", "fetched>", "of>", "state"), [_cells(row) for row in rows]))
+    if any(row["state"] not in ("done", "under way", "waiting") for row in rows):
+        raise typer.Exit(exits.DEGRADED)
+
+
+def _wanted(settings: Settings, venue: str, symbol: str | None, span: tuple[str, str]) -> list[Wish]:
+    """Put wishes into the set of the ingester, those that are there already left as they are."""
+    from_ns, to_ns = (moment_ns(text) // NS_PER_S * NS_PER_S for text in span)
+    if from_ns >= to_ns:
+        raise Wrong(f"--from {span[0]} --to {span[1]}: expected a beginning before the end")
+    key = backfill_key(f"{venue}_ingester")
+    known = {wish.id: wish for wish in _under_way(settings, venue)}
+    symbols = [symbol] if symbol else _symbols(settings, venue)
+    names = {one: wish_id(one, from_ns, to_ns) for one in symbols}
+    made = [known.get(names[one]) or _wish(settings, venue, one, (from_ns, to_ns)) for one in symbols]
+    ask_redis(settings, lambda redis: add_words(redis, key, [wish.word for wish in made if wish.id not in known]))
+    return made
+
+
+def _symbols(settings: Settings, venue: str) -> list[str]:
+    program = f"{venue}_ingester"
+    chosen = ask_redis(settings, lambda redis: words_of(redis, f"symbols:{program}"))
+    return chosen or [symbol.upper() for symbol in settings.symbols_of(program) or ()]
+
+
+def _wish(settings: Settings, venue: str, symbol: str, span: tuple[int, int]) -> Wish:
+    only: dict[str, Any] = {"venue": venue, "symbol": symbol}
+    newest = ask_clickhouse(settings, NEWEST, only)
+    if newest.is_empty():
+        raise Wrong(
+            f"{symbol}: no trade from the stream of {venue} stands yet; without one, nothing tells where to stop"
+        )
+    margins = {"from_ns": span[0] - MARGIN_NS, "to_ns": span[1] + MARGIN_NS}
+    runs = ask_clickhouse(settings, RUNS, only | margins).rows()
+    if len(runs) > MOST_PARTS:
+        raise Wrong(f"{symbol}: what stands has {len(runs):,} holes, {MOST_PARTS:,} at most; ask for a shorter stretch")
+    standing = tuple((int(first), int(stop)) for first, stop in runs)
+    return Wish(wish_id(symbol, *span), symbol, *span, below=int(newest.item()), standing=standing)
+
+
+def _under_way(settings: Settings, venue: str) -> Iterator[Wish]:
+    words = ask_redis(settings, lambda redis: words_of(redis, backfill_key(f"{venue}_ingester")))
+    yield from (wish for wish in map(wish_of, words) if wish is not None)
+
+
+def _follow(settings: Settings, venue: str, wishes: list[Wish]) -> None:
+    """Show a bar for each wish until the ingester has taken all of them out of its set."""
+    ask_redis(settings, lambda redis: _watch(redis, venue, wishes))
+
+
+async def _watch(redis: Redis, venue: str, wishes: list[Wish]) -> None:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, transient=True, console=console()) as progress:
+        bars = {wish.id: progress.add_task(f"{wish.symbol} waiting", total=None) for wish in wishes}
+        while left := await _left(redis, venue) & set(bars):
+            for name, how_far in (await _progress(redis, venue)).items():
+                if name in left:
+                    symbol = next(wish.symbol for wish in wishes if wish.id == name)
+                    progress.update(bars[name], description=symbol, total=how_far.total, completed=how_far.had)
+            await asyncio.sleep(LOOK_EVERY_S)
+
+
+async def _left(redis: Redis, venue: str) -> set[str]:
+    words = await words_of(redis, backfill_key(f"{venue}_ingester"))
+    return {wish.id for wish in map(wish_of, words) if wish is not None}
+
+
+async def _progress(redis: Redis, venue: str) -> dict[str, Progressed]:
+    """Return how far each wish is, from what the ingester has written down about its holes."""
+    text = await redis.get(f"state:{venue}_backfill")
+    holes = list(_holes_in(json.loads(text))) if text else []
+    return {
+        hole["wish"]: Progressed(hole["total"] - sum(stop - first for first, stop in hole["missing"]), hole["total"])
+        for hole in holes
+        if hole.get("wish") and hole.get("total")
+    }
+
+
+def _holes_in(state: object) -> Iterator[dict[str, Any]]:
+    """Yield every hole, whether a venue keeps them in one list or by symbol."""
+    if isinstance(state, dict) and "missing" in state:
+        yield state
+    elif isinstance(state, dict | list):
+        for part in state.values() if isinstance(state, dict) else state:
+            yield from _holes_in(part)
+
+
+def _rows(settings: Settings, venue: str, wishes: list[Wish]) -> list[dict[str, Any]]:
+    async def ask(redis: Redis) -> list[dict[str, Any]]:
+        left, progress, told = await _left(redis, venue), await _progress(redis, venue), await _told(redis, wishes)
+        return [_row(wish, left, progress.get(wish.id), told.get(wish.id)) for wish in wishes]
+
+    return ask_redis(settings, ask)
+
+
+def _row(wish: Wish, left: set[str], progress: Progressed | None, event: FeedEvent | None) -> dict[str, Any]:
+    row: dict[str, Any] = {"wish": wish.id, "symbol": wish.symbol, "fetched": None, "total": None}
+    if progress:
+        row |= {"fetched": progress.had, "total": progress.total, "state": "under way"}
+    elif wish.id in left and event is None:
+        row["state"] = "waiting"
+    elif event is None:
+        row["state"] = "done"  # so long ago that what was told is no more in sight
+    else:
+        row |= {"fetched": int(event.found or 0), "total": int(event.expected or 0)}
+        row["state"] = "done" if event.kind == "backfilled" else event.detail
+    return row
+
+
+async def _told(redis: Redis, wishes: list[Wish]) -> dict[str, FeedEvent]:
+    """Return what was told of each wish last."""
+    reader, found = RedisReader(redis), {}
+    for shard in await all_shards(redis):
+        if shard.stream is FEED_EVENTS:
+            for entry in reversed(await reader.newest(shard.key, NEWEST_EVENTS)):
+                for event in decode_lines(entry.data, FeedEvent):
+                    name = next((wish.id for wish in wishes if f"wish {wish.id}" in event.detail), None)
+                    if name is not None:
+                        found[name] = event
+    return found
+
+
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    return row["wish"], row["symbol"], number(row["fetched"]), number(row["total"]), row["state"]

@@ -1,0 +1,105 @@
+"""`./fleet backfill` with a whole fleet: every trade since the beginning stands once, killed in the middle or not."""
+
+import json
+import subprocess
+import time
+
+import pytest
+import requests
+
+from tests.fleet_harness import PYTHON, ROOT, Fleet, wait_for
+
+pytestmark = [pytest.mark.redis, pytest.mark.clickhouse, pytest.mark.timeout(150)]
+
+SYMBOLS = {"binance": "BTCUSDT", "okx": "BTC-USDT"}
+ENDPOINTS = {"binance": "historicalTrades", "okx": "type=1"}
+
+
+@pytest.fixture(params=SYMBOLS)
+def fleet(request, tmp_path):
+    """A venue that had traded for a while before anybody listened."""
+    venue = request.param
+    with Fleet(tmp_path, **{f"{venue.upper()}_SYMBOLS": SYMBOLS[venue]}) as made:
+        made.venue, made.symbol = venue, SYMBOLS[venue]
+        made.start_simulator("--demo")
+        made.start_servers()
+        made.start_program("clickhouse_writer")
+        made.start_program(f"{venue}_ingester")
+        wait_for(lambda: stands(made)[0] > 0, what="live trades")
+        yield made
+
+
+def stands(fleet):
+    """Return how many trades stand, how many are distinct, the first and the last number."""
+    return fleet.sql(
+        "SELECT count(), uniqExact(trade_id), min(toInt64(trade_id)), max(toInt64(trade_id)) FROM trades "
+        f"WHERE venue = '{fleet.venue}' AND symbol = '{fleet.symbol}'"
+    )[0]
+
+
+def published(fleet):
+    facts = requests.get(f"{fleet.environment['SIMULATOR_URL']}/_ledger", timeout=5).json()
+    return facts[fleet.venue]["published"][fleet.symbol]
+
+
+def order(fleet, **fault):
+    requests.post(
+        f"{fleet.environment['SIMULATOR_URL']}/_control", json={"venue": fleet.venue} | fault, timeout=5
+    ).raise_for_status()
+
+
+def command(fleet, *words):
+    return [PYTHON, "-m", "monitoring.cli", "backfill", fleet.venue, "--symbol", fleet.symbol, "--json", *words]
+
+
+def backfill(fleet, *words):
+    done = subprocess.run(
+        command(fleet, *words), cwd=ROOT, env=fleet.environment, capture_output=True, text=True, timeout=90, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads(done.stdout)[0]
+
+
+def first_number(fleet):
+    """Return the number of the venue's first trade."""
+    return next(facts["first_id"] for kind, facts in published(fleet).items() if kind in ("trade", "trades-all"))
+
+
+def is_whole(fleet):
+    count, distinct, first, last = stands(fleet)
+    return (count, count, first_number(fleet)) == (distinct, last - first + 1, first)
+
+
+def test_all_since_the_beginning_is_fetched_and_asking_again_adds_nothing(fleet):
+    row = backfill(fleet, "--from", "1h")
+    wait_for(lambda: is_whole(fleet), what="whole")
+    again = backfill(fleet, "--from", "1h")
+    time.sleep(1.5)  # if it had been fetched twice, it would be on its way now
+
+    assert ("done", row["total"]) == (row["state"], row["fetched"])
+    assert row["fetched"] > 0
+    assert ("done", 0) == (again["state"], again["total"])
+    assert is_whole(fleet)
+
+
+def test_a_kill_in_the_middle_goes_on_where_it_stopped(fleet):
+    hold = {"kind": "hang", "channel": "http", "match": ENDPOINTS[fleet.venue], "times": None}
+    order(fleet, **hold)
+    asking = subprocess.Popen(
+        command(fleet, "--from", "1h"), cwd=ROOT, env=fleet.environment, stdout=subprocess.PIPE, text=True
+    )
+    wait_for(lambda: "wish" in (fleet.redis.get(f"state:{fleet.venue}_backfill") or ""), what="under way")
+    fleet.kill(f"{fleet.venue}_ingester")
+    requests.delete(f"{fleet.environment['SIMULATOR_URL']}/_control", timeout=5)
+    fleet.restart(f"{fleet.venue}_ingester")
+    told, _ = asking.communicate(timeout=90)
+
+    assert "done" == json.loads(told)[0]["state"]
+    wait_for(lambda: is_whole(fleet), what="whole")
+
+
+def test_a_venue_that_cannot_be_asked_again_says_why(tmp_path):
+    ask = [PYTHON, "-m", "monitoring.cli", "backfill", "alpaca", "--from", "1h"]
+    done = subprocess.run(ask, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+
+    assert (1, True) == (done.returncode, "no dense numbers" in done.stderr)

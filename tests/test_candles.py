@@ -1,0 +1,207 @@
+"""Candles of ours beside others: of recordings, and the causes of differences one by one."""
+
+import json
+import shutil
+from collections import Counter, defaultdict
+from decimal import Decimal
+
+import pytest
+
+from common.records import Bar, Ticker
+from tests.fleet_harness import CAPTURES, ROOT, Fleet, wait_for
+from tests.simulator_kit import needs_captures
+from tests.test_trade_analytics import put_trades, stamp
+from tests.test_upstox_recordings import THIRTEEN, by_symbol, volume_per_minute
+from tests.upstox_kit import MINUTE, MS
+
+BTCUSDT = "binance-btcusdt-20240808.jsonl.gz"
+TWO_STOCKS = "alpaca-aig-bac-20131007.jsonl.gz"
+DOCUMENT = (ROOT / "docs" / "candles.md").read_text(encoding="utf-8")
+COMPARED = "candles_compared(venue = '{}', symbol = '{}', since = '{}', until = '{}')"
+NEW_YEAR = ("v", "S", "2026-01-01 00:00:00", "2026-01-02 00:00:00")
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """A database with the schema; each test begins with empty tables."""
+    if shutil.which("redis-server") is None:
+        pytest.skip("redis-server is not installed")
+    with Fleet(tmp_path_factory.mktemp("candles")) as made:
+        made.start_servers()
+        yield made
+
+
+@pytest.fixture
+def tables(store):
+    for table in ("trades", "trade_corrections", "bars_1s_state", "bars_1m_state", "bar_versions", "feed_events"):
+        store.command(f"TRUNCATE TABLE {table}")
+    return store
+
+
+def put_candles(store, *candles, venue="v", symbol="S", is_closed="true"):
+    """Put a venue's candles, each (minute as text, open, high, low, close, volume, notional, trades)."""
+    rows = ", ".join(
+        f"('{venue}', '{symbol}', '1m', '{at}', {', '.join(map(str, numbers))}, {trades}, {is_closed}, '{at}', 0, {place})"
+        for place, (at, *numbers, _, trades) in enumerate(candles)
+    )
+    store.command(
+        "INSERT INTO bar_versions (venue, symbol, interval, open_time, open, high, low, close, volume, trades, "
+        f"is_closed, received_time, shard, offset) VALUES {rows}"
+    )
+
+
+def causes(store):
+    return [row[0] for row in store.sql(f"SELECT cause FROM {COMPARED.format(*NEW_YEAR)}")]
+
+
+def candle(minute, *prices, volume=1, trades=1):
+    return (stamp(60 * minute), *prices, volume, 0, trades)
+
+
+def a_trade_a_minute(store, *prices):
+    """Put one trade of size 1 into each minute, with one before and one after them that are the edges."""
+    put_trades(store, *((60 * minute + 1, price, 1, "buy") for minute, price in enumerate((1, *prices, 1))))
+
+
+@pytest.mark.clickhouse
+@pytest.mark.redis
+@pytest.mark.parametrize(
+    ("told", "cause"),
+    [
+        (candle(1, 10, 10, 10, 10), "equal"),
+        (candle(1, 10, 10, 10, 10, trades="NULL"), "equal"),
+        (candle(1, 10, 10, 10, 10, volume=2), "fewer_trades"),
+        (candle(1, 10, 10, 10, 10, volume="0.5"), "more_trades"),
+        (candle(1, 10, 10, 10, 9), "order"),
+        (candle(1, 10, 11, 10, 10), "prices"),
+    ],
+)
+def test_a_whole_minute_that_differs_says_in_what(tables, told, cause):
+    a_trade_a_minute(tables, 10)
+    put_candles(tables, told)
+
+    assert ["cut", cause, "cut"] == causes(tables)
+
+
+@pytest.mark.clickhouse
+@pytest.mark.redis
+def test_a_minute_that_only_one_of_both_has_is_no_zero(tables):
+    a_trade_a_minute(tables, 10)
+    put_candles(tables, candle(5, 7, 7, 7, 7), candle(6, 7, 7, 7, 7, volume=0, trades=0))
+
+    assert [("cut", None, 1), ("not_told", None, 10), ("cut", None, 1), ("no_trades", 7, None), ("equal", 7, None)] == [
+        tuple(row) for row in tables.sql(f"SELECT cause, their_close, our_close FROM {COMPARED.format(*NEW_YEAR)}")
+    ]
+
+
+@pytest.mark.clickhouse
+@pytest.mark.redis
+def test_a_minute_that_is_touched_by_a_gap_in_trades_is_explained_by_it(tables):
+    a_trade_a_minute(tables, 10, 10, 10)
+    put_candles(tables, *(candle(minute, 10, 10, 10, 10, volume=2) for minute in (1, 2, 3)))
+    tables.command(
+        "INSERT INTO feed_events (venue, symbol, channel, kind, from_time, to_time, received_time, shard, offset) VALUES "
+        f"('v', 'S', 'trade', 'gap', '{stamp(119)}', '{stamp(121)}', '{stamp(121)}', 0, 0), "
+        f"('v', 'S', 'depth', 'gap', '{stamp(180)}', '{stamp(190)}', '{stamp(190)}', 0, 1)"
+    )
+
+    assert ["cut", "gap", "gap", "fewer_trades", "cut"] == causes(tables)
+
+
+@pytest.mark.clickhouse
+@pytest.mark.redis
+def test_a_candle_that_the_venue_has_not_closed_is_unfinished(tables):
+    a_trade_a_minute(tables, 10)
+    put_candles(tables, candle(1, 10, 10, 10, 10, volume="0.1"), is_closed="false")
+
+    assert ["cut", "unfinished", "cut"] == causes(tables)
+
+
+@pytest.mark.clickhouse
+@pytest.mark.redis
+@pytest.mark.timeout(240)
+@pytest.mark.usefixtures("captures")
+def test_candles_of_recorded_trades_are_those_of_another_program(fleet):
+    truth = json.loads((CAPTURES / "ground_truth.json").read_text())["files"]
+    told = {("binance", "BTCUSDT"): truth[BTCUSDT]["symbols"]["BTCUSDT"]["ohlcv_1m"]}
+    told |= {("alpaca", name): facts["ohlcv_1m"] for name, facts in truth[TWO_STOCKS]["symbols"].items()}
+    fleet.replay(BTCUSDT, TWO_STOCKS)
+    fleet.start_fleet()
+    trades = {book: sum(candle[-1] for candle in candles) for book, candles in told.items()}
+    wait_for(
+        lambda: {
+            (venue, symbol): rows
+            for venue, symbol, rows in fleet.sql("SELECT venue, symbol, count() FROM trades GROUP BY ALL")
+        },
+        expected=trades,
+        what="trades",
+        give_up_s=120,
+    )
+    for (venue, symbol), candles in told.items():
+        put_candles(fleet, *((minute_of(at), *rest) for at, *rest in candles), venue=venue, symbol=symbol)
+
+    for (venue, symbol), candles in told.items():
+        view = COMPARED.format(venue, symbol, "2010-01-01 00:00:00", "2025-01-01 00:00:00")
+        assert [("equal", len(candles))] == fleet.sql(f"SELECT cause, count() FROM {view} GROUP BY cause")
+        assert [Decimal(candle[6]) for candle in candles] == [
+            row[0]
+            for row in fleet.sql(
+                f"SELECT notional FROM bars_1m WHERE venue = '{venue}' AND symbol = '{symbol}' ORDER BY open_time"
+            )
+        ]
+    assert f"all {sum(map(len, told.values()))}\nminutes" in DOCUMENT
+
+
+def minute_of(at):
+    return f"fromUnixTimestamp64Milli({at}, 'UTC')" if isinstance(at, int) else at.removesuffix("Z").replace("T", " ")
+
+
+@needs_captures
+def test_the_vendors_candles_beside_what_the_ticks_say_differ_as_documented():
+    found, prices = Counter(), Counter()
+    for symbol, bars in by_symbol(THIRTEEN, Bar).items():
+        ticks = by_symbol(THIRTEEN, Ticker)[symbol]
+        told = {bar.open_ns // MS: bar for bar in bars if bar.interval == "I1"}
+        found += volume_causes(
+            dict(map(tuple, volume_per_minute(ticks))), {at: int(bar.volume) for at, bar in told.items()}
+        )
+        prices += price_causes(ticks, told)
+
+    for cause, minutes in found.items():
+        assert f"| {minutes:,} | {cause}" in DOCUMENT or f"\n{minutes} minutes more" in DOCUMENT, (cause, minutes)
+    assert 0 == prices["further"]
+    assert f"Prices of {prices['minutes']:,}\nwhole minutes" in DOCUMENT
+    shares = {name: round(100 * prices[name] / prices["minutes"]) for name in ("close", "high", "low", "open")}
+    assert "close agrees in {close} %, high in {high} %, low in {low} %, open in {open} %".format(**shares) in DOCUMENT
+
+
+def volume_causes(ours, theirs):
+    """Return how many minutes agree in volume, and why the others do not."""
+    found = Counter()
+    first = min(ours)
+    apart = {at: ours.get(at, 0) - volume for at, volume in theirs.items() if at > first}
+    for at, difference in apart.items():
+        cancels = -difference in (apart.get(at - 60_000), apart.get(at + 60_000))
+        found[
+            "equal" if not difference else "the difference is that of a neighbour" if cancels else "other differences"
+        ] += 1
+    found["before the first tick"] = sum(at < first for at in theirs)
+    found["equal" if ours[first] == theirs.get(first) else "the first minute"] += 1
+    found["more"] = sum(at not in theirs for at in ours)
+    return found
+
+
+def price_causes(ticks, told):
+    """Return in how many whole minutes last prices of ticks make the vendor's candle, and in how many they lie outside."""
+    minutes = defaultdict(list)
+    for tick in ticks:
+        minutes[tick.last_trade_ns // MINUTE * MINUTE // MS].append(Decimal(tick.last_price))
+    found = Counter()
+    for at in sorted(minutes)[1:]:
+        if at in told:
+            bar, seen = told[at], minutes[at]
+            found["minutes"] += 1
+            for name, price in (("open", seen[0]), ("close", seen[-1]), ("high", max(seen)), ("low", min(seen))):
+                found[name] += price == Decimal(getattr(bar, name))
+            found["further"] += max(seen) > Decimal(bar.high) or min(seen) < Decimal(bar.low)
+    return found
