@@ -98,7 +98,8 @@ class Store:
         """Return (venue, symbol, trade_id, stands_at) of derived rows received between two times."""
         sql = (
             f"SELECT venue, symbol, trade_id, offset AS stands_at FROM {table.name} "  # noqa: S608  from TABLES
-            "WHERE source = 'derived' AND toUnixTimestamp64Nano(received_time) BETWEEN {first_ns:Int64} AND {last_ns:Int64}"
+            "WHERE source = 'derived' "
+            "AND toUnixTimestamp64Nano(received_time) BETWEEN {first_ns:Int64} AND {last_ns:Int64}"
         )
         frame = await self.query(sql, dict(zip(("first_ns", "last_ns"), received_ns, strict=True)))
         return frame.with_columns(pl.col("venue", "symbol", "trade_id").cast(pl.String))

@@ -19,7 +19,7 @@ from benchmarks.chaos.truth import Verdict, judge, prove
 from benchmarks.chaos.without import PARTS
 from benchmarks.house import Broken
 
-CALM_S, DRAIN_S = 20.0, 120.0
+CALM_S, DRAIN_S = 20.0, 300.0
 LEAST_S, MOST_S = 0.1, 2.5  # between two faults
 
 

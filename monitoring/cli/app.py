@@ -1,7 +1,7 @@
 """All commands, and how they end."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import structlog
 import typer
@@ -42,44 +42,55 @@ messages to standard error; NO_COLOR is respected, and nothing ever asks a quest
 """
 
 
+Command = tuple[str, Callable[..., None], str]
+
+COMMANDS: tuple[Command, ...] = (
+    ("status", status.status, status.EXAMPLES),
+    ("streams", streams.streams, streams.EXAMPLES),
+    ("groups", groups.groups, groups.EXAMPLES),
+    ("quality", quality.quality, quality.EXAMPLES),
+    ("forget", forget.forget, forget.EXAMPLES),
+    ("tail", tail.tail, tail.EXAMPLES),
+    ("book", book.book, book.EXAMPLES),
+    ("sql", sql.sql, sql.EXAMPLES),
+    ("schema", schema.schema, schema.EXAMPLES),
+    ("config", config.config, config.EXAMPLES),
+    ("venues", venues.venues, venues.EXAMPLES),
+    ("export", export.export, export.EXAMPLES),
+    ("symbols", symbols.symbols, symbols.EXAMPLES),
+    ("record", record.record, record.EXAMPLES),
+    ("backfill", backfill.backfill, backfill.EXAMPLES),
+    ("doctor", doctor.doctor, doctor.EXAMPLES),
+    ("bench", bench.bench, bench.EXAMPLES),
+    ("chaos", chaos.chaos, chaos.EXAMPLES),
+)
+LETTERS: tuple[Command, ...] = (
+    ("ls", dead_letters.ls, dead_letters.EXAMPLES),
+    ("show", dead_letters.show, dead_letters.EXAMPLES),
+    ("redrive", redrive.redrive, dead_letters.EXAMPLES),
+    ("drop", redrive.drop, dead_letters.EXAMPLES),
+)
+ALARMS: tuple[Command, ...] = (
+    ("ls", alerts.ls, alerts.EXAMPLES),
+    ("history", alerts.history, alerts.EXAMPLES),
+    ("mute", alerts.mute, alerts.EXAMPLES),
+    ("test", alerts.test, alerts.EXAMPLES),
+)
+
+
 def app() -> typer.Typer:
-    """Return the command line; what exists stands here."""
-    made = typer.Typer(help=HELP, no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False)
-    made.command("status", epilog=status.EXAMPLES)(status.status)
-    made.command("streams", epilog=streams.EXAMPLES)(streams.streams)
-    made.command("groups", epilog=groups.EXAMPLES)(groups.groups)
-    made.command("quality", epilog=quality.EXAMPLES)(quality.quality)
-    made.command("forget", epilog=forget.EXAMPLES)(forget.forget)
-    made.command("tail", epilog=tail.EXAMPLES)(tail.tail)
-    made.command("book", epilog=book.EXAMPLES)(book.book)
-    made.command("sql", epilog=sql.EXAMPLES)(sql.sql)
-    made.command("schema", epilog=schema.EXAMPLES)(schema.schema)
-    made.command("config", epilog=config.EXAMPLES)(config.config)
-    made.command("venues", epilog=venues.EXAMPLES)(venues.venues)
-    made.command("export", epilog=export.EXAMPLES)(export.export)
-    made.command("symbols", epilog=symbols.EXAMPLES)(symbols.symbols)
-    made.command("record", epilog=record.EXAMPLES)(record.record)
-    made.command("backfill", epilog=backfill.EXAMPLES)(backfill.backfill)
-    made.command("doctor", epilog=doctor.EXAMPLES)(doctor.doctor)
-    made.command("bench", epilog=bench.EXAMPLES)(bench.bench)
-    made.command("chaos", epilog=chaos.EXAMPLES)(chaos.chaos)
-    letters = typer.Typer(help="Look at what could not be read or stored, and put it back.", no_args_is_help=True)
-    letters.command("ls", epilog=dead_letters.EXAMPLES)(dead_letters.ls)
-    letters.command("show", epilog=dead_letters.EXAMPLES)(dead_letters.show)
-    letters.command("redrive", epilog=dead_letters.EXAMPLES)(redrive.redrive)
-    letters.command("drop", epilog=dead_letters.EXAMPLES)(redrive.drop)
-    made.add_typer(letters, name="dlq")
-    made.add_typer(_alarms(), name="alerts")
+    """Return the command line; what exists stands above."""
+    made = _of(HELP, COMMANDS)
+    made.add_typer(_of("Look at what could not be read or stored, and put it back.", LETTERS), name="dlq")
+    made.add_typer(_of("What is amiss, who is told, what is to be quiet.", ALARMS), name="alerts")
     return made
 
 
-def _alarms() -> typer.Typer:
-    alarms = typer.Typer(help="What is amiss, who is told, what is to be quiet.", no_args_is_help=True)
-    alarms.command("ls", epilog=alerts.EXAMPLES)(alerts.ls)
-    alarms.command("history", epilog=alerts.EXAMPLES)(alerts.history)
-    alarms.command("mute", epilog=alerts.EXAMPLES)(alerts.mute)
-    alarms.command("test", epilog=alerts.EXAMPLES)(alerts.test)
-    return alarms
+def _of(words: str, commands: Iterable[Command]) -> typer.Typer:
+    made = typer.Typer(help=words, no_args_is_help=True, pretty_exceptions_enable=False)
+    for name, run, examples in commands:
+        made.command(name, epilog=examples)(run)
+    return made
 
 
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
