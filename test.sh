@@ -35,10 +35,14 @@ check "lint" "$venv/ruff" check .
 check "format" "$venv/ruff" format --check .
 check "types" "$venv/mypy"
 check "import contracts" "$venv/lint-imports"
-# What starts servers runs one at a time: two fleets on two cores would only measure each other.
+# Most tests with servers wait for them more than they work; whole fleets and browsers run one at a time.
 check "tests without servers" "$venv/python" -m pytest -q -n 2 \
     -m "not redis and not clickhouse and not fleet and not browser"
-[ -n "$marks" ] || check "tests with servers" "$venv/python" -m pytest -q -m "redis or clickhouse or fleet or browser"
+if [ -z "$marks" ]; then
+    check "tests with servers" "$venv/python" -m pytest -q -n 2 --dist loadfile \
+        -m "(redis or clickhouse) and not (fleet or browser)"
+    check "tests of whole fleets" "$venv/python" -m pytest -q -m "fleet or browser"
+fi
 
 if [ "${#failed[@]}" -gt 0 ]; then
     printf 'FAILED: %s\n' "${failed[@]}" >&2

@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections import Counter, defaultdict
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -41,7 +42,8 @@ def tables(store):
 def put_candles(store, *candles, venue="v", symbol="S", is_closed="true"):
     """Put a venue's candles, each (minute as text, open, high, low, close, volume, notional, trades)."""
     rows = ", ".join(
-        f"('{venue}', '{symbol}', '1m', '{at}', {', '.join(map(str, numbers))}, {trades}, {is_closed}, '{at}', 0, {place})"
+        f"('{venue}', '{symbol}', '1m', '{at}', {', '.join(map(str, numbers))}, {trades}, {is_closed}, '{at}', 0, "
+        f"{place})"
         for place, (at, *numbers, _, trades) in enumerate(candles)
     )
     store.command(
@@ -100,8 +102,8 @@ def test_a_minute_that_is_touched_by_a_gap_in_trades_is_explained_by_it(tables):
     a_trade_a_minute(tables, 10, 10, 10)
     put_candles(tables, *(candle(minute, 10, 10, 10, 10, volume=2) for minute in (1, 2, 3)))
     tables.command(
-        "INSERT INTO feed_events (venue, symbol, channel, kind, from_time, to_time, received_time, shard, offset) VALUES "
-        f"('v', 'S', 'trade', 'gap', '{stamp(119)}', '{stamp(121)}', '{stamp(121)}', 0, 0), "
+        "INSERT INTO feed_events (venue, symbol, channel, kind, from_time, to_time, received_time, shard, offset) "
+        f"VALUES ('v', 'S', 'trade', 'gap', '{stamp(119)}', '{stamp(121)}', '{stamp(121)}', 0, 0), "
         f"('v', 'S', 'depth', 'gap', '{stamp(180)}', '{stamp(190)}', '{stamp(190)}', 0, 1)"
     )
 
@@ -153,7 +155,9 @@ def test_candles_of_recorded_trades_are_those_of_another_program(fleet):
 
 
 def minute_of(at):
-    return f"fromUnixTimestamp64Milli({at}, 'UTC')" if isinstance(at, int) else at.removesuffix("Z").replace("T", " ")
+    """Return the start of a minute as text; the recordings' figures have milliseconds or ISO 8601."""
+    told = datetime.fromtimestamp(at / 1000, UTC) if isinstance(at, int) else datetime.fromisoformat(at)
+    return f"{told:%Y-%m-%d %H:%M:%S}"
 
 
 @needs_captures
@@ -192,7 +196,7 @@ def volume_causes(ours, theirs):
 
 
 def price_causes(ticks, told):
-    """Return in how many whole minutes last prices of ticks make the vendor's candle, and in how many they lie outside."""
+    """Return in how many minutes the last prices of ticks make the vendor's candle, and in how many they lie outside."""
     minutes = defaultdict(list)
     for tick in ticks:
         minutes[tick.last_trade_ns // MINUTE * MINUTE // MS].append(Decimal(tick.last_price))

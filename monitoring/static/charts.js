@@ -27,7 +27,7 @@
     bars.applyOptions({ upColor: up, downColor: down, wickUpColor: up, wickDownColor: down, borderVisible: false });
     return [faint(up), faint(down)];
   };
-  const digits = (rows) => Math.min(10, Math.max(2, ...rows.slice(-50).map((row) => (String(row[4]).split(".")[1] ?? "").length)));
+  const digits = (rows) => Math.min(10, Math.max(2, ...rows.slice(-50).map((row) => (String(Number(row[4].toPrecision(9))).split(".")[1] ?? "").length)));
   const drawCandles = () => {
     const rows = JSON.parse(series().candles);
     if (!chart) {
@@ -50,6 +50,7 @@
     const rows = JSON.parse(series().lately);
     return [0, 1, 2].map((at) => rows.map((row) => row[at]));
   };
+  const clock = (at) => new Date(at * 1e3).toISOString().slice(11, 19);
   const width = () => Math.max(200, latelyAt.clientWidth);
   const drawLines = (anew) => {
     if (lines && !anew) { lines.setData(columns()); return; }
@@ -58,10 +59,9 @@
     const axis = { stroke: muted, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 } };
     lines = new uPlot({
       width: width(), height: 190,
-      tzDate: (at) => uPlot.tzDate(new Date(at * 1e3), "Etc/UTC"),
       scales: { imbalance: { range: [-1, 1] } },
-      axes: [axis, { ...axis, scale: "bps", size: 60 }, { ...axis, scale: "imbalance", side: 1, size: 45, grid: { show: false } }],
-      series: [{ label: "UTC" }, { label: "spread, bps", scale: "bps", stroke: accent, width: 1.4 }, { label: "imbalance, 5 levels", scale: "imbalance", stroke: slow, width: 1.2, dash: [5, 3] }],
+      axes: [{ ...axis, values: (_, ticks) => ticks.map(clock) }, { ...axis, scale: "bps", size: 60 }, { ...axis, scale: "imbalance", side: 1, size: 45, grid: { show: false } }],
+      series: [{ label: "UTC", value: (_, at) => (at === null ? "" : clock(at)) }, { label: "spread, bps", scale: "bps", stroke: accent, width: 1.4 }, { label: "imbalance, 5 levels", scale: "imbalance", stroke: slow, width: 1.2, dash: [5, 3] }],
     }, columns(), latelyAt);
   };
 

@@ -87,7 +87,7 @@ async def _kept(redis: Redis, names: Keys) -> dict[tuple[str, str], Kept]:
     asked = redis.pipeline(transaction=False)
     for name, shard in known:
         asked.hmget(shard.group(name), *HASH)
-        asked.execute_command("XPENDING", shard.key, name, "-", "+", "1")
+        asked.xpending_range(shard.key, name, min="-", max="+", count=1)
     replies = await asked.execute(raise_on_error=False) if known else []
     return {
         (name, shard.key): _of_replies(facts, pending)
@@ -98,7 +98,7 @@ async def _kept(redis: Redis, names: Keys) -> dict[tuple[str, str], Kept]:
 def _of_replies(facts: Any, pending: Any) -> Kept:  # noqa: ANN401  the driver's replies, or the error that one gave
     words = [text_of(fact) for fact in facts] if isinstance(facts, list) else [""] * len(HASH)
     oldest = pending[0] if isinstance(pending, list) and pending else None
-    idle_s, deliveries = (float(oldest[2]) / 1000, int(oldest[3])) if oldest else (None, None)
+    idle_s, deliveries = (float(oldest["time_since_delivered"]) / 1000, int(oldest["times_delivered"])) if oldest else (None, None)
     return Kept(*words, oldest_pending_s=idle_s, deliveries=deliveries)
 
 

@@ -98,7 +98,7 @@ def test_a_kill_in_the_middle_goes_on_where_it_stopped(fleet):
     wait_for(lambda: is_whole(fleet), what="whole")
 
 
-def test_a_venue_that_cannot_be_asked_again_says_why(tmp_path):
+def test_a_venue_that_cannot_be_asked_again_says_why():
     ask = [PYTHON, "-m", "monitoring.cli", "backfill", "alpaca", "--from", "1h"]
     done = subprocess.run(ask, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
 

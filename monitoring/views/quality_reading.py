@@ -1,0 +1,97 @@
+"""What /quality asks ClickHouse: what was told of each venue, how late it came, and how many rows stand."""
+
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+from fastapi import Query
+
+from common.clickhouse import Store
+from common.tables import TABLES
+from monitoring.desk import Answer, Desk
+from monitoring.watch import Snapshot
+
+EVERY_S = 5.0
+RECONCILED_EVERY_S = 3.0
+BOUNDED = "SETTINGS max_execution_time = 4"
+Range = Literal["15m", "1h", "6h", "24h", "7d"]
+SECONDS: dict[str, int] = {"15m": 900, "1h": 3600, "6h": 21_600, "24h": 86_400, "7d": 604_800}
+MOST_INCIDENTS = 2000
+Rows = list[dict[str, Any]]
+
+TOLD = f"""
+SELECT venue, kind, count() AS events, uniqExact(symbol) AS symbols,
+       sum(greatest(0, toUnixTimestamp64Nano(to_time) - toUnixTimestamp64Nano(from_time))) / 1e9 AS concerned_s,
+       quantileExact(0.5)((toUnixTimestamp64Nano(to_time) - toUnixTimestamp64Nano(from_time)) / 1e6) AS p50_ms,
+       quantileExact(0.99)((toUnixTimestamp64Nano(to_time) - toUnixTimestamp64Nano(from_time)) / 1e6) AS p99_ms
+FROM feed_events WHERE received_time >= now64(9) - INTERVAL {{seconds:UInt32}} SECOND
+GROUP BY venue, kind {BOUNDED}
+"""
+# A book is out of order between a gap and the resync behind it, which spans that stretch.
+INCIDENTS = f"""
+SELECT venue, symbol, channel, kind, expected, found, detail, toUnixTimestamp64Nano(from_time) AS from_ns,
+       toUnixTimestamp64Nano(to_time) AS to_ns, toUnixTimestamp64Nano(received_time) AS received_ns
+FROM feed_events WHERE received_time >= now64(9) - INTERVAL {{seconds:UInt32}} SECOND
+  AND kind IN ('gap', 'resync', 'disconnected', 'backfilled', 'stale', 'refused')
+ORDER BY received_time DESC LIMIT {MOST_INCIDENTS} {BOUNDED}
+"""
+TRADED = f"""
+SELECT venue, count() AS trades, uniqExact(symbol) AS symbols, countIf(source = 'backfill') AS backfilled,
+       count() - uniqExact(symbol, trade_id, offset, shard) AS doubled,
+       quantileIf(0.5)(toUnixTimestamp64Nano(received_time) - toUnixTimestamp64Nano(event_time), source = 'live') / 1e6 AS p50_ms,
+       quantileIf(0.99)(toUnixTimestamp64Nano(received_time) - toUnixTimestamp64Nano(event_time), source = 'live') / 1e6 AS p99_ms,
+       countIf(source = 'live') AS live
+FROM trades WHERE event_time >= now64(9) - INTERVAL {{seconds:UInt32}} SECOND GROUP BY venue {BOUNDED}
+"""
+BOOKED = f"""
+SELECT venue, uniqExact(symbol) AS books, countIf(is_crossed) AS crossed, count() AS rows
+FROM book_stats WHERE event_time >= now64(9) - INTERVAL {{seconds:UInt32}} SECOND GROUP BY venue {BOUNDED}
+"""
+# Dense running numbers: what is stored is known by its shard and number, however often it was delivered.
+STORED = " UNION ALL ".join(
+    f"SELECT '{table.source.topic}' AS topic, shard, count() AS rows, uniqCombined64(20)(offset) AS numbers, "  # noqa: S608  from TABLES
+    f"max(offset) + 1 AS end FROM {table.name} GROUP BY shard"
+    for table in TABLES
+    if table.engine == "MergeTree"
+)
+
+
+@dataclass(frozen=True)
+class Given:
+    """Over which time."""
+
+    range: Annotated[Range, Query()] = "1h"
+
+
+@dataclass(frozen=True)
+class Told:
+    """The rows of the answers."""
+
+    told: Rows = field(default_factory=list)
+    incidents: Rows = field(default_factory=list)
+    traded: Rows = field(default_factory=list)
+    booked: Rows = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was told, and what stands in the tables."""
+
+    told: Answer[Told]
+    stored: Answer[dict[str, int]]
+    letters: Answer[dict[str, int]]
+
+
+async def ask(desk: Desk, given: Given, shot: Snapshot) -> Found:
+    """Return what the tables say of a time, and how many records of each topic stand in them."""
+    del shot
+    seconds = SECONDS[given.range]
+    told = await desk.of_store(("told", seconds), EVERY_S, lambda store: _told(store, seconds))
+    stored = await desk.of_store("stored", RECONCILED_EVERY_S, _stored)
+    letters = await desk.of_store("letters by topic", RECONCILED_EVERY_S, _letters)
+    return Found(told, stored, letters)
+
+
+async def _told(store: Store, seconds: int) -> Told:
+    asked = {"seconds": seconds}
+    rows = [(await store.query(sql, asked)).to_dicts() for sql in (TOLD, INCIDENTS, TRADED, BOOKED)]
+    return Told(*rows)
