@@ -31,13 +31,15 @@ class Stream:
 
     `shards` is the default number of shards: with one, the key is `stream:<topic>`, with more it is
     `stream:{<topic>:<shard>}`, the braces keeping everything about a shard on one node of a Redis Cluster. Order
-    within a shard is kept, and a symbol always goes to the same shard.
+    within a shard is kept, and a symbol always goes to the same shard. On their way into a table its records may wait
+    for company `patience` times as long as the settings say: an insert costs as much for one row as for a hundred.
     """
 
     topic: str
     record: type[Record]
     shards: int = 1
     retention_s: int = 60 * MINUTE_S
+    patience: int = 1
 
     def key(self, shard: int, shards: int) -> str:
         """Return the Redis key of one shard."""
@@ -57,11 +59,11 @@ MARKETS = Stream("markets", Market)
 ORDER_EVENTS = Stream("order_events", OrderEvent)
 TRADES = Stream("trades", Trade, retention_s=10 * MINUTE_S)
 QUOTES = Stream("quotes", Quote, retention_s=10 * MINUTE_S)
-BOOKS = Stream("books", BookUpdate, shards=4, retention_s=10 * MINUTE_S)
-BOOK_SNAPSHOTS = Stream("book_snapshots", BookSnapshot, retention_s=10 * MINUTE_S)
-BOOK_STATS = Stream("book_stats", BookStat, retention_s=5 * MINUTE_S)
-TICKERS = Stream("tickers", Ticker)
-BARS = Stream("bars", Bar)
+BOOKS = Stream("books", BookUpdate, shards=4, retention_s=10 * MINUTE_S, patience=3)
+BOOK_SNAPSHOTS = Stream("book_snapshots", BookSnapshot, retention_s=10 * MINUTE_S, patience=10)
+BOOK_STATS = Stream("book_stats", BookStat, retention_s=5 * MINUTE_S, patience=10)
+TICKERS = Stream("tickers", Ticker, patience=10)
+BARS = Stream("bars", Bar, patience=10)
 TRADE_CORRECTIONS = Stream("trade_corrections", TradeCorrection)
 STATUSES = Stream("statuses", Status)
 FEED_EVENTS = Stream("feed_events", FeedEvent)

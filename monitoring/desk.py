@@ -56,7 +56,7 @@ class Desk:
 
     def __init__(self, settings: Settings, redis: Redis) -> None:
         self.settings = settings
-        self._redis = redis
+        self.redis = redis
         self._store: Store | None = None
         self._connecting = asyncio.Lock()
         self._gate = asyncio.Semaphore(AT_ONCE)
@@ -67,7 +67,7 @@ class Desk:
         """Return the answer of Redis to a question, at most `every_s` old where it answers."""
 
         async def ask() -> T:
-            return await question(self._redis)
+            return await question(self.redis)
 
         return await self._ask("redis", key, every_s, ask)
 

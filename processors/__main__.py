@@ -116,7 +116,7 @@ class Program:
             target=self._target(processor, inbox),
             knowledge=knowledge,
             figures=self._figures,
-            linger_s=self._linger_s,
+            linger_s=self._linger_s * (processor.source.patience if processor.program == WRITER else 1),
             memory=Memory(as_set(processor, self._settings)),
             layout=self._layout,
             company=self._company,

@@ -37,6 +37,7 @@ class Proxy:
         self.cut()
         if self._server:
             self._server.close()
+            await self._server.wait_closed()
 
     def cut(self) -> None:
         """Break every connection without a word."""

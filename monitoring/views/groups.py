@@ -98,7 +98,9 @@ async def _kept(redis: Redis, names: Keys) -> dict[tuple[str, str], Kept]:
 def _of_replies(facts: Any, pending: Any) -> Kept:  # noqa: ANN401  the driver's replies, or the error that one gave
     words = [text_of(fact) for fact in facts] if isinstance(facts, list) else [""] * len(HASH)
     oldest = pending[0] if isinstance(pending, list) and pending else None
-    idle_s, deliveries = (float(oldest["time_since_delivered"]) / 1000, int(oldest["times_delivered"])) if oldest else (None, None)
+    idle_s, deliveries = (
+        (float(oldest["time_since_delivered"]) / 1000, int(oldest["times_delivered"])) if oldest else (None, None)
+    )
     return Kept(*words, oldest_pending_s=idle_s, deliveries=deliveries)
 
 

@@ -6,12 +6,12 @@ from typing import Annotated, Any, Literal
 from fastapi import Query
 
 from common.clickhouse import Store
-from common.tables import TABLES
 from monitoring.desk import Answer, Desk
+from monitoring.views.balances import Balance, balances_of
 from monitoring.watch import Snapshot
 
 EVERY_S = 5.0
-RECONCILED_EVERY_S = 3.0
+RECONCILED_EVERY_S = 4.0
 BOUNDED = "SETTINGS max_execution_time = 4"
 Range = Literal["15m", "1h", "6h", "24h", "7d"]
 SECONDS: dict[str, int] = {"15m": 900, "1h": 3600, "6h": 21_600, "24h": 86_400, "7d": 604_800}
@@ -43,16 +43,10 @@ SELECT venue, count() AS trades, uniqExact(symbol) AS symbols, countIf(source = 
 FROM trades WHERE event_time >= now64(9) - INTERVAL {{seconds:UInt32}} SECOND GROUP BY venue {BOUNDED}
 """
 BOOKED = f"""
-SELECT venue, uniqExact(symbol) AS books, countIf(is_crossed) AS crossed, count() AS rows
+SELECT venue, uniqExact(symbol) AS books, countIf(is_crossed) AS crossed, count() AS rows,
+       toUnixTimestamp64Nano(min(event_time)) AS since_ns
 FROM book_stats WHERE event_time >= now64(9) - INTERVAL {{seconds:UInt32}} SECOND GROUP BY venue {BOUNDED}
 """
-# Dense running numbers: what is stored is known by its shard and number, however often it was delivered.
-STORED = " UNION ALL ".join(
-    f"SELECT '{table.source.topic}' AS topic, shard, count() AS rows, uniqCombined64(20)(offset) AS numbers, "  # noqa: S608  from TABLES
-    f"max(offset) + 1 AS end FROM {table.name} GROUP BY shard"
-    for table in TABLES
-    if table.engine == "MergeTree"
-)
 
 
 @dataclass(frozen=True)
@@ -74,21 +68,19 @@ class Told:
 
 @dataclass(frozen=True)
 class Found:
-    """What was told, and what stands in the tables."""
+    """What was told, and whether what was appended stands in the tables."""
 
     told: Answer[Told]
-    stored: Answer[dict[str, int]]
-    letters: Answer[dict[str, int]]
+    balances: Answer[tuple[Balance, ...]]
 
 
 async def ask(desk: Desk, given: Given, shot: Snapshot) -> Found:
-    """Return what the tables say of a time, and how many records of each topic stand in them."""
+    """Return what the tables say of a time, and the balance of every topic."""
     del shot
     seconds = SECONDS[given.range]
     told = await desk.of_store(("told", seconds), EVERY_S, lambda store: _told(store, seconds))
-    stored = await desk.of_store("stored", RECONCILED_EVERY_S, _stored)
-    letters = await desk.of_store("letters by topic", RECONCILED_EVERY_S, _letters)
-    return Found(told, stored, letters)
+    balances = await desk.of_store("balances", RECONCILED_EVERY_S, lambda store: balances_of(desk.redis, store))
+    return Found(told, balances)
 
 
 async def _told(store: Store, seconds: int) -> Told:

@@ -50,6 +50,7 @@ class Work:
         self.fleet = fleet
         self.ledger = Ledger()
         self.redis_wire = self.clickhouse_wire = None
+        self._proxies = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -149,18 +150,20 @@ class Work:
 
     async def _proxy(self, port):
         made = Proxy(port)
+        self._proxies.append(made)
         await made.start()
         return made
 
     async def _close(self):
         self._server.close()
-        for proxy in (self.redis_wire, self.clickhouse_wire):
-            if proxy is not None:
-                await proxy.stop()
+        await self._server.wait_closed()
+        for proxy in self._proxies:
+            await proxy.stop()
         others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
+        await asyncio.sleep(0)  # for the transports, which close their sockets in the next turn
 
 
 async def _called(function, *args):

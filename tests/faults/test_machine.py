@@ -1,4 +1,4 @@
-"""What a machine does to a fleet: everything told to stop, frozen, full disks, no descriptors, no memory, odd clocks."""
+"""What a machine does to a fleet: told to stop, frozen, disks full, no descriptors, no memory, clocks that step."""
 
 import os
 import resource

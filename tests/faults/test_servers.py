@@ -77,10 +77,7 @@ def replica_of(load):
     options = ("--port", str(port), "--dir", str(folder), "--appendonly", "yes", "--save", "")
     follow = ("--replicaof", f"127.0.0.1 {wire.port}", "--repl-diskless-sync-delay", "0")
     fleet.start("replica", shutil.which("redis-server"), "--bind", "127.0.0.1", *options, *follow)
-    try:
-        yield port, wire
-    finally:
-        load.wait(wire.stop())
+    yield port, wire
 
 
 def test_a_replica_promoted_while_it_lagged_is_given_again_what_it_missed(wired):

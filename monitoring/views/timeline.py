@@ -1,0 +1,82 @@
+"""Gaps and resyncs along a line of time, one lane an instrument: rectangles in an SVG of the server's."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from common.clock import utc_text
+
+WIDTH = 1000.0
+THINNEST = 3.0
+MOST_LANES = 40
+TICKS = 6
+DRAWN = {"gap": "gap", "resync": "resync", "disconnected": "away", "stale": "resync", "backfilled": "filled", "refused": "gap"}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A stretch of time on a lane, in units of a lane that is 1000 wide; `words` tell what it was."""
+
+    kind: str
+    x: float
+    width: float
+    words: str
+
+
+@dataclass(frozen=True)
+class Lane:
+    """An instrument, or a venue's connections where the symbol is empty."""
+
+    venue: str
+    symbol: str
+    marks: tuple[Mark, ...]
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """All lanes between two times; `hidden` instruments had incidents too and are not drawn."""
+
+    lanes: tuple[Lane, ...]
+    ticks: tuple[tuple[float, str], ...]
+    hidden: int
+
+
+def timeline(incidents: Sequence[dict[str, Any]], start_ns: int, stop_ns: int) -> Timeline:
+    """Return the timeline of incidents, those with the most first."""
+    found: defaultdict[tuple[str, str], list[Mark]] = defaultdict(list)
+    for row in incidents:
+        if row["kind"] in DRAWN and row["to_ns"] >= start_ns:
+            found[row["venue"], row["symbol"]].append(_mark(row, start_ns, stop_ns))
+    ordered = sorted(found.items(), key=lambda item: -len(item[1]))
+    lanes = tuple(
+        Lane(venue, symbol, tuple(sorted(marks, key=lambda mark: mark.kind == "gap")))
+        for (venue, symbol), marks in sorted(ordered[:MOST_LANES])
+    )
+    step_ns = (stop_ns - start_ns) // TICKS
+    ticks = tuple(
+        (WIDTH * number / TICKS, utc_text(start_ns + number * step_ns)[5:16].replace("T", " "))
+        for number in range(TICKS)
+    )
+    return Timeline(lanes, ticks, max(0, len(ordered) - MOST_LANES))
+
+
+def _mark(row: dict[str, Any], start_ns: int, stop_ns: int) -> Mark:
+    scale = WIDTH / (stop_ns - start_ns)
+    x1 = max(0.0, (row["from_ns"] - start_ns) * scale)
+    x2 = min(WIDTH, max(x1, (row["to_ns"] - start_ns) * scale))
+    width = max(THINNEST, x2 - x1)
+    lasted_s = (row["to_ns"] - row["from_ns"]) / 1e9
+    told = f"expected {row['expected']}, found {row['found']}" if row["expected"] or row["found"] else ""
+    words = "; ".join(
+        part
+        for part in (
+            f"{row['kind']} on {row['channel']}",
+            utc_text(row["from_ns"])[:23],
+            f"{lasted_s:.3f} s",
+            told,
+            row["detail"],
+        )
+        if part
+    )
+    return Mark(DRAWN[row["kind"]], round(min(x1, WIDTH - width), 1), round(width, 1), words)
