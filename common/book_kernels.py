@@ -17,6 +17,7 @@ from common.book_shapes import (
     FLOW_SNAPSHOTS,
     KEY,
     NOWHERE,
+    REMOVED,
     SIZE,
     Instants,
     Ints,
@@ -102,6 +103,15 @@ def _shown(store: Store, top: Ints) -> None:
 
 
 @compiled
+def _removed(before: Ints, after: Ints) -> int:
+    """Return how much left the best queue: all of it when the best price got worse, nothing when it got better."""
+    if after[KEY, 0] > before[KEY, 0]:
+        return 0
+    left = after[SIZE, 0] if after[KEY, 0] == before[KEY, 0] else 0
+    return int(max(before[SIZE, 0] - left, 0))
+
+
+@compiled
 def _flow(store: Store, before: Ints, after: Ints) -> None:
     """Add what a message did to the best levels: Cont, Kukanov, Stoikov, https://arxiv.org/abs/1011.6402 (10)."""
     for level in range(FLOW_LEVELS):
@@ -113,6 +123,8 @@ def _flow(store: Store, before: Ints, after: Ints) -> None:
             if after[which, KEY, level] <= before[which, KEY, level]:
                 flow -= sign * before[which, SIZE, level] / store.units[1]
         store.flow[level] += flow
+    for which in range(2):
+        store.flow[REMOVED + which] += _removed(before[which], after[which]) / store.units[1]
 
 
 @compiled

@@ -70,6 +70,18 @@ def _bands(side: Ints, view: View, ladders: Ladders, bands: Floats) -> None:
 
 
 @compiled
+def _total(side: Ints, view: View, totals: Floats) -> None:
+    """Add up base currency and notional of all that is known: the least that a band holds which is not covered."""
+    base = notional = 0.0
+    for level in range(view.known):
+        at = view.levels - 1 - level
+        size = side[SIZE, at] * view.size_step
+        base += size
+        notional += abs(side[KEY, at]) * view.price_step * size
+    totals[0], totals[1] = base, notional
+
+
+@compiled
 def _beyond_mid(key: int, view: View) -> float:
     """Return how much worse than the mid a price is, from integers: two large floats would leave little behind."""
     twice = 2 * key - view.twice_mid if view.which == BIDS else 2 * key + view.twice_mid
@@ -126,6 +138,7 @@ def _read_side(store: Store, ladders: Ladders, out: Instants, row: int, which: i
         1 / store.units[1],
     )
     _bands(side, view, ladders, out.bands[row, which])
+    _total(side, view, out.totals[row, which])
     _fills(side, view, ladders, out.fills[row, which])
     for reach in range(len(ladders.reaches_bps)):
         out.reaches[row, which, reach] = _reach(side, view, ladders.reaches_bps[reach])

@@ -17,7 +17,8 @@ FLOW_LEVELS = 5
 BIDS, ASKS = 0, 1
 KEY, SIZE, ORDERS = 0, 1, 2
 FLOW_EVENTS, FLOW_SNAPSHOTS, FLOW_BROKEN = FLOW_LEVELS, FLOW_LEVELS + 1, FLOW_LEVELS + 2
-FLOW_FIELDS = FLOW_LEVELS + 3
+REMOVED = FLOW_LEVELS + 3  # and the field behind it: what left the best queue of bids, and of asks
+FLOW_FIELDS = FLOW_LEVELS + 5
 
 MOST_DIGITS = 18  # behind the point
 UNREADABLE, TOO_LONG = -1, -2  # in place of a number of digits
@@ -92,6 +93,7 @@ class Instants(NamedTuple):
     floors: Ints  # (rows, 2)
     known: Ints  # (rows, 2): levels at or above the floor
     bands: Floats  # (rows, side, base and notional, bands)
+    totals: Floats  # (rows, side, base and notional): of all levels that are known
     fills: Floats  # (rows, side, base currency and what it costs beyond the mid, notionals)
     reaches: Floats  # (rows, side, reaches): notional
     flow: Floats  # (rows, FLOW_FIELDS)
@@ -106,6 +108,7 @@ def no_instants(rows: int, ladders: Ladders) -> Instants:
         np.zeros((rows, 2), np.int64),
         np.zeros((rows, 2), np.int64),
         np.full((rows, 2, 2, bands), np.nan),
+        np.full((rows, 2, 2), np.nan),
         np.full((rows, 2, 2, notionals), np.nan),
         np.full((rows, 2, reaches), np.nan),
         np.zeros((rows, FLOW_FIELDS)),

@@ -15,6 +15,7 @@ from common.book_shapes import (
     FLOW_SNAPSHOTS,
     KEY,
     NOWHERE,
+    REMOVED,
     SHOWN,
     SIZE,
     Floats,
@@ -54,6 +55,8 @@ def _apply(store: Store, messages: Messages, number: int) -> None:
         (old_keys, old_sizes), (keys, sizes) = before[which], _flow_levels(store, which)
         moved = np.where(keys >= old_keys, sizes, 0) - np.where(keys <= old_keys, old_sizes, 0)
         store.flow[:FLOW_LEVELS] += sign * moved
+        left = sizes[0] * (keys[0] == old_keys[0])
+        store.flow[REMOVED + which] += max(old_sizes[0] - left, 0) * (keys[0] <= old_keys[0])
     store.flow[FLOW_EVENTS] += 1
     store.flow[FLOW_SNAPSHOTS] += messages.is_snapshot[number]
 
@@ -97,6 +100,7 @@ def _read_off(store: Store, ladders: Ladders, out: Instants, row: int) -> None:
         _bands(store, ladders, out.bands[row, which], which, bid + ask)
         known = _best_first(store, which)[:, : out.known[row, which]]
         prices, sizes = abs(known[KEY]) / store.units[0], known[SIZE] / store.units[1]
+        out.totals[row, which] = sizes.sum(), (prices * sizes).sum()
         beyond = sign * (2 * abs(known[KEY]) - (bid + ask)) / 2 / store.units[0]
         out.fills[row, which] = _fills(prices, sizes, beyond, ladders.notionals)
         is_whole = bool(store.floors[which] == NOWHERE)

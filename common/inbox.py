@@ -12,6 +12,7 @@ from common.redis_streams import TOPICS, Redis, ResponseError, Shard, run_script
 
 # Epochs grow by chance, so that two owners have two different ones even after Redis has forgotten the first.
 EPOCH_STEP = 2**20
+SCAN_ENTRIES = 1000
 
 
 class Inbox:
@@ -53,11 +54,10 @@ class Inbox:
         word, *facts = await run_script(self._redis, "acquire", keys, [owner, *(seen or ("", "")), step])
         if word == b"HELD":
             return Held(facts[0].decode(), facts[1].decode())
-        epoch, position, last_id, manifest, attempts, alone, suspicion = facts
+        epoch, position, last_id, manifest, attempts, alone, suspicion, stored = facts
         self.epoch = int(epoch)
-        return Ownership(
-            self.epoch, int(position), last_id.decode(), manifest, int(attempts), int(alone), bytes(suspicion)
-        )
+        lives = int(attempts), int(alone)
+        return Ownership(self.epoch, int(position), last_id.decode(), manifest, *lives, bytes(suspicion), int(stored))
 
     async def beat(self) -> None:
         """Show that the owner lives; raise Fenced when it is no longer the owner."""
@@ -130,6 +130,22 @@ class Inbox:
         """Take entries off the group's list that it had committed before."""
         await self._redis.xack(self.shard.key, self.group, *ids)
 
+    async def id_before(self, offset: int) -> str:
+        """Return the id of the last entry whose records all lie before a running number; "0-1" when there is none."""
+        last_id = "0-1"
+        while found := await self.behind(last_id, count=SCAN_ENTRIES):
+            for entry in found:
+                if not entry.flaw and entry.stop > offset:
+                    return last_id
+                last_id = entry.id
+        return last_id
+
+    async def rewind(self, position: int, last_id: str) -> None:
+        """Go back to a running number, behind an entry: what was committed since is to be delivered again."""
+        keys = [self.shard.group(self.group)]
+        word, fact = await run_script(self._redis, "rewind", keys, [self.epoch, position, last_id])
+        self._judge(word, fact)
+
     async def set_aside(self) -> set[int]:
         """Return the running numbers of records that killed their process."""
         found = await self._redis.zrange(self.shard.aside(self.group), 0, -1)
@@ -190,6 +206,7 @@ class Inbox:
         for key, words in carried.words.items():
             keys.append(key)
             args += (len(words), *words)
+        args.append(carried.stored or "")
         word, fact = await run_script(self._redis, "commit", keys, args)
         self._judge(word, fact)
 

@@ -13,7 +13,8 @@ class Ownership(NamedTuple):
     What a new owner finds: the position to go on from, and the batch that its predecessor left in flight.
 
     `attempts` lives have begun that batch and not finished it, `alone` of them while their process did nothing else.
-    `suspicion` is how warily to go on after a batch that killed its process.
+    `suspicion` is how warily to go on after a batch that killed its process. `stored` is the running number behind the
+    last row that came to stand in the group's table, 0 when it has none.
     """
 
     epoch: int
@@ -23,6 +24,7 @@ class Ownership(NamedTuple):
     attempts: int
     alone: int
     suspicion: bytes
+    stored: int
 
 
 class Checkpoint(NamedTuple):
@@ -46,7 +48,8 @@ class Carried:
     What goes with a commit, in its transaction: entries for other shards, words for sets by their keys, and a state.
 
     `state` is what a processor remembers behind the batch, None for not now; `suspicion` how warily to go on, empty for
-    as ever; `aside` the running numbers of records that killed their process and must not be turned again.
+    as ever; `aside` the running numbers of records that killed their process and must not be turned again; `stored` the
+    number behind the last row that the batch has brought into a table, 0 for none.
     """
 
     entries: Mapping[Shard, Sequence[Entry]] = field(default_factory=dict)
@@ -54,3 +57,4 @@ class Carried:
     state: bytes | None = None
     suspicion: bytes = b""
     aside: Sequence[int] = ()
+    stored: int = 0

@@ -25,7 +25,7 @@ COMMENT 'Changes of the smallest price step: since when, to what, and what it wa
 
 -- Both books at each second, and both as one, in prices of Y: bid'(p) = bid_Y(p) + ask_N(1 - p), ask'(p) = ask_Y(p) + bid_N(1 - p).
 -- A venue may tell every order in both tokens. Then the books are the mirrors of each other, and the sum would count each order
--- twice. `mirrored_share` is the share of levels that stand in both with the same size (2 x common / all, within what is known of
+-- twice: so it was in each of 263 recorded pairs of Polymarket's books of one instant (2025 and 2026). `mirrored_share` is the share of levels that stand in both with the same size (2 x common / all, within what is known of
 -- both). From 0.99 on the feed is mirrored and bid' = bid_Y, ask' = ask_Y; below 0.5 it is not and they are added. In between it
 -- cannot be told, `is_mirrored` is null and bid', ask' are empty; so they are while one of the books is not known.
 -- A row of the best 20 levels knows nothing behind the 20th: `bid_known_to`, `ask_known_to`, null if known to the end of the book.

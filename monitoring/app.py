@@ -18,6 +18,7 @@ from monitoring.pages import Studio, Watching, mount
 from monitoring.painter import HERE, Painter
 from monitoring.probes import mount_probes
 from monitoring.registry import PAGES
+from monitoring.settle import mount_settling
 from monitoring.watch import Watch
 
 
@@ -35,6 +36,7 @@ def create_app(settings: Settings, watch: Watch, desk: Desk) -> FastAPI:
     mount_probes(app, house)
     _mount_metrics(app, house)
     _mount_papers(app, studio.painter)
+    mount_settling(app, desk, studio.painter)
     _mount_absence(app, studio.painter)
     return app
 

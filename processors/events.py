@@ -81,6 +81,23 @@ def continued(inbox: Inbox, stored: int, owned: Ownership, *, now_ns: int) -> Fe
     )
 
 
+def stored_again(inbox: Inbox, stands: int, owned: Ownership, *, now_ns: int) -> FeedEvent:
+    """Return that ClickHouse holds less than it had confirmed, and what is done about it."""
+    return FeedEvent(
+        VENUE,
+        "",
+        now_ns,
+        channel=inbox.shard.stream.topic,
+        kind="resync",
+        from_ns=now_ns,
+        to_ns=now_ns,
+        expected=f"rows up to record {owned.stored}",
+        found=f"rows up to record {stands}",
+        detail=f"{inbox.shard.key}: ClickHouse holds less than it had confirmed (an older backup, or rows deleted by "
+        "hand); what the stream still holds is stored again, what it does not is told as a gap",
+    )
+
+
 def rebuilt(inbox: Inbox, owned: Ownership, reason: str, *, now_ns: int) -> FeedEvent:
     """Return that a processor's state was lost, and is made again from what the stream still holds."""
     return FeedEvent(

@@ -27,7 +27,8 @@ async def finish(work: Consumer, batch: Batch, named: Named, *, alone: bool) -> 
         delivered = await work.target.deliver(batch, content, made, named)
         state = work.memory.due()
         suspicion = after_success(named.manifest.suspicion, batch.stop)
-        carried = Carried(_with_events(work, batch, delivered), made.wanted, state, _text(suspicion))
+        entries = _with_events(work, batch, delivered)
+        carried = Carried(entries, made.wanted, state, _text(suspicion), stored=delivered.stored)
         await _commit(work, batch, carried, suspicion)
     if state is not None:
         work.memory.saved()

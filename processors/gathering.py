@@ -42,7 +42,7 @@ async def _given(work: Consumer) -> list[Received]:
         # From the last batch on: what came while that one was delivered has waited long enough.
         is_busy = sum(entry.records for entry in entries) >= BUSY_RECORDS
         linger_s = work.linger_s * (BUSY_LINGERS if is_busy else 1)
-        await asyncio.sleep(work.gathered_s + linger_s - monotonic_s())
+        await asyncio.wait((work.leaving,), timeout=max(0.0, work.gathered_s + linger_s - monotonic_s()))
     while entries and sum(e.records for e in entries) < MAX_RECORDS and sum(len(e.data) for e in entries) < MAX_BYTES:
         more = await work.inbox.read(">", count=READ_ENTRIES, block_ms=None)
         if not more:

@@ -11,7 +11,7 @@ from common.place import Ownership
 from common.records import FeedEvent
 from processors.batch import Batch
 from processors.consumer import Consumer
-from processors.events import continued, missing, rebuilt, remade
+from processors.events import continued, missing, rebuilt, remade, stored_again
 from processors.finishing import finish, set_aside, told
 from processors.manifest import Manifest, Suspicion, decode_manifest
 from processors.placing import clipped, placed
@@ -23,6 +23,10 @@ log = logger("consume")
 
 async def resume(work: Consumer, owned: Ownership, *, was_deleted: bool) -> None:
     """Bring a processor to where its group has committed, and tell what is not as it was left."""
+    stands = await work.target.end(work.inbox.shard, 0) if owned.stored else 0
+    if stands < owned.stored:
+        await _go_back(work, stands, owned)
+        return
     work.position, work.last_id, work.backlog = owned.position, owned.last_id, True
     work.suspicion = msgspec.json.decode(owned.suspicion, type=Suspicion) if owned.suspicion else None
     events = [remade(work.inbox, owned, now_ns=now_ns())] if was_deleted else []
@@ -35,6 +39,14 @@ async def resume(work: Consumer, owned: Ownership, *, was_deleted: bool) -> None
     gone = await work.memory.catch_up(work.inbox, owned, work.knowledge, work.grant.taken)
     events += [missing(work.inbox, hole, now_ns=now_ns()) for hole in gone]
     await _tell(work, events)
+
+
+async def _go_back(work: Consumer, stands: int, owned: Ownership) -> None:
+    """Take up again what ClickHouse has confirmed and does not hold any more; there may be rows behind a hole."""
+    work.position, work.last_id, work.backlog = stands, await work.inbox.id_before(stands), True
+    work.suspicion, work.doubt_until = None, owned.position
+    await work.inbox.rewind(work.position, work.last_id)
+    await _tell(work, [stored_again(work.inbox, stands, owned, now_ns=now_ns())])
 
 
 async def _tell(work: Consumer, events: Sequence[FeedEvent]) -> None:

@@ -30,13 +30,14 @@ class Delivered:
     What the commit of a batch must carry: entries for further shards.
 
     `rows`, by the name of the table or topic, and `dead` are for the figures. `passed` are the running numbers of
-    records that stand already under others.
+    records that stand already under others, `stored` is the number behind the last row that stands in a table now.
     """
 
     entries: dict[Shard, Sequence[Entry]]
     rows: Mapping[str, int]
     dead: int
     passed: Sequence[int] = ()
+    stored: int = 0
 
 
 class Target(Protocol):
@@ -80,7 +81,9 @@ class TableTarget:
         refused = await self._delivery.store(fitting, named.manifest, in_doubt=named.in_doubt)
         letters = [*content.dead, *refused_letters(batch, content, pl.concat([bad, refused]))]
         rows = {self._table.name: len(fitting) - len(refused), **_counts(made.also)}
-        return Delivered(_entries(letters, made.also, self._layout), rows, len(letters), passed.to_list())
+        entries = _entries(letters, made.also, self._layout)
+        stored = 1 + max(set(fitting["offset"]) - set(refused["offset"]), default=-1)
+        return Delivered(entries, rows, len(letters), passed.to_list(), stored)
 
     async def end(self, shard: Shard, start: int) -> int:
         """Return what the table holds; if that is more than was committed, beware of what is made again from now on."""

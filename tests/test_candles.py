@@ -196,7 +196,7 @@ def volume_causes(ours, theirs):
 
 
 def price_causes(ticks, told):
-    """Return in how many minutes the last prices of ticks make the vendor's candle, and in how many they lie outside."""
+    """Return in how many minutes last prices of ticks make the vendor's candle, and in how many they lie outside."""
     minutes = defaultdict(list)
     for tick in ticks:
         minutes[tick.last_trade_ns // MINUTE * MINUTE // MS].append(Decimal(tick.last_price))

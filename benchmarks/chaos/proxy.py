@@ -34,6 +34,7 @@ class Proxy:
 
     async def stop(self) -> None:
         """Cut everything and listen no more."""
+        self.flow()
         self.cut()
         if self._server:
             self._server.close()

@@ -10,6 +10,7 @@ end
 local epoch = redis.call('HINCRBY', KEYS[1], 'epoch', ARGV[4])
 redis.call('HSET', KEYS[1], 'owner', ARGV[1])
 redis.call('HINCRBY', KEYS[1], 'beat', 1)
-local kept = redis.call('HMGET', KEYS[1], 'position', 'last_id', 'manifest', 'attempts', 'alone', 'suspicion')
+local kept = redis.call('HMGET', KEYS[1], 'position', 'last_id', 'manifest', 'attempts', 'alone', 'suspicion',
+                        'stored')
 return {'OK', string.format('%.0f', epoch), kept[1] or '0', kept[2] or '0-0', kept[3] or '', kept[4] or '0',
-        kept[5] or '0', kept[6] or ''}
+        kept[5] or '0', kept[6] or '', kept[7] or '0'}

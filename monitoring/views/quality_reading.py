@@ -36,7 +36,7 @@ ORDER BY received_time DESC LIMIT {MOST_INCIDENTS} {BOUNDED}
 """
 TRADED = f"""
 SELECT venue, count() AS trades, uniqExact(symbol) AS symbols, countIf(source = 'backfill') AS backfilled,
-       count() - uniqExact(symbol, trade_id, offset, shard) AS doubled,
+       count() - groupBitmap(bitShiftLeft(toUInt64(shard), 48) + offset) AS doubled,
        quantileIf(0.5)(toUnixTimestamp64Nano(received_time) - toUnixTimestamp64Nano(event_time), source = 'live') / 1e6 AS p50_ms,
        quantileIf(0.99)(toUnixTimestamp64Nano(received_time) - toUnixTimestamp64Nano(event_time), source = 'live') / 1e6 AS p99_ms,
        countIf(source = 'live') AS live

@@ -126,18 +126,22 @@ class Work:
         )
 
     def assert_whole(self, give_up_s=60.0, *, may_skip=False):
-        """See that everything sent stands once, in order, and that nothing was told to be missing."""
+        """
+        See that everything sent stands once, in order, and that nothing was told to be missing.
+
+        A Redis that lost its end may leave running numbers out: of that the consumers tell, who cannot know better.
+        """
         self.rest(give_up_s)
         sent, found = self.ledger.sent, self.fleet.sql(FIGURES)[0]
         assert (sent, sent, sent, sent) == found[:4]
         assert (found[4] - sent) in ({number * SKIPPED for number in range(5)} if may_skip else {0})
         assert [(0,)] == self.fleet.sql(DISORDER)
         assert [(0,)] == self.fleet.sql("SELECT count() FROM dead_letters")
-        assert [] == self.gaps()
+        assert [] == self.gaps("venue = 'plain'" if may_skip else "1")
 
-    def gaps(self):
+    def gaps(self, where="1"):
         """Return the details of what was told to be missing."""
-        return [row[0] for row in self.fleet.sql("SELECT detail FROM feed_events WHERE kind = 'gap'")]
+        return [row[0] for row in self.fleet.sql(f"SELECT detail FROM feed_events WHERE kind = 'gap' AND {where}")]
 
     def close(self):
         self.wait(self._close())
@@ -160,6 +164,7 @@ class Work:
         for proxy in self._proxies:
             await proxy.stop()
         others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        await asyncio.wait(others or [asyncio.create_task(asyncio.sleep(0))], timeout=5)
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
