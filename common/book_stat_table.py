@@ -33,6 +33,29 @@ def _bands() -> Iterator[Column]:
         yield _real(f"imbalance_{bps}bps", f"of the base currency within {bps} bps of the mid, -1 to 1")
 
 
+def _coverage() -> Iterator[Column]:
+    for side in ("bid", "ask"):
+        for bps in BANDS_BPS:
+            name = f"{side}_covered_{bps}bps"
+            yield Column(name, "flag", name, f"the side is known {bps} bps from the mid", optional=True)
+        yield _real(f"{side}_known_depth", "of all known levels, base: the least in a band that is not covered")
+        yield _real(f"{side}_known_notional", "the same in quote currency")
+
+
+def _past() -> Iterator[Column]:
+    for side in ("bid", "ask"):
+        yield _real(f"{side}_wall_age_ms", "since when the nearest wall is seen to stand")
+        yield _real(f"{side}_wall_gone", "what the nearest wall lost since the row before, if it is one no more, base")
+        name = f"{side}_wall_end"
+        yield Column(name, "text", name, "pulled or eaten, null where the book cannot tell", optional=True)
+        yield _real(f"{side}_removed_rate", "what left the best queue in the last 10 s, base per second")
+        yield _real(f"{side}_depletion_s", "in how many seconds the best queue is gone at that rate")
+    for measure in ("bid", "ask", "spread"):
+        what = "5 levels halved" if measure != "spread" else "the spread doubled"
+        yield _real(f"{measure}_resilience", f"what has come back since {what}, in the last 10 s; 1 is all")
+        yield _real(f"{measure}_half_life_s", "how long half of it took")
+
+
 def _costs() -> Iterator[Column]:
     for side in ("buy", "sell"):
         for name in NOTIONALS:
@@ -98,6 +121,8 @@ BOOK_STAT_ROWS = Table(
         Column(
             "ofi_kind", "text", "ofi_kind", "event: seen by changes, snapshot: between books, or mixed", optional=True
         ),
+        *_coverage(),
+        *_past(),
     ),
     order_by="(venue, symbol, event_time, offset)",
     partition_by="toYYYYMMDD(event_time)",

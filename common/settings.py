@@ -1,7 +1,7 @@
 """Every setting on one page: environment over `.env` over these defaults; all problems are named at once."""
 
 import os.path
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -19,6 +19,7 @@ from pydantic import (
     field_validator,
 )
 
+from common.book_stat import BANDS_BPS, IMBALANCE_LEVELS, NOTIONALS
 from common.errors import BadSettings
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -34,6 +35,18 @@ def _address(schemes: tuple[str, ...]) -> AfterValidator:
         if parts.scheme not in schemes or not parts.hostname:
             raise ValueError(f"expected {' or '.join(f'{scheme}://host' for scheme in schemes)}, found {value!r}")
         return value.rstrip("/")
+
+    return AfterValidator(check)
+
+
+def _some_of(known: Iterable[object]) -> AfterValidator:
+    names = tuple(map(str, known))
+
+    def check(words: tuple[str, ...]) -> tuple[str, ...]:
+        unknown = [word for word in words if word not in names]
+        if unknown or not words:
+            raise ValueError(f"expected some of {','.join(names)}, found {','.join(unknown) or 'none'}")
+        return words
 
     return AfterValidator(check)
 
@@ -97,6 +110,10 @@ class Settings(BaseModel):
     book_stale_s: Annotated[float, Field(gt=0)] = 300.0  # and told no more after such a silence
     book_top_s: Annotated[int, Field(ge=1)] = 1  # the best 20 levels as a snapshot
     book_whole_s: Annotated[int, Field(ge=1)] = 60  # and all that are known
+    # What is asked of a book: distances from the mid, amounts to trade, numbers of levels. Other columns are null.
+    book_bands_bps: Annotated[Words, _some_of(BANDS_BPS)] = tuple(map(str, BANDS_BPS))
+    book_notionals: Annotated[Words, _some_of(NOTIONALS)] = tuple(NOTIONALS)
+    book_levels: Annotated[Words, _some_of(IMBALANCE_LEVELS)] = tuple(map(str, IMBALANCE_LEVELS))
     writer_linger_ms: Annotated[int, Field(ge=0, le=10_000)] = 100
     trade_processors: Annotated[int, Field(ge=1, le=64)] = 1
     book_processors: Annotated[int, Field(ge=1, le=64)] = 1

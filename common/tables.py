@@ -53,7 +53,7 @@ MARKET_VERSIONS = Table(
         Column("outcomes", "texts", "outcomes", "names of the outcomes, in the order of token_ids"),
         Column("token_ids", "texts", "token_ids", "outcome tokens (asset ids), 78-digit numbers as text"),
         Column("neg_risk", "flag", "neg_risk", "settles on the neg-risk exchange", optional=True),
-        _text("neg_risk_market_id", "the question of whose outcomes exactly one comes true, empty if it is not neg-risk"),
+        _text("neg_risk_market_id", "the question of which exactly one outcome comes true, empty if it is none"),
         _text("event_id", "Gamma's event that it stands in, empty if it is in none"),
         Column("active", "flag", "active", "as Gamma tells it", optional=True),
         Column("closed", "flag", "closed", "as Gamma tells it", optional=True),

@@ -78,7 +78,7 @@ class Conversation:
         self._note_life(frames)
         if self._tape.is_on:
             self._tape.heard(frames, self._questions.asked)
-        feed, puts = self._feed, self._puts
+        feed, puts, silent = self._feed, self._puts, 0
         for frame in frames:
             try:
                 steps = hear(feed, frame)
@@ -89,12 +89,14 @@ class Conversation:
                 self._unheard.answered(frame.reply_to)
             if not self.brought_data:
                 self._judge(frame, steps)
+            silent += not steps
             for step in steps:
                 put = puts.get(type(step))
                 if put is not None:
                     put(step)
                 else:
                     await self._do(step)
+        counters["frames_without_news_total"] += silent  # repeats, signs of life, answers to commands
 
     def _note_life(self, frames: list[Frame]) -> None:
         """Keep in mind when the venue was last heard, and say when it was heard first."""

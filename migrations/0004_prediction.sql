@@ -36,7 +36,7 @@ WITH
     toDecimal128(1, 18) AS one,
     tokens AS
     (
-        SELECT market_id, tupleElement(token, 1) AS symbol, tupleElement(token, 2) AS is_yes
+        SELECT market_id, yes_token, tupleElement(token, 1) AS symbol, tupleElement(token, 2) AS is_yes
         FROM prediction_markets
         ARRAY JOIN [(yes_token, true), (no_token, false)] AS token
         WHERE {market:String} != '' AND {market:String} IN (market_id, condition_id, slug, neg_risk_market_id)
@@ -61,6 +61,7 @@ WITH
         SELECT
             tokens.market_id AS market_id,
             assumeNotNull(told.event_time) AS second,
+            any(tokens.yes_token) AS yes_token,
             countIf(is_yes) = 1 AS is_yes_known,
             countIf(NOT is_yes) = 1 AS is_no_known,
             maxIf(told.bid_known_to, is_yes) AS yes_bid_known_to,
@@ -102,6 +103,7 @@ WITH
 SELECT
     market_id,
     second,
+    yes_token,
     is_yes_known,
     is_no_known,
     mirrored_share,
@@ -233,11 +235,10 @@ SELECT
     if(is_mirrored IS NOT NULL AND ask_known_to IS NULL, arraySum((p, q) -> toFloat64(one - p) * toFloat64(q), ask_prices, ask_sizes), NULL) AS ask_usd,
     coalesce(earlier.tick_size, later.tick_size_before) AS tick_size
 FROM books
-LEFT JOIN prediction_markets AS listed ON books.market_id = listed.market_id
 ASOF LEFT JOIN (SELECT * FROM tick_sizes WHERE venue = 'polymarket_clob') AS earlier
-    ON listed.yes_token = earlier.symbol AND books.second > earlier.from_time
+    ON books.yes_token = earlier.symbol AND books.second > earlier.from_time
 ASOF LEFT JOIN (SELECT * FROM tick_sizes WHERE venue = 'polymarket_clob') AS later
-    ON listed.yes_token = later.symbol AND books.second <= later.from_time
+    ON books.yes_token = later.symbol AND books.second <= later.from_time
 ORDER BY market_id, second
 COMMENT 'What the two books of a prediction market say at each second: best of both, parity, edges, bands in cents, dollars.';
 
@@ -268,7 +269,7 @@ COMMENT 'Realised volatility of the log-odds by hour, per square root of an hour
 -- then buying all is no certainty. The markets are those of `markets`: all that Gamma has told.
 CREATE VIEW IF NOT EXISTS neg_risk_baskets AS
 WITH (
-    SELECT groupArray((created_time, closed_time, coalesce(closed, false)))
+    SELECT groupArray((created_time, closed_time, coalesce(closed, false), market_id))
     FROM prediction_markets
     WHERE {question:String} != '' AND neg_risk_market_id = {question:String}
 ) AS members
@@ -287,9 +288,9 @@ SELECT
     if(sum_bid IS NOT NULL AND countIf(is_open AND bid IS NOT NULL AND bid_size IS NULL) = 0, minIf(bid_size, is_open), NULL) AS sell_all_size
 FROM
 (
-    SELECT *, coalesce(created_time <= second, true) AND coalesce(closed_time > second, NOT coalesce(closed, false)) AS is_open
-    FROM prediction_stats(market = {question:String}, since = {since:DateTime64(9, 'UTC')}, until = {until:DateTime64(9, 'UTC')}) AS told
-    INNER JOIN prediction_markets AS listed ON told.market_id = listed.market_id
+    SELECT *, arrayExists(member -> member.4 = market_id AND coalesce(member.1 <= second, true)
+                                    AND coalesce(member.2 > second, NOT member.3), members) AS is_open
+    FROM prediction_stats(market = {question:String}, since = {since:DateTime64(9, 'UTC')}, until = {until:DateTime64(9, 'UTC')})
 )
 GROUP BY second
 ORDER BY second

@@ -2,11 +2,13 @@
 
 import asyncio
 import contextlib
+import os
 import socket
 import sys
 from collections.abc import Iterator
 
 import uvicorn
+from dotenv import dotenv_values
 
 from common import redis_streams
 from common.errors import BadSettings
@@ -16,7 +18,7 @@ from common.redis_readings import RedisReader
 from common.settings import Settings
 from monitoring.alerting import Alerting, tell_new_data
 from monitoring.app import create_app
-from monitoring.desk import Desk
+from monitoring.desk import Around, Desk
 from monitoring.notifiers import Post, notifiers
 from monitoring.overview import house_of
 from monitoring.store_readings import StoreReader
@@ -40,7 +42,7 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
     with _listen(settings) as listener:
         redis = redis_streams.connect(settings)
         watch = Watch(RedisReader(redis), StoreReader.of(settings))
-        desk = Desk(settings, redis)
+        desk = Desk(settings, redis, Around(os.environ, dotenv_values(".env", interpolate=False)))
         config = uvicorn.Config(
             create_app(settings, watch, desk),
             log_config=None,

@@ -2,8 +2,8 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Hashable
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Hashable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
 from common.clickhouse import Store, connect
@@ -51,11 +51,25 @@ class _Held:
     at_s: float
 
 
+@dataclass(frozen=True)
+class Around:
+    """What a dashboard was started in: its environment, its `.env`, and where its Supervisor listens, if it has one."""
+
+    environ: Mapping[str, str | None] = field(default_factory=dict, repr=False)
+    env_file: Mapping[str, str | None] = field(default_factory=dict, repr=False)
+
+    @property
+    def supervisor(self) -> str:
+        """Return the address that Supervisor gives its children."""
+        return self.environ.get("SUPERVISOR_SERVER_URL") or ""
+
+
 class Desk:
     """Where pages ask Redis and ClickHouse; the connections are made at the first question."""
 
-    def __init__(self, settings: Settings, redis: Redis) -> None:
+    def __init__(self, settings: Settings, redis: Redis, around: Around) -> None:
         self.settings = settings
+        self.around = around
         self.redis = redis
         self._store: Store | None = None
         self._connecting = asyncio.Lock()
@@ -79,6 +93,14 @@ class Desk:
                 return await question(await self._connected())
 
         return await self._ask("clickhouse", key, every_s, ask)
+
+    async def of_machine(self, key: Hashable, every_s: float, question: Callable[[], T]) -> Answer[T]:
+        """Return what this machine says, asked in a thread; what it cannot say it raises as an OSError."""
+
+        async def ask() -> T:
+            return await asyncio.to_thread(question)
+
+        return await self._ask("machine", key, every_s, ask)
 
     async def close(self) -> None:
         """Forget the questions that are still open."""

@@ -5,6 +5,7 @@ from monitoring.overview import overview
 from monitoring.page import Page
 from monitoring.pipeline import pipeline
 from monitoring.views import (
+    alerts,
     groups,
     instrument,
     instrument_reading,
@@ -17,6 +18,8 @@ from monitoring.views import (
     stream,
     stream_reading,
     streams,
+    system,
+    venues,
 )
 
 PAGES = (
@@ -110,5 +113,35 @@ PAGES = (
         fragments=("kinds", "letters"),
         more=letters.shown,
         lines=letters.lines,
+    ),
+    Page(
+        path="/venues",
+        name="venues",
+        title="Venues",
+        shortcut="v",
+        model=venues.Venues,
+        ask=venues.ask,
+        view=venues.view,
+        fragments=("rows",),
+    ),
+    Page(
+        path="/alerts",
+        name="alerts",
+        title="Alerts",
+        shortcut="a",
+        model=alerts.Alerts,
+        ask=alerts.ask,
+        view=alerts.view,
+        fragments=("firing", "rules", "history"),
+    ),
+    Page(
+        path="/system",
+        name="system",
+        title="System",
+        shortcut="y",
+        model=system.System,
+        ask=system.ask,
+        view=system.view,
+        fragments=("processes", "machine"),
     ),
 )

@@ -1,6 +1,7 @@
 """One task reads Redis and ClickHouse; every browser, script and scraper is answered from what it last read."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -40,6 +41,7 @@ class Snapshot:
     rates_per_s: Mapping[str, float] = field(default_factory=dict)
     slow_rates_per_s: Mapping[str, float] = field(default_factory=dict)
     trends: Mapping[str, tuple[float | None, ...]] = field(default_factory=dict)
+    restarts: Mapping[str, int] = field(default_factory=dict)
 
 
 class Watch:
@@ -52,6 +54,7 @@ class Watch:
         self._beats: dict[str, tuple[int, float]] = {}
         self._read_s = 0.0
         self._seen: dict[str, ProcessReading] = {}
+        self._lives: defaultdict[str, set[float]] = defaultdict(set)
         self._events_at = -1
         self._fresh = asyncio.Condition()
         self._closed = False
@@ -113,6 +116,7 @@ class Watch:
                 rates_per_s=self._history.rates(),
                 slow_rates_per_s=self._history.rates(60.0),
                 trends=self._history.trends() if stepped else shot.trends,
+                restarts={name: len(lives) - 1 for name, lives in self._lives.items()},
             )
             self._fresh.notify_all()
 
@@ -139,6 +143,8 @@ class Watch:
             if self._beats.get(name, (None, 0))[0] != group.beat:
                 self._beats[name] = (group.beat, at_s)
         self._seen.update({process.name: process for process in reading.processes})
+        for process in reading.processes:
+            self._lives[process.name].add(process.figures.get("started_ns", 0.0))
 
     def _silences(self) -> dict[str, float]:
         """Return how long each group's owner had not moved when Redis was last read."""

@@ -6,8 +6,9 @@ import msgspec
 import numpy as np
 
 from common.book import Book
-from common.book_shapes import Ints, Store, no_book
+from common.book_shapes import FLOW_BROKEN, FLOW_FIELDS, Ints, Store, no_book
 from common.errors import UnreadableCheckpoint
+from processors.transforms.book_past import FIELDS, SINCE, Past
 
 VERSION = 1
 
@@ -25,6 +26,8 @@ class SavedBook(msgspec.Struct, frozen=True, array_like=True):
     clock: tuple[int, ...]
     bids: bytes
     asks: bytes
+    times: bytes = b""  # of the last rows; a checkpoint from before they were kept has none
+    seen: bytes = b""
 
 
 class Saved(msgspec.Struct, frozen=True):
@@ -35,13 +38,19 @@ class Saved(msgspec.Struct, frozen=True):
     books: tuple[SavedBook, ...]
 
 
-def saved(clock_ns: int, books: Iterable[Book]) -> bytes:
+Pasts = dict[tuple[str, str], Past]
+
+
+def saved(clock_ns: int, books: Iterable[Book], pasts: Pasts) -> bytes:
     """Return the books that are known; one that is not is as good as none."""
-    return msgspec.msgpack.encode(Saved(VERSION, clock_ns, tuple(_saved(book) for book in books if book.is_known)))
+    known = tuple(_saved(book, pasts.get((book.venue, book.symbol), Past())) for book in books if book.is_known)
+    return msgspec.msgpack.encode(Saved(VERSION, clock_ns, known))
 
 
-def _saved(book: Book) -> SavedBook:
+def _saved(book: Book, past: Past) -> SavedBook:
     store = book.store
+    if store.flow[FLOW_BROKEN]:  # behind a gap nothing before it is asked for
+        past = Past()
     bids, asks = (
         side[:, :count].tobytes() for side, count in zip((store.bids, store.asks), store.counts.tolist(), strict=True)
     )
@@ -56,33 +65,45 @@ def _saved(book: Book) -> SavedBook:
         tuple(book.clock.tolist()),
         bids,
         asks,
+        past.times.tobytes(),
+        past.seen.tobytes(),
     )
 
 
-def restored(state: bytes) -> tuple[int, list[Book]]:
+def restored(state: bytes) -> tuple[int, list[Book], Pasts]:
     """
-    Return the shard's time and its books; none for no bytes.
+    Return the shard's time, its books and their last rows; none for no bytes.
 
     Raises:
         UnreadableCheckpoint: another version wrote it.
     """
     if not state:
-        return 0, []
+        return 0, [], {}
     found = msgspec.msgpack.decode(state, type=Saved)
     if found.version != VERSION:
         raise UnreadableCheckpoint("book_processor", reason=f"expected version {VERSION}, found {found.version}")
-    return found.clock_ns, [_restored(book) for book in found.books]
+    pasts = {(book.venue, book.symbol): _past(book) for book in found.books}
+    return found.clock_ns, [_restored(book) for book in found.books], pasts
+
+
+def _past(book: SavedBook) -> Past:
+    return Past(
+        np.frombuffer(book.times, np.int64).reshape(len(SINCE) + 1, -1).copy(),
+        np.frombuffer(book.seen, np.float64).reshape(len(FIELDS), -1).copy(),
+    )
 
 
 def _restored(book: SavedBook) -> Book:
     bids, asks = (_levels(levels) for levels in (book.bids, book.asks))
+    flow = np.zeros(FLOW_FIELDS)
+    flow[: len(book.flow)] = book.flow  # fields came in time
     store = Store(
         bids,
         asks,
         np.array([bids.shape[1], asks.shape[1]]),
         np.array(book.floors),
         no_book().units,
-        np.array(book.flow),
+        flow,
     )
     made = Book(book.venue, book.symbol, store, np.array(book.clock), is_known=True, sequence=book.sequence)
     made.weigh(book.price_digits, book.size_digits)

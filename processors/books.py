@@ -25,9 +25,8 @@ from common.streams import BOOK_SNAPSHOTS
 from processors.book_checkpoint import restored, saved
 from processors.book_plan import Plan
 from processors.processor import Made
-from processors.transforms.book_frame import LADDERS
 from processors.transforms.book_messages import FAULTS, Run, Told, told
-from processors.transforms.book_rows import Dump, Reading, snapshots, statistics, tops, whole
+from processors.transforms.book_rows import Dump, Reading, kept_statistics, snapshots, tops, whole
 from processors.transforms.book_scales import messages, refused, rescale, unfitting
 
 MOST_ROWS = 8  # at first: two instants a message are rare
@@ -68,7 +67,8 @@ class Books:
     def __init__(self, saved_state: bytes = b"", plan: Plan = Plan(), made: Engine | None = None) -> None:  # noqa: B008
         self._engine = made or engine()
         self._plan = plan
-        clock_ns, books = restored(saved_state)
+        self._ladders = plan.choice.ladders()
+        clock_ns, books, self._pasts = restored(saved_state)
         self._clock_ns = clock_ns  # the shard's time, in whole steps of the shortest interval
         self._swept_ns = clock_ns
         self._books: dict[tuple[str, str], Book] = {(book.venue, book.symbol): book for book in books}
@@ -77,7 +77,7 @@ class Books:
         """Apply the next BookUpdates of the shard; return the statistics, and the books as snapshots."""
         del knowledge
         if frame.is_empty():
-            return Made(statistics([], "maintained"), also={BOOK_SNAPSHOTS: snapshots([])})
+            return Made(kept_statistics([], self._pasts), also={BOOK_SNAPSHOTS: snapshots([])})
         batch = told(frame, self._clock_ns, self._plan.timing.every_ns, self._engine)
         self._clock_ns = int(batch.arrivals.clock_ns.max())
         books = [self._book(run) for run in batch.runs]
@@ -87,12 +87,15 @@ class Books:
         for book, run in zip(books, batch.runs, strict=True):
             self._advance(stretch, book, run)
         self._sweep(stretch)
+        rows = kept_statistics(stretch.readings, self._pasts, self._plan.choice)
+        for name in self._pasts.keys() - self._books.keys():  # what went in this batch has told its last rows
+            del self._pasts[name]
         also = {BOOK_SNAPSHOTS: snapshots(stretch.dumps)}
-        return Made(statistics(stretch.readings, "maintained"), refused(batch, stretch.reasons), also=also)
+        return Made(rows, refused(batch, stretch.reasons), also=also)
 
     def save(self) -> bytes:
         """Return the shard's time and every book."""
-        return saved(self._clock_ns, [self._books[name] for name in sorted(self._books)])
+        return saved(self._clock_ns, [self._books[name] for name in sorted(self._books)], self._pasts)
 
     def _book(self, run: Run) -> Book:
         name = (run.venue, run.symbol)
@@ -153,14 +156,14 @@ class Books:
         told_before = [book.sequence, *stretch.batch.sequences[first:stop]]
         sequences = [told_before[before - first] for before in rows[:, BEFORE].tolist()]
         book.make_room(stretch.levels(first, stop))
-        cuts, instants, done = rows[:, BEFORE].copy(), no_instants(len(rows), LADDERS), 0
+        cuts, instants, done = rows[:, BEFORE].copy(), no_instants(len(rows), self._ladders), 0
         for row in np.flatnonzero(rows[:, AT] % self._plan.whole_ns == 0).tolist():
             part = np.array([first, cuts[row], done])
-            self._engine.run(book.store, stretch.scaled, part, cuts[done : row + 1], LADDERS, instants)
+            self._engine.run(book.store, stretch.scaled, part, cuts[done : row + 1], self._ladders, instants)
             stretch.dumps.append(whole(book, rows[row], sequences[row]))
             first, done = int(cuts[row]), row + 1
         part = np.array([first, stop, done])
-        self._engine.run(book.store, stretch.scaled, part, cuts[done:], LADDERS, instants)
+        self._engine.run(book.store, stretch.scaled, part, cuts[done:], self._ladders, instants)
         book.sequence = told_before[-1]
         if len(rows):
             digits = (book.price_digits, book.size_digits)

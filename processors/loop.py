@@ -67,7 +67,7 @@ async def _serve(work: Consumer, owned: Ownership, *, was_deleted: bool) -> Iter
     beating, work.leaving = tasks
     try:
         async with work.inbox.listening():
-            await resume(work, owned, was_deleted=was_deleted)
+            owned = await resume(work, owned, was_deleted=was_deleted)
             if owned.manifest and not work.grant.taken.is_set():
                 await recover(work, owned)
             while not work.grant.taken.is_set():

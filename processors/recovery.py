@@ -21,12 +21,16 @@ from processors.targets import Named
 log = logger("consume")
 
 
-async def resume(work: Consumer, owned: Ownership, *, was_deleted: bool) -> None:
-    """Bring a processor to where its group has committed, and tell what is not as it was left."""
-    stands = await work.target.end(work.inbox.shard, 0) if owned.stored else 0
+async def resume(work: Consumer, owned: Ownership, *, was_deleted: bool) -> Ownership:
+    """
+    Bring a processor to where its group has committed, and tell what is not as it was left.
+
+    Returns:
+        what was found, without the batch in hand if that was given up with everything that its table has lost.
+    """
+    stands = await work.target.stands(work.inbox.shard, owned.stored) if owned.stored else 0
     if stands < owned.stored:
-        await _go_back(work, stands, owned)
-        return
+        return await _go_back(work, stands, owned)
     work.position, work.last_id, work.backlog = owned.position, owned.last_id, True
     work.suspicion = msgspec.json.decode(owned.suspicion, type=Suspicion) if owned.suspicion else None
     events = [remade(work.inbox, owned, now_ns=now_ns())] if was_deleted else []
@@ -39,14 +43,17 @@ async def resume(work: Consumer, owned: Ownership, *, was_deleted: bool) -> None
     gone = await work.memory.catch_up(work.inbox, owned, work.knowledge, work.grant.taken)
     events += [missing(work.inbox, hole, now_ns=now_ns()) for hole in gone]
     await _tell(work, events)
+    return owned
 
 
-async def _go_back(work: Consumer, stands: int, owned: Ownership) -> None:
+async def _go_back(work: Consumer, stands: int, owned: Ownership) -> Ownership:
     """Take up again what ClickHouse has confirmed and does not hold any more; there may be rows behind a hole."""
     work.position, work.last_id, work.backlog = stands, await work.inbox.id_before(stands), True
-    work.suspicion, work.doubt_until = None, owned.position
+    in_hand = decode_manifest(owned.manifest).stop if owned.manifest else 0
+    work.suspicion, work.doubt_until = None, max(owned.position, in_hand)
     await work.inbox.rewind(work.position, work.last_id)
     await _tell(work, [stored_again(work.inbox, stands, owned, now_ns=now_ns())])
+    return owned._replace(manifest=b"")
 
 
 async def _tell(work: Consumer, events: Sequence[FeedEvent]) -> None:

@@ -10,7 +10,7 @@ from common.columns import Table
 from common.settings import Settings
 from common.streams import BOOK_SNAPSHOTS, BOOK_STATS, BOOKS, ORDER_EVENTS, TRADES, Stream
 from common.tables import BAR_VERSIONS, QUOTE_ROWS, TABLES, TRADE_ROWS
-from processors.book_plan import plan_of
+from processors.book_plan import choice_of, plan_of
 from processors.books import Books
 from processors.processor import Copy, Lookup, Made, Processor, identity
 from processors.transforms.notionals import with_notional
@@ -60,6 +60,8 @@ def of_program(program: str) -> tuple[Processor, ...]:
 
 def as_set(processor: Processor, settings: Settings) -> Processor:
     """Return a processor as the operator wants it."""
+    if processor.transform is rest_book_stats:
+        return replace(processor, transform=partial(rest_book_stats, choice=choice_of(settings)))
     if processor.state is not Books:
         return processor
     return replace(processor, state=partial(Books, plan=plan_of(settings)))

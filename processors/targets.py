@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Protocol
+from typing import Protocol, cast
 
 import msgspec
 import polars as pl
@@ -49,6 +49,9 @@ class Target(Protocol):
     async def end(self, shard: Shard, start: int) -> int:
         """Return the running number behind the last record from `start` on of a shard that stands there, 0 for none."""
 
+    async def stands(self, shard: Shard, stored: int) -> int:
+        """Return up to which running number, `stored` at the most, rows of a shard stand there."""
+
 
 @dataclass(frozen=True)
 class Named:
@@ -82,7 +85,9 @@ class TableTarget:
         letters = [*content.dead, *refused_letters(batch, content, pl.concat([bad, refused]))]
         rows = {self._table.name: len(fitting) - len(refused), **_counts(made.also)}
         entries = _entries(letters, made.also, self._layout)
-        stored = 1 + max(set(fitting["offset"]) - set(refused["offset"]), default=-1)
+        newest = fitting.join(refused, on="offset", how="anti")["offset"].max()
+        has_all = self._table.engine == "MergeTree"  # the others keep the newest version of a record only
+        stored = cast("int", newest) + 1 if has_all and newest is not None else 0
         return Delivered(entries, rows, len(letters), passed.to_list(), stored)
 
     async def end(self, shard: Shard, start: int) -> int:
@@ -90,6 +95,12 @@ class TableTarget:
         stop = await self._delivery.end(shard.number, start)
         self._may_repeat = self._may_repeat or stop > start
         return stop
+
+    async def stands(self, shard: Shard, stored: int) -> int:
+        """Return what the table holds; it may have been restored from a backup."""
+        if await self._delivery.end(shard.number, stored - 1):
+            return stored
+        return await self._delivery.end(shard.number, 0)
 
 
 class StreamTarget:
@@ -110,6 +121,11 @@ class StreamTarget:
         """Return 0: what a batch gives is appended when it is committed, or not at all."""
         del shard, start
         return 0
+
+    async def stands(self, shard: Shard, stored: int) -> int:
+        """Return that nothing is missing: a commit that has lost its entries is lost itself."""
+        del shard
+        return stored
 
 
 def _counts(rows: Mapping[Stream, pl.DataFrame]) -> dict[str, int]:

@@ -8,7 +8,7 @@ from fractions import Fraction
 import pytest
 
 from tests import prediction_reference as reference
-from tests.fleet_harness import Fleet
+from tests.fleet_harness import Fleet, wait_for
 from tests.prediction_kit import (
     TABLES,
     asked,
@@ -343,3 +343,27 @@ def test_generated_books_say_what_the_slow_reference_says(tables):
             else pytest.approx(float(value), rel=1e-12, abs=1e-12)
             for name, value in wanted.items()
         } == told
+
+
+@pytest.mark.timeout(240)
+def test_the_mirrored_books_of_a_living_clob_are_recognised_and_told_once(fleet):
+    fleet.start_simulator("--demo")
+    for program in ("clickhouse_writer", "book_processor", "polymarket_ingester", "polymarket_clob_ingester"):
+        fleet.start_program(program)
+    both = (
+        "SELECT market_id FROM book_snapshots INNER JOIN market_tokens ON symbol = token_id "
+        "WHERE source = 'maintained' GROUP BY market_id "
+        "HAVING uniqExact(symbol) = 2 AND uniqExact(event_time) > 5 LIMIT 1"
+    )
+    wait_for(lambda: len(fleet.sql(both)), expected=1, what="books of both tokens", give_up_s=150)
+    ((market,),) = fleet.sql(both)
+
+    ((known, mirrored, share, residual, edge, size),) = fleet.sql(
+        "SELECT countIf(is_yes_known AND is_no_known), countIf(is_mirrored), min(mirrored_share), "
+        "max(abs(parity_residual)), max(greatest(merge_edge, mint_edge)), countIf(bid_size = yes_bid_size) "
+        f"FROM prediction_stats(market = '{market}', since = now64(9) - INTERVAL 1 HOUR, until = now64(9))"
+    )
+
+    assert known > 0
+    assert (known, 1, 0, known) == (mirrored, share, residual, size)
+    assert edge < 0

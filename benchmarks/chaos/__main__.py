@@ -14,7 +14,7 @@ import requests
 from redis.exceptions import RedisError
 
 from benchmarks.chaos.fleet import INGESTERS, Fleet
-from benchmarks.chaos.plan import choose
+from benchmarks.chaos.plan import NAMES, choose
 from benchmarks.chaos.truth import Verdict, judge, prove
 from benchmarks.chaos.without import PARTS
 from benchmarks.house import Broken
@@ -23,7 +23,7 @@ CALM_S, DRAIN_S = 20.0, 300.0
 LEAST_S, MOST_S = 0.1, 2.5  # between two faults
 
 
-async def run(minutes: float, seed: int, without: str = "") -> dict[str, Any]:
+async def run(minutes: float, seed: int, without: str = "", only: str = "") -> dict[str, Any]:
     """Return what a run gave: faults, ends, and the verdict."""
     fleet, chance, done = Fleet(without), random.Random(seed), Counter[str]()
     await fleet.start()
@@ -32,7 +32,7 @@ async def run(minutes: float, seed: int, without: str = "") -> dict[str, Any]:
         await asyncio.sleep(5)
         end_s = time.monotonic() + minutes * 60
         while time.monotonic() < end_s:
-            words = await _carry_out(fleet, chance)
+            words = await _carry_out(fleet, chance, only)
             done[words.split(" for ")[0]] += 1
             print(f"chaos: {words}", file=sys.stderr)
             await asyncio.sleep(chance.uniform(LEAST_S, MOST_S))
@@ -57,9 +57,9 @@ async def run(minutes: float, seed: int, without: str = "") -> dict[str, Any]:
     }
 
 
-async def _carry_out(fleet: Fleet, chance: random.Random) -> str:
+async def _carry_out(fleet: Fleet, chance: random.Random, only: str) -> str:
     try:
-        return await choose(chance)(fleet, chance)
+        return await choose(chance, only)(fleet, chance)
     except (RedisError, requests.RequestException) as error:
         return f"nothing: {type(error).__name__}, what was to be hit is down already"
 
@@ -100,10 +100,11 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=2.0, help="how long faults are made (2)")
     parser.add_argument("--seed", type=int, default=1, help="which faults (1)")
     parser.add_argument("--without", choices=tuple(PARTS), default="", help="show that a part is missed when away")
+    parser.add_argument("--only", choices=NAMES, default="", help="make faults of one kind")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     options = parser.parse_args()
     try:
-        found = asyncio.run(run(options.minutes, options.seed, options.without))
+        found = asyncio.run(run(options.minutes, options.seed, options.without, options.only))
     except Broken as error:
         print(f"chaos: {error}", file=sys.stderr)
         return 1

@@ -23,6 +23,12 @@ async def _kill(fleet: Fleet, chance: random.Random) -> str:
     return f"kill -9 {name}"
 
 
+async def _kill_processor(fleet: Fleet, chance: random.Random) -> str:
+    name = chance.choice(PROCESSORS)
+    fleet.send(name, signal.SIGKILL)
+    return f"kill -9 {name}"
+
+
 async def _terminate(fleet: Fleet, chance: random.Random) -> str:
     name = chance.choice((*INGESTERS, *PROCESSORS))
     code = await fleet.retire(name)
@@ -148,6 +154,7 @@ async def _web(fleet: Fleet, chance: random.Random) -> str:
 
 FAULTS: tuple[tuple[int, Fault], ...] = (
     (8, _kill),
+    (2, _kill_processor),
     (3, _terminate),
     (4, _freeze),
     (4, _kill_server),
@@ -167,7 +174,12 @@ FAULTS: tuple[tuple[int, Fault], ...] = (
 )
 
 
-def choose(chance: random.Random) -> Fault:
-    """Return the next fault."""
-    weights, faults = zip(*FAULTS, strict=True)
-    return chance.choices(faults, weights)[0]
+NAMES = tuple(sorted(fault.__name__.lstrip("_") for _, fault in FAULTS))  # type: ignore[attr-defined]
+
+
+def choose(chance: random.Random, only: str = "") -> Fault:
+    """Return the next fault, of one kind alone if that is wanted."""
+    wanted = [(weight, fault) for weight, fault in FAULTS if fault.__name__.lstrip("_") == only or not only]  # type: ignore[attr-defined]
+    weights, faults = zip(*wanted, strict=True)
+    chosen: Fault = chance.choices(faults, weights)[0]
+    return chosen

@@ -160,6 +160,11 @@ class Backfill:
     def _go_on(self, symbol: str, hole: Hole, trades: list[Trade], below: int, received_ns: int) -> Iterator[Step]:
         """See whether the rest of a hole is older than the page, and whether it can be had at all."""
         oldest = int(trades[0].trade_id) if trades else None
+        if hole.wish and oldest is None:
+            hole.end_above(below)
+            if not hole.missing:
+                yield from self._close_filled(symbol, received_ns)
+                return
         if trades and not hole.wish and trades[0].event_ns < received_ns - self._limits.longest_ns:
             reason = f"the rest is older than BACKFILL_MAX_S={self._limits.longest_ns // NS_PER_S}"
         elif oldest is not None and hole.first < oldest < below:

@@ -52,3 +52,10 @@ class Hole(msgspec.Struct, kw_only=True):
             for part in ((start, min(stop, first)), (max(start, last + 1), stop))
             if part[0] < part[1]
         ]
+
+    def end_above(self, number: int) -> None:
+        """Look for nothing below an id: the venue has nothing older, so these were never wanted."""
+        left = [(max(start, number), stop) for start, stop in self.missing]
+        wanted = [part for part in left if part[0] < part[1]]
+        self.total -= sum(stop - start for start, stop in self.missing) - sum(stop - start for start, stop in wanted)
+        self.missing = wanted

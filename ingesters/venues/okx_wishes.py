@@ -53,7 +53,7 @@ class ByHand:
         wish = self._wishes.located
         if wish is None:
             return
-        behind = int(rows[0].trade_id) + 1 if rows else 1
+        behind = int(rows[0].id) + 1 if rows else 1
         if edge == "from":
             self._first = behind
             yield self._ask(wish, "to")

@@ -62,7 +62,7 @@ def venue_lines(settings: Settings, since_ns: int) -> list[Line]:
             [event for event in told if event.venue == venue],
             (since_ns, now_ns()),
         )
-        | heard.get(venue, {"messages": None, "messages_since_s": None})
+        | heard.get(venue, {"messages": None, "nothing_new": None, "messages_since_s": None})
         for venue in venues
     ]
 
@@ -126,9 +126,9 @@ def _heard(settings: Settings) -> dict[str, Line]:
     found: dict[str, Line] = {}
     for process in reading.processes:
         if process.fact("kind") == "ingester":
-            line = found.setdefault(process.fact("venue"), {"messages": 0, "repeats": 0, "messages_since_s": 0.0})
+            line = found.setdefault(process.fact("venue"), {"messages": 0, "nothing_new": 0, "messages_since_s": 0.0})
             line["messages"] += process.total("frames_total") or 0
-            line["repeats"] += process.total("repeats_total") or 0
+            line["nothing_new"] += process.total("frames_without_news_total") or 0
             age_s = (now_ns() - process.figures.get("started_ns", now_ns())) / 1e9
             line["messages_since_s"] = max(line["messages_since_s"], age_s)
     return found
@@ -137,10 +137,11 @@ def _heard(settings: Settings) -> dict[str, Line]:
 def shown(lines: Iterable[Line], since: str) -> Table:
     """Return the lines as a table for people."""
     columns = (
-        *("venue", "messages>", "records>", "gaps>", "resyncs>", "p50 ms>", "p95 ms>", "back-filled>", "repeats>"),
+        *("venue", "messages>", "records>", "gaps>", "resyncs>", "p50 ms>", "p95 ms>", "back-filled>", "nothing new>"),
         *("late>", "in sync %>", "under way p50 ms>", "p99 ms>"),
     )
-    return table(f"since {since}; messages and repeats since the ingester started", columns, map(_cells, lines))
+    title = f"since {since}; messages, and those that told nothing new, since the ingester started"
+    return table(title, columns, map(_cells, lines))
 
 
 def _cells(line: Line) -> tuple[str, ...]:
@@ -149,7 +150,7 @@ def _cells(line: Line) -> tuple[str, ...]:
         line["venue"],
         *(number(line[name]) for name in whole),
         *(number(line[name], digits=0) for name in ("resync_p50_ms", "resync_p95_ms", "backfilled")),
-        number(line.get("repeats")),
+        number(line.get("nothing_new")),
         number(line["late"]),
         number(line["in_sync_pct"], digits=3),
         *(number(line[name], digits=1) for name in ("under_way_p50_ms", "under_way_p99_ms")),

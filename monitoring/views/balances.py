@@ -1,4 +1,4 @@
-"""Does everything that was appended stand in its table: appended = stored + dead + passed by + waiting, topic by topic."""
+"""Whether all that was appended stands in its table: appended = stored + dead + passed by + waiting, by topic."""
 
 import json
 from collections import defaultdict

@@ -101,7 +101,8 @@ def _of_replies(facts: Any, pending: Any) -> Kept:  # noqa: ANN401  the driver's
     idle_s, deliveries = (
         (float(oldest["time_since_delivered"]) / 1000, int(oldest["times_delivered"])) if oldest else (None, None)
     )
-    return Kept(*words, oldest_pending_s=idle_s, deliveries=deliveries)
+    manifest, last_id, checkpoint_id, suspicion = words
+    return Kept(manifest, last_id, checkpoint_id, suspicion, idle_s, deliveries)
 
 
 def view(look: Look) -> Groups:

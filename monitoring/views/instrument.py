@@ -1,4 +1,4 @@
-"""/i/{venue}/{symbol}: one instrument: candles, book, tape, spread and imbalance, and whether its book can be trusted."""
+"""/i/{venue}/{symbol}: candles, book, tape, spread and imbalance of one instrument, and whether its book is whole."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,11 +7,11 @@ from common.clock import NS_PER_S, utc_text
 from monitoring.desk import AsOf
 from monitoring.page import Look
 from monitoring.verdicts import Level, Verdict, age_words
+from monitoring.views.instrument_list import OF_BOOK
 from monitoring.views.instrument_reading import Book, Charts, Found, Given
 from monitoring.views.ladders import Side, newest, past, plain
 
 QUIET_S = 60.0
-OF_BOOK = ("depth", "book", "books", "bbo-tbt", "orderbooks", "books-l2-tbt", "books50-l2-tbt", "books5")
 
 
 @dataclass(frozen=True)

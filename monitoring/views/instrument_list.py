@@ -7,51 +7,52 @@ from typing import Any
 import polars as pl
 
 from common.clickhouse import Store
+from monitoring.asked import question
 
-BOUNDED = "SETTINGS max_execution_time = 4"
-# A book is out of order from a gap on until the next resync or snapshot; other channels do not concern it.
-OF_BOOK = "(channel IN ('depth', 'book', 'books', 'bbo-tbt', 'orderbooks') OR startsWith(channel, 'books5') OR startsWith(channel, 'books-'))"
-TRADED = f"""
+# A book is out of order from a gap on these channels until the next resync; what else is told does not concern it.
+OF_BOOK = ("depth", "book", "books", "bbo-tbt", "orderbooks", "books-l2-tbt", "books50-l2-tbt", "books5")
+TRADED = question("""
 SELECT venue, symbol, toFloat64(argMaxMerge(close)) AS last_price, toUnixTimestamp64Nano(max(open_time)) AS heard_ns,
        toInt64(sum(trades)) AS trades
-FROM bars_1m_state WHERE open_time >= now() - INTERVAL 1 DAY GROUP BY venue, symbol {BOUNDED}
-"""
-BOOKED = f"""
+FROM bars_1m_state WHERE open_time >= now() - INTERVAL 1 DAY GROUP BY venue, symbol $bounded
+""")
+BOOKED = question("""
 SELECT venue, symbol, toFloat64(argMax(best_bid, event_time)) AS bid, toFloat64(argMax(best_ask, event_time)) AS ask,
        argMax(spread_bps, event_time) AS spread_bps, toUnixTimestamp64Nano(max(received_time)) AS heard_ns,
        argMax(is_crossed, event_time) AS is_crossed
-FROM book_stats WHERE event_time >= now() - INTERVAL 15 MINUTE GROUP BY venue, symbol {BOUNDED}
-"""
-QUOTED = f"""
+FROM book_stats WHERE event_time >= now() - INTERVAL 15 MINUTE GROUP BY venue, symbol $bounded
+""")
+QUOTED = question("""
 SELECT venue, symbol, toFloat64(argMax(bid_price, received_time)) AS bid,
        toFloat64(argMax(ask_price, received_time)) AS ask, toUnixTimestamp64Nano(max(received_time)) AS heard_ns
-FROM quotes WHERE received_time >= now() - INTERVAL 15 MINUTE GROUP BY venue, symbol {BOUNDED}
-"""
-TICKED = f"""
+FROM quotes WHERE received_time >= now() - INTERVAL 15 MINUTE GROUP BY venue, symbol $bounded
+""")
+TICKED = question("""
 SELECT venue, symbol, toFloat64(argMax(last_price, received_time)) AS last_price,
        toUnixTimestamp64Nano(max(received_time)) AS heard_ns
-FROM tickers WHERE received_time >= now() - INTERVAL 15 MINUTE GROUP BY venue, symbol {BOUNDED}
-"""
-RECENT = f"""
+FROM tickers WHERE received_time >= now() - INTERVAL 15 MINUTE GROUP BY venue, symbol $bounded
+""")
+RECENT = question("""
 SELECT venue, symbol, toUnixTimestamp64Nano(max(event_time)) AS heard_ns
-FROM trades WHERE event_time >= now() - INTERVAL 15 MINUTE GROUP BY venue, symbol {BOUNDED}
-"""
-TROUBLED = f"""
+FROM trades WHERE event_time >= now() - INTERVAL 15 MINUTE GROUP BY venue, symbol $bounded
+""")
+TROUBLED = question("""
 SELECT venue, symbol, argMax(kind, received_time) AS last_kind,
        toUnixTimestamp64Nano(maxIf(received_time, kind = 'gap')) AS gap_ns
-FROM feed_events WHERE from_time >= now() - INTERVAL 1 DAY AND symbol != '' AND {OF_BOOK}
+FROM feed_events WHERE from_time >= now() - INTERVAL 1 DAY AND symbol != ''
+  AND channel IN {channels:Array(String)}
   AND kind IN ('gap', 'resync', 'stale')
-GROUP BY venue, symbol {BOUNDED}
-"""
-QUESTIONS = f"""
+GROUP BY venue, symbol $bounded
+""")
+QUESTIONS = question("""
 SELECT tokens.token_id AS symbol, tokens.outcome AS outcome, markets.question AS question
-FROM (SELECT token_id, market_id, outcome FROM market_tokens WHERE token_id IN {{tokens:Array(String)}}) AS tokens
+FROM (SELECT token_id, market_id, outcome FROM market_tokens WHERE token_id IN {tokens:Array(String)}) AS tokens
 LEFT ANY JOIN (
     SELECT market_id, argMax(question, offset) AS question FROM market_versions
-    WHERE market_id IN (SELECT market_id FROM market_tokens WHERE token_id IN {{tokens:Array(String)}})
+    WHERE market_id IN (SELECT market_id FROM market_tokens WHERE token_id IN {tokens:Array(String)})
     GROUP BY market_id
-) AS markets ON tokens.market_id = markets.market_id {BOUNDED}
-"""
+) AS markets ON tokens.market_id = markets.market_id $bounded
+""")
 PREDICTION = ("polymarket", "polymarket_clob")
 Key = tuple[str, str]
 
@@ -79,7 +80,7 @@ async def instruments_of(store: Store) -> tuple[Listed, ...]:
     found: dict[Key, dict[str, Any]] = {}
     for sql in (TICKED, QUOTED, BOOKED, TRADED, RECENT):
         _take(found, (await store.query(sql)).to_dicts(), has_book=sql is BOOKED)
-    for row in (await store.query(TROUBLED)).to_dicts():
+    for row in (await store.query(TROUBLED, {"channels": list(OF_BOOK)})).to_dicts():
         known = found.get((row["venue"], row["symbol"]))
         if known and known.get("has_book"):
             known["is_in_sync"] = row["last_kind"] == "resync"

@@ -110,7 +110,7 @@ def _of_ladder(symbol: str, known: Ladder) -> Side:
 
 
 def depth_path(side: Sequence[Rung], edge: float, *, is_bid: bool) -> str:
-    """Return the running total over the price as an SVG path in a box of 100 x 60, `edge` being what it is as wide as."""
+    """Return the running total over the price as an SVG path, 100 x 60; it ends `edge` from the best price."""
     if not side or not edge:
         return ""
     best = float(side[0].price)

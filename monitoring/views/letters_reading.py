@@ -14,6 +14,7 @@ from common.records import DeadLetter
 from common.redis_streams import Redis
 from common.settling import settled
 from common.streams import DEAD_LETTERS
+from monitoring.asked import question
 from monitoring.desk import Answer, Desk
 from monitoring.watch import Snapshot
 
@@ -22,21 +23,24 @@ PAGE = 50
 IN_STREAM = 200  # of the newest entries
 MOST_SETTLED = 5_000  # letters that one action may touch
 DIGITS = re.compile("[0-9]+")
-BOUNDED = "SETTINGS max_execution_time = 4"
 KIND = "replaceRegexpAll(reason, '[0-9]+', '#')"
-LETTER = """
+NEWEST = question(
+    """
 SELECT id, venue, symbol, toUnixTimestamp64Nano(received_time) AS received_ns, stream, program, reason, attempts,
        payload, encoding
 FROM dead_letters
-"""
-WHERE = f"WHERE ({{id:String}} = '' OR startsWith(id, {{id:String}})) AND ({{kind:String}} = '' OR {KIND} = {{kind:String}})"
-NEWEST = (
-    f"{LETTER} {WHERE} ORDER BY received_time DESC, offset DESC LIMIT {{limit:UInt32}} OFFSET {{skip:UInt32}} {BOUNDED}"
+WHERE ({id:String} = '' OR startsWith(id, {id:String})) AND ({kind:String} = '' OR $kind = {kind:String})
+ORDER BY received_time DESC, offset DESC LIMIT {limit:UInt32} OFFSET {skip:UInt32} $bounded
+""",
+    kind=KIND,
 )
-KINDS = f"""
-SELECT {KIND} AS kind, program, stream, count() AS letters, toUnixTimestamp64Nano(max(received_time)) AS newest_ns
-FROM dead_letters GROUP BY kind, program, stream ORDER BY newest_ns DESC LIMIT 200 {BOUNDED}
-"""
+KINDS = question(
+    """
+SELECT $kind AS kind, program, stream, count() AS letters, toUnixTimestamp64Nano(max(received_time)) AS newest_ns
+FROM dead_letters GROUP BY kind, program, stream ORDER BY newest_ns DESC LIMIT 200 $bounded
+""",
+    kind=KIND,
+)
 Word = Annotated[str, Query(max_length=2000)]
 
 

@@ -9,7 +9,7 @@ from common.clock import NS_PER_S
 from monitoring.desk import AsOf
 from monitoring.page import Look
 from monitoring.views.balances import Balance
-from monitoring.views.instrument import OF_BOOK
+from monitoring.views.instrument_list import OF_BOOK
 from monitoring.views.quality_reading import MOST_INCIDENTS, SECONDS, Found, Told
 from monitoring.views.timeline import Timeline, timeline
 

@@ -6,47 +6,51 @@ from typing import Annotated, Any, Literal
 from fastapi import Query
 
 from common.clickhouse import Store
+from monitoring.asked import question
 from monitoring.desk import Answer, Desk
 from monitoring.views.balances import Balance, balances_of
 from monitoring.watch import Snapshot
 
 EVERY_S = 5.0
 RECONCILED_EVERY_S = 4.0
-BOUNDED = "SETTINGS max_execution_time = 4"
 Range = Literal["15m", "1h", "6h", "24h", "7d"]
 SECONDS: dict[str, int] = {"15m": 900, "1h": 3600, "6h": 21_600, "24h": 86_400, "7d": 604_800}
 MOST_INCIDENTS = 2000
 Rows = list[dict[str, Any]]
 
-TOLD = f"""
+TOLD = question("""
 SELECT venue, kind, count() AS events, uniqExact(symbol) AS symbols,
        sum(greatest(0, toUnixTimestamp64Nano(to_time) - toUnixTimestamp64Nano(from_time))) / 1e9 AS concerned_s,
        quantileExact(0.5)((toUnixTimestamp64Nano(to_time) - toUnixTimestamp64Nano(from_time)) / 1e6) AS p50_ms,
        quantileExact(0.99)((toUnixTimestamp64Nano(to_time) - toUnixTimestamp64Nano(from_time)) / 1e6) AS p99_ms
-FROM feed_events WHERE received_time >= now64(9) - INTERVAL {{seconds:UInt32}} SECOND
-GROUP BY venue, kind {BOUNDED}
-"""
+FROM feed_events WHERE received_time >= now64(9) - INTERVAL {seconds:UInt32} SECOND
+GROUP BY venue, kind $bounded
+""")
 # A book is out of order between a gap and the resync behind it, which spans that stretch.
-INCIDENTS = f"""
+INCIDENTS = question(
+    """
 SELECT venue, symbol, channel, kind, expected, found, detail, toUnixTimestamp64Nano(from_time) AS from_ns,
        toUnixTimestamp64Nano(to_time) AS to_ns, toUnixTimestamp64Nano(received_time) AS received_ns
-FROM feed_events WHERE received_time >= now64(9) - INTERVAL {{seconds:UInt32}} SECOND
+FROM feed_events WHERE received_time >= now64(9) - INTERVAL {seconds:UInt32} SECOND
   AND kind IN ('gap', 'resync', 'disconnected', 'backfilled', 'stale', 'refused')
-ORDER BY received_time DESC LIMIT {MOST_INCIDENTS} {BOUNDED}
-"""
-TRADED = f"""
+ORDER BY received_time DESC LIMIT $most_incidents $bounded
+""",
+    most_incidents=str(MOST_INCIDENTS),
+)
+TRADED = question("""
+WITH toUnixTimestamp64Nano(received_time) - toUnixTimestamp64Nano(event_time) AS delay_ns
 SELECT venue, count() AS trades, uniqExact(symbol) AS symbols, countIf(source = 'backfill') AS backfilled,
        count() - groupBitmap(bitShiftLeft(toUInt64(shard), 48) + offset) AS doubled,
-       quantileIf(0.5)(toUnixTimestamp64Nano(received_time) - toUnixTimestamp64Nano(event_time), source = 'live') / 1e6 AS p50_ms,
-       quantileIf(0.99)(toUnixTimestamp64Nano(received_time) - toUnixTimestamp64Nano(event_time), source = 'live') / 1e6 AS p99_ms,
+       quantileIf(0.5)(delay_ns, source = 'live') / 1e6 AS p50_ms,
+       quantileIf(0.99)(delay_ns, source = 'live') / 1e6 AS p99_ms,
        countIf(source = 'live') AS live
-FROM trades WHERE event_time >= now64(9) - INTERVAL {{seconds:UInt32}} SECOND GROUP BY venue {BOUNDED}
-"""
-BOOKED = f"""
+FROM trades WHERE event_time >= now64(9) - INTERVAL {seconds:UInt32} SECOND GROUP BY venue $bounded
+""")
+BOOKED = question("""
 SELECT venue, uniqExact(symbol) AS books, countIf(is_crossed) AS crossed, count() AS rows,
        toUnixTimestamp64Nano(min(event_time)) AS since_ns
-FROM book_stats WHERE event_time >= now64(9) - INTERVAL {{seconds:UInt32}} SECOND GROUP BY venue {BOUNDED}
-"""
+FROM book_stats WHERE event_time >= now64(9) - INTERVAL {seconds:UInt32} SECOND GROUP BY venue $bounded
+""")
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,14 @@ WIDTH = 1000.0
 THINNEST = 3.0
 MOST_LANES = 40
 TICKS = 6
-DRAWN = {"gap": "gap", "resync": "resync", "disconnected": "away", "stale": "resync", "backfilled": "filled", "refused": "gap"}  # fmt: skip
+DRAWN = {
+    "gap": "gap",
+    "resync": "resync",
+    "disconnected": "away",
+    "stale": "resync",
+    "backfilled": "filled",
+    "refused": "gap",
+}
 
 
 @dataclass(frozen=True)

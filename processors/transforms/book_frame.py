@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa  # type: ignore[import-untyped]  # brings no types
 
+from common.book_choice import Choice
 from common.book_shapes import (
     ASKS,
     BIDS,
@@ -16,15 +17,14 @@ from common.book_shapes import (
     KEY,
     NOWHERE,
     ORDERS,
+    REMOVED,
     SIZE,
     Floats,
     Instants,
     Ints,
-    Ladders,
 )
 from common.book_stat import BANDS_BPS, FLOW_LEVELS, NOTIONALS, REACHES_BPS
 
-LADDERS = Ladders(np.array(BANDS_BPS), np.array(list(NOTIONALS.values())), np.array(REACHES_BPS, np.float64))
 SIDES = ("bid", "ask")
 
 
@@ -33,13 +33,14 @@ def joined(parts: list[Instants]) -> Instants:
     return Instants(*(np.concatenate(fields) for fields in zip(*parts, strict=True)))
 
 
-def book_frame(instants: Instants, digits: Ints) -> pl.DataFrame:
+def book_frame(instants: Instants, digits: Ints, choice: Choice) -> pl.DataFrame:
     """
     Return a row for each instant: levels as arrays of floats, sums as columns, best prices and sizes as exact text.
 
     Args:
         instants: what was read off.
         digits: (rows, 2): behind the point of prices and of sizes.
+        choice: what was asked; the rest is null.
     """
     units: Floats = np.power(10.0, digits)
     bid, ask = abs(instants.tops[:, BIDS, KEY, 0]), abs(instants.tops[:, ASKS, KEY, 0])
@@ -47,6 +48,7 @@ def book_frame(instants: Instants, digits: Ints) -> pl.DataFrame:
     columns = [pl.Series("spread", (ask - bid) / units[:, 0]), pl.Series("twice_mid", (bid + ask) / units[:, 0])]
     columns += _best(instants, digits)
     columns += [column for which in (BIDS, ASKS) for column in _side(instants, which, units)]
+    columns += [column for which in (BIDS, ASKS) for column in _ladders(instants, which, choice)]
     columns += [pl.Series(f"flow_{level}", instants.flow[:, level - 1]) for level in FLOW_LEVELS]
     for name, field in (("events", FLOW_EVENTS), ("snapshots", FLOW_SNAPSHOTS), ("broken", FLOW_BROKEN)):
         columns.append(pl.Series(f"flow_{name}", instants.flow[:, field]))
@@ -87,12 +89,19 @@ def _side(instants: Instants, which: int, units: Floats) -> Iterator[pl.Series]:
     floors = instants.floors[:, which]
     yield pl.Series(f"{side}_is_whole", floors == NOWHERE)
     yield _or_null(f"{side}_floor", np.where(floors == NOWHERE, np.nan, abs(floors.astype(np.float64)) / units[:, 0]))
-    for band, bps in enumerate(BANDS_BPS):
-        yield _or_null(f"{side}_depth_{bps}bps", instants.bands[:, which, 0, band])
-        yield _or_null(f"{side}_notional_{bps}bps", instants.bands[:, which, 1, band])
-    for place, name in enumerate(NOTIONALS):
-        yield _or_null(f"{side}_fill_{name}", instants.fills[:, which, 0, place])
-        yield _or_null(f"{side}_loss_{name}", instants.fills[:, which, 1, place])
+    yield pl.Series(f"{side}_removed_flow", instants.flow[:, REMOVED + which])
+
+
+def _ladders(instants: Instants, which: int, choice: Choice) -> Iterator[pl.Series]:
+    """Yield what the kernels summed up over the whole side."""
+    side, nothing = SIDES[which], np.full(len(instants.counts), np.nan)
+    for what, name in enumerate(("depth", "notional")):
+        yield _or_null(f"{side}_known_{name}", instants.totals[:, which, what])
+        bands = dict(zip(choice.bands_bps, instants.bands[:, which, what].T, strict=True))
+        yield from (_or_null(f"{side}_{name}_{bps}bps", bands.get(bps, nothing)) for bps in BANDS_BPS)
+    for what, name in enumerate(("fill", "loss")):
+        fills = dict(zip(choice.notionals, instants.fills[:, which, what].T, strict=True))
+        yield from (_or_null(f"{side}_{name}_{amount}", fills.get(amount, nothing)) for amount in NOTIONALS)
     for place, bps in enumerate(REACHES_BPS):
         yield _or_null(f"{side}_reach_{bps}bps", instants.reaches[:, which, place])
 

@@ -1,13 +1,14 @@
 """What was read off books, as rows of records: statistics, and the books themselves."""
 
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, groupby
 from typing import Literal
 
 import numpy as np
 import polars as pl
 
 from common.book import Book
+from common.book_choice import ALL, Choice
 from common.book_shapes import (
     ASKS,
     AT,
@@ -27,7 +28,10 @@ from common.book_stat import BookStat
 from common.clock import NS_PER_MS
 from common.records import BookSnapshot
 from processors.frames import schema_of
+from processors.transforms.book_dynamics import dynamics
 from processors.transforms.book_frame import book_frame, decimal_text, joined, lists
+from processors.transforms.book_past import Past
+from processors.transforms.book_shape import with_walls
 from processors.transforms.book_stats import book_stats
 
 SIDES = ("bid", "ask")
@@ -64,15 +68,35 @@ class Dump:
     sides: tuple[Ints, Ints]
 
 
-def statistics(readings: list[Reading], source: Literal["maintained", "rest"]) -> pl.DataFrame:
-    """Return the fields of BookStat, a row for each instant."""
+def kept_statistics(readings: list[Reading], pasts: dict[tuple[str, str], Past], choice: Choice = ALL) -> pl.DataFrame:
+    """Return the fields of BookStat of books that are kept, and let their pasts go on."""
+    readings = sorted(readings, key=_name)  # a book's own stay in their order
     if not readings:
         return pl.DataFrame(schema=schema_of(BookStat))
+    frame = _frame(readings, "maintained", choice)
+    made = book_stats(frame, choice)
+    rows = {name: sum(one.rows for one in group) for name, group in groupby(readings, key=_name)}
+    own = [pasts.setdefault(name, Past()) for name in rows]
+    return made.with_columns(dynamics(frame, made, own, list(rows.values())))
+
+
+def _name(reading: Reading) -> tuple[str, str]:
+    return reading.venue, reading.symbol
+
+
+def asked_statistics(readings: list[Reading], choice: Choice = ALL) -> pl.DataFrame:
+    """Return the fields of BookStat of books that came whole: they have no past."""
+    if not readings:
+        return pl.DataFrame(schema=schema_of(BookStat))
+    return book_stats(_frame(readings, "rest", choice), choice)
+
+
+def _frame(readings: list[Reading], source: Literal["maintained", "rest"], choice: Choice) -> pl.DataFrame:
     timetable = np.concatenate([reading.timetable for reading in readings])
     lengths = [reading.rows for reading in readings]
     digits = np.repeat(np.array([reading.digits for reading in readings]), lengths, axis=0)
     names = pl.DataFrame({name: [getattr(r, name) for r in readings] for name in ("venue", "symbol")})
-    frame = book_frame(joined([reading.instants for reading in readings]), digits).with_columns(
+    frame = book_frame(joined([reading.instants for reading in readings]), digits, choice).with_columns(
         *names[np.repeat(np.arange(len(readings)), lengths)],
         pl.Series("received_ns", timetable[:, ROW_RECEIVED]),
         pl.Series("event_ns", timetable[:, AT]),
@@ -80,7 +104,7 @@ def statistics(readings: list[Reading], source: Literal["maintained", "rest"]) -
         *_messages(timetable, source),
         source=pl.lit(source),
     )
-    return book_stats(frame)
+    return with_walls(frame)
 
 
 def _messages(timetable: Ints, source: str) -> list[pl.Series]:

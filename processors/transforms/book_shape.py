@@ -84,9 +84,9 @@ def _orders(side: str) -> dict[str, pl.Expr]:
     }
 
 
-def prepared_shape() -> dict[str, pl.Expr]:
-    """Return what the statistics take as columns, besides `mid`."""
-    return {f"{side}_wall_excess": _wall_excess(side) for side in SIDES}
+def with_walls(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return a `book_frame` with what the statistics of walls take as columns."""
+    return frame.with_columns(_wall_excess(side).alias(f"{side}_wall_excess") for side in SIDES)
 
 
 def shape() -> dict[str, pl.Expr]:

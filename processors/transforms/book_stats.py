@@ -9,13 +9,16 @@ from functools import cache
 
 import polars as pl
 
+from common.book_choice import ALL, Choice
 from common.book_shapes import BPS, SHOWN
 from common.book_stat import BANDS_BPS, FLOW_LEVELS, IMBALANCE_LEVELS, NOTIONALS, REACHES_BPS, BookStat
 from processors.frames import schema_of
-from processors.transforms.book_shape import derived_shape, prepared_shape, shape
+from processors.transforms.book_shape import derived_shape, shape
 
 SIDES = ("bid", "ask")
 DECAY_BPS = 10
+PAST = ("wall_age_ms", "wall_gone", "wall_end", "removed_rate", "depletion_s", "resilience", "half_life_s")
+MADE_LATER = [f"{side}_{what}" for side in SIDES for what in PAST] + ["spread_resilience", "spread_half_life_s"]
 WEIGHED_LEVELS = 5
 
 HAS_BOTH = (pl.col("bid_levels") > 0) & (pl.col("ask_levels") > 0)
@@ -66,7 +69,7 @@ def _near(side: str) -> pl.Expr:
     return (weights * pl.col(f"{side}_sizes")).arr.sum()
 
 
-def _top() -> dict[str, pl.Expr]:
+def _top(levels_asked: tuple[int, ...]) -> dict[str, pl.Expr]:
     weighed = (size(side, WEIGHED_LEVELS) for side in SIDES)
     made: dict[str, pl.Expr] = {
         "spread": pl.when(HAS_BOTH).then(pl.col("spread")),
@@ -81,16 +84,22 @@ def _top() -> dict[str, pl.Expr]:
     }
     for levels in IMBALANCE_LEVELS:
         value = imbalance(size("bid", levels), size("ask", levels))
-        made[f"imbalance_{levels}"] = pl.when(both_answer(levels)).then(value)
+        is_asked = both_answer(levels) if levels in levels_asked else pl.lit(value=False)
+        made[f"imbalance_{levels}"] = pl.when(is_asked).then(value)
     return made
 
 
-def _deep() -> dict[str, pl.Expr]:
+def _deep(bands_bps: tuple[int, ...]) -> dict[str, pl.Expr]:
     """Return what needs more than the best levels; the kernels left null where the book does not reach."""
     made = {
         f"{side}_covered_bps": sign * (MID - pl.col(f"{side}_floor")) / MID * BPS
         for side, sign in zip(SIDES, (1, -1), strict=True)
     }
+    for side in SIDES:
+        for bps in BANDS_BPS:
+            # Of a book whose prices add up to nothing there is no band.
+            has_mid = HAS_BOTH & (pl.col("twice_mid") > 0) & pl.lit(bps in bands_bps)
+            made[f"{side}_covered_{bps}bps"] = pl.when(has_mid).then(pl.col(f"{side}_depth_{bps}bps").is_not_null())
     for bps in BANDS_BPS:
         made[f"imbalance_{bps}bps"] = imbalance(pl.col(f"bid_depth_{bps}bps"), pl.col(f"ask_depth_{bps}bps"))
     for name in NOTIONALS:
@@ -116,9 +125,9 @@ def _flow() -> dict[str, pl.Expr]:
 
 
 @cache
-def _stages() -> tuple[list[pl.Expr], ...]:
+def _stages(choice: Choice) -> tuple[list[pl.Expr], ...]:
     """Return the expressions in the order in which they need each other."""
-    stages = ({"mid": MID} | prepared_shape(), _top() | _deep() | _flow() | shape(), derived_shape())
+    stages = ({"mid": MID}, _top(choice.levels) | _deep(choice.bands_bps) | _flow() | shape(), derived_shape())
     return tuple([expression.alias(name) for name, expression in named.items()] for named in stages)
 
 
@@ -133,14 +142,15 @@ def _fields() -> list[pl.Expr]:
     ]
 
 
-def book_stats(instants: pl.DataFrame) -> pl.DataFrame:
+def book_stats(instants: pl.DataFrame, choice: Choice = ALL) -> pl.DataFrame:
     """
     Return the fields of BookStat, a row for each instant.
 
     Args:
-        instants: as `book_frame` makes them.
+        instants: as `book_frame` makes them, with walls.
+        choice: what was asked; the rest is null.
     """
-    made = instants
-    for stage in _stages():
+    made = instants.with_columns(pl.lit(None).alias(name) for name in MADE_LATER)
+    for stage in _stages(choice):
         made = made.with_columns(stage)
     return made.select(_fields()).select(list(schema_of(BookStat)))

@@ -5,6 +5,7 @@ Every sum is of one window's own rows, from its first to its last: the same rows
 they came.
 """
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -32,19 +33,18 @@ class Windows(NamedTuple):
 
 def windows(at_ns: Ints, lengths: Ints, is_broken: Flags) -> Windows:
     """Return the windows of rows of so many books, one behind the other, each `lengths` rows long."""
-    firsts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
-    starts = np.concatenate(
-        [
-            first + np.searchsorted(at_ns[first : first + length], at_ns[first : first + length] - WINDOW_NS, "right")
-            for first, length in zip(firsts.tolist(), lengths.tolist(), strict=True)
-        ]
-    )
     is_first = is_broken.copy()
-    is_first[firsts[lengths > 0]] = True
-    return Windows(at_ns, is_first, starts, _newest(is_first) < starts)
+    is_first[(np.cumsum(lengths) - lengths)[lengths > 0]] = True
+    is_first[1:] |= at_ns[1:] <= at_ns[:-1]  # a venue's time may begin anew
+    firsts = np.append(np.flatnonzero(is_first), len(at_ns)).tolist()
+    starts = np.zeros(len(at_ns), np.int64)
+    for first, stop in pairwise(firsts):
+        part = at_ns[first:stop]
+        starts[first:stop] = first + np.searchsorted(part, part - WINDOW_NS, "right")
+    return Windows(at_ns, is_first, starts, newest(is_first) < starts)
 
 
-def _newest(happened: Flags) -> Ints:
+def newest(happened: Flags) -> Ints:
     """Return the last row up to each at which something happened; -1 for none."""
     return np.maximum.accumulate(np.where(happened, np.arange(len(happened)), -1))
 
@@ -81,8 +81,8 @@ def recovery(values: Floats, is_removal: Flags, rows: Windows) -> Recovery:
         is_removal: the rows in which much went.
         rows: the windows.
     """
-    removal = _newest(is_removal & ~rows.is_first)
-    is_told = (removal >= rows.starts) & (removal > _newest(rows.is_first))
+    removal = newest(is_removal & ~rows.is_first)
+    is_told = (removal >= rows.starts) & (removal > newest(rows.is_first))
     at = np.maximum(removal, 0)
     gone = before(values, rows)[at] - values[at]
     share = np.where(is_told, (values - values[at]) / gone, np.nan)

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from tests.faults.kit import restart, work
+from tests.faults.kit import FIGURES, restart, work
 from tests.fleet_harness import wait_for
 
 pytestmark = [pytest.mark.redis, pytest.mark.clickhouse, pytest.mark.timeout(120)]
@@ -231,3 +231,44 @@ def test_trades_made_of_events_stand_once_when_redis_has_lost_the_commits_that_m
     assert fleet.sql("SELECT count(), count() FROM trades") == fleet.sql(
         "SELECT uniqExact(trade_id), uniqExact(offset) FROM trades"
     )
+
+
+@pytest.mark.parametrize("still_held", [True, False])
+def test_a_clickhouse_restored_from_an_older_backup_is_filled_from_the_stream_or_told(load, still_held):
+    fleet = load.fleet
+    load.begin()
+    stopped(fleet, "clickhouse_writer", "clickhouse")
+    shutil.copytree(fleet.folder / "clickhouse", fleet.folder / "backup", symlinks=True)
+    fleet.start_clickhouse()
+    kept = load.rows
+    fleet.start_program("clickhouse_writer")
+    load.go_on(1000)
+    stopped(fleet, "clickhouse_writer", "clickhouse")
+    shutil.rmtree(fleet.folder / "clickhouse")
+    shutil.move(fleet.folder / "backup", fleet.folder / "clickhouse")
+    if not still_held:
+        fleet.redis.xtrim("stream:trades", minid=entry_at(fleet, kept + 500), approximate=False)
+    fleet.start_clickhouse()
+    fleet.start_program("clickhouse_writer")
+    load.go_on(500)
+
+    told = fleet.sql("SELECT kind, expected, found FROM feed_events WHERE channel = 'trades' ORDER BY offset")
+    assert ("resync", f"rows up to record {kept}") == (told[0][0], told[0][2])
+    if still_held:
+        load.assert_whole(may_skip=True)
+    else:
+        load.rest()
+        gap = next(row for row in told if row[0] == "gap")
+        missing = int(gap[2].split()[1]) - kept
+        assert f"record {kept}" == gap[1]
+        assert (load.ledger.sent - missing,) * 2 == fleet.sql(FIGURES)[0][:2]
+
+
+def stopped(fleet, *names):
+    for name in names:
+        fleet.end(name)
+
+
+def entry_at(fleet, offset):
+    """Return the id of the first entry of the trades behind a running number."""
+    return next(entry_id for entry_id, fields in fleet.redis.xrange("stream:trades") if int(fields["o"]) >= offset)

@@ -25,6 +25,7 @@ SOCKETS = {
     "upstox_ingester": "upstox",
 }
 TOPICS = {"upstox": "tickers"}
+CONFIRMATIONS = 5
 FEW = {
     "BINANCE_SYMBOLS": ["BTCUSDT", "ETHUSDT"],
     "OKX_SYMBOLS": ["BTC-USDT", "ETH-USDT"],
@@ -39,17 +40,22 @@ def fleet(redis_of_module):
     return redis_of_module
 
 
-async def storm(session):
+SPOILS = (("gap", 12), ("duplicate", 30), ("reorder", 12), ("garbage", 3), ("truncated", 4))
+UNSEEN = ("gap", "truncated")  # where nothing is numbered, a lost frame leaves no trace
+
+
+async def storm(session, spoils=SPOILS):
     """Do to a venue with a socket what can be done to it, one thing after the other."""
     for _ in range(2):
         await session.struck("disconnect", 1, channel="socket")
         await asyncio.sleep(1.0)
-    for kind, times in (("gap", 12), ("duplicate", 30), ("reorder", 12), ("garbage", 3), ("truncated", 4)):
+    for kind, times in spoils:
         await session.struck(kind, times, channel="socket")
         await asyncio.sleep(0.2)
     session.order("status", channel="http", status=429, retry_after_s=1, times=2, for_s=4.0)
     session.order("status", channel="http", status=503, times=3, for_s=4.0)
-    await session.struck("gap", 6, channel="socket")
+    if spoils is SPOILS:
+        await session.struck("gap", 6, channel="socket")
     await session.struck("close", 1, channel="socket")
     session.order("silence", for_s=1.5)
     await asyncio.sleep(2.0)
@@ -110,3 +116,107 @@ def assert_unharmed(session):
     assert len(session.records("dead_letters")) >= len(session.struck_subjects("garbage")) > 0
     if session.venue == "binance":
         assert 0 == session.side._rest._weights._banned_until_s
+
+
+async def test_alpacas_trades_are_complete_after_cuts(fleet):
+    spoils = [one for one in SPOILS if one[0] not in UNSEEN]
+    async with recorded(fleet, "alpaca", "alpaca_crypto_ingester", **FEW) as session:
+        await until(session.is_delivering("trades"), give_up_s=30)
+        await storm(session, spoils)
+        await session.calm(session.is_delivering("trades"), "it goes on")
+        await session.frozen()
+        await until(lambda: not open_holes(session.state, "alpaca_crypto_backfill"), give_up_s=60, what="holes closed")
+        await asyncio.sleep(0.5)
+        await session.ingester.stop()
+
+        stored = session.records("trades")
+        begun = {symbol: min(one.event_ns for one in stored if one.symbol == symbol) for symbol in session.trade_ids()}
+        assert len(begun) > 1
+        for symbol, from_ns in begun.items():
+            expected = [str(row.number) for row in session.side._market.rows(symbol) if row.at_ns >= from_ns]
+            assert sorted(expected, key=int) == sorted(session.trade_ids()[symbol], key=int), symbol
+        assert_unharmed(session)
+
+
+@pytest.mark.parametrize("program", ["polymarket_clob_ingester", "upstox_ingester"])
+async def test_what_cannot_be_asked_again_is_told_and_nothing_is_doubled(fleet, program):
+    venue = SOCKETS[program]
+    topic = TOPICS.get(venue, "books")
+    async with recorded(fleet, venue, program, **FEW) as session:
+        await until(session.is_delivering(topic), give_up_s=30)
+        await storm(session)
+        await session.calm(session.is_delivering(topic), "it goes on")
+        await session.ingester.stop()
+
+        trades = [(one.symbol, one.trade_id, one.event_ns, one.price, one.size) for one in session.records("trades")]
+        assert len(set(trades)) == len(trades)
+        assert session.events("gap")
+        assert_unharmed(session)
+
+
+MUTE = {
+    "binance_ingester": {"BINANCE_MUTE_S": 2.0},
+    "okx_ingester": {"OKX_MUTE_S": 2.0},
+    "alpaca_crypto_ingester": {"ALPACA_MUTE_S": 2.0},
+    "upstox_ingester": {"UPSTOX_MUTE_S": 2.0},
+}
+
+
+@pytest.mark.parametrize("program", MUTE)
+async def test_a_subscription_that_is_acknowledged_and_never_delivers_is_found(fleet, program):
+    venue = SOCKETS[program]
+    async with recorded(fleet, venue, program, **FEW, **MUTE[program]) as session:
+        session.order("gap", channel="socket", times=None)
+        await until(lambda: bool(session.events("disconnected")), give_up_s=30, what="dialled again")
+        await session.calm(session.is_delivering(TOPICS.get(venue, "trades")), "it delivers")
+
+        assert not session.ingester.ended.done()
+
+
+async def http_storm(session, *kinds):
+    """Do to a venue that is asked what can be done to it."""
+    storms = [
+        {"kind": "status", "status": 429, "retry_after_s": 1, "times": 2},
+        {"kind": "status", "status": 503, "times": 3},
+        {"kind": "disconnect", "times": 2},
+        {"kind": "truncated", "times": 2},
+        {"kind": "garbage", "times": 2},
+        {"kind": "slow", "delay_s": 0.5, "times": 2},
+        *({"kind": kind, "times": 2} for kind in kinds),
+    ]
+    for one in storms:
+        await session.struck(one.pop("kind"), channel="http", **one)
+
+
+@pytest.mark.parametrize(
+    ("venue", "kinds", "settings"),
+    [
+        ("goldsky", ("graphql_errors", "partial_data", "duplicate_event"), {"GOLDSKY_POLL_S": 1.0}),
+        ("polygon", ("rpc_errors", "lagging_node"), {"POLYGON_POLL_S": 1.0}),
+    ],
+)
+async def test_fills_are_those_of_the_ledger_each_once(fleet, venue, kinds, settings):
+    async with recorded(fleet, venue, f"{venue}_ingester", **settings) as session:
+        await until(lambda: len(session.records("order_events")) > 50, give_up_s=30)
+        await http_storm(session, *kinds)
+        await session.frozen()
+        standing = set(session.side.facts(ids=True)["event_ids"])
+        expected = confirmed(session) if venue == "polygon" else standing
+        session.simulator.faults.clear()
+        await until(lambda: len(expected - event_ids(session)), 0, give_up_s=60, what="all")
+        await session.ingester.stop()
+
+        ids = [event.event_id for event in session.records("order_events")]
+        assert len(set(ids)) == len(ids)
+        assert set(ids) <= standing
+        assert [] == session.events("refused")
+
+
+def confirmed(session):
+    """Return the fills with enough blocks on top to be believed."""
+    chain = session.side._source.chain
+    return {f"{fill['transactionHash']}_{fill['orderHash']}" for fill in chain.fills(chain.head - CONFIRMATIONS)}
+
+
+def event_ids(session):
+    return {event.event_id for event in session.records("order_events")}

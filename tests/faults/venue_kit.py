@@ -15,14 +15,16 @@ from simulator.server import Simulator, shell_of
 from tests.ingest_kit import events, records, running, until
 
 CALM_S = 60.0
+BESIDE = {"polymarket_clob": ("polymarket",)}  # that tells which markets there are
 
 
 @asynccontextmanager
 async def recorded(fleet, venue, program, **settings):
     """Run one venue of an invented world and the ingester that records it."""
-    entry = next(entry for entry in VENUES if entry.name == venue)
+    names = (venue, *BESIDE.get(venue, ()))
     world, shell = World(3), shell_of()
-    async with Simulator({venue: entry.demo(world, shell)}, shell) as simulator:
+    sides = {entry.name: entry.demo(world, shell) for entry in VENUES if entry.name in names}
+    async with Simulator(sides, shell) as simulator:
         environment = simulator.environment | settings
         async with running(fleet, program, environment) as ingester:
             yield Session(fleet, simulator, venue, ingester)
@@ -122,7 +124,7 @@ def published_best(pair, side, levels):
     at = {"bids": BID, "asks": ASK}[side]
     return [
         (Decimal(ticks * one.tick_e8).scaleb(-8), Decimal(lots * one.lot_e8).scaleb(-8))
-        for ticks, lots in pair.book.top(at, levels)
+        for ticks, lots in (pair.book if hasattr(pair, "book") else pair._book).top(at, levels)
     ]
 
 

@@ -1,0 +1,40 @@
+"""What Supervisor knows of the programs that it runs, asked over the socket that it names to its children."""
+
+import http.client
+import xmlrpc.client
+from dataclasses import dataclass
+from typing import Any
+
+from supervisor.xmlrpc import SupervisorTransport  # type: ignore[import-untyped]  # Supervisor has no types
+
+
+@dataclass(frozen=True)
+class Supervised:
+    """A process as Supervisor sees it: RUNNING, STARTING, BACKOFF, STOPPED, EXITED, FATAL; `why` where it ended ill."""
+
+    name: str
+    state: str
+    pid: int | None
+    exit_status: int | None
+    why: str
+
+
+def supervised(address: str) -> dict[str, Supervised]:
+    """Return every process of a Supervisor, by name; raise OSError where it does not answer."""
+    if not address:
+        raise OSError("this dashboard was not started by Supervisor")
+    proxy: Any = xmlrpc.client.ServerProxy("http://127.0.0.1", transport=SupervisorTransport(None, None, address))
+    try:
+        found: list[dict[str, Any]] = proxy.supervisor.getAllProcessInfo()
+    except (xmlrpc.client.Error, http.client.HTTPException) as error:
+        raise OSError(f"Supervisor: {error}") from error
+    return {
+        str(one["name"]): Supervised(
+            name=str(one["name"]),
+            state=str(one["statename"]),
+            pid=one["pid"] or None,
+            exit_status=one["exitstatus"] if one["statename"] in ("EXITED", "FATAL", "BACKOFF") else None,
+            why=str(one["spawnerr"]),
+        )
+        for one in found
+    }

@@ -1,0 +1,253 @@
+"""The pages behind the overview, over a busy Redis: what they show is what lies there, and nothing is moved."""
+
+import json
+from urllib.parse import quote
+
+import pytest
+import requests
+
+from common.clock import NS_PER_S, now_ns
+from tests.monitoring_fixtures import busy_stage, dashboard, free_port, until
+
+pytestmark = pytest.mark.redis
+HOSTILE = "<script>alert(1)</script>"
+PAGES = ("/streams", "/streams/books", "/groups", "/instruments", "/quality", "/dead-letters", "/venues", "/alerts", "/system")  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory):
+    with busy_stage(tmp_path_factory.mktemp("redis")) as (stage, port):
+        stage.halt()
+        for number in range(120):
+            stage.call(stage.fleet.append("tickers", records=1, data=_ticker(f"SYM-{number}")))
+        stage.call(stage.fleet.append("tickers", records=2, data=_ticker(HOSTILE) + b"\n" + _ticker("SYM-LAST")))
+        yield stage, port
+
+
+@pytest.fixture(scope="module")
+def url(stage, tmp_path_factory):
+    secrets = {"ALPACA_API_KEY": "key-of-alpaca", "ALPACA_SECRET_KEY": "secret-of-alpaca"}
+    with dashboard(tmp_path_factory.mktemp("dashboard"), stage[1], **secrets) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def lonely(tmp_path_factory):
+    """A dashboard whose Redis and ClickHouse are both away."""
+    with dashboard(tmp_path_factory.mktemp("lonely"), free_port()) as url:
+        yield url
+
+
+@pytest.mark.parametrize("topic", ["tickers", "books"])
+def test_a_stream_is_walked_to_its_end_without_a_hole_or_a_repeat(url, stage, topic):
+    keys = [shard.key for shard in stage[0].fleet.shards() if shard.stream.topic == topic]
+    lying = {(key, entry_id.decode()) for key in keys for entry_id, _ in stage[0].call(stage[0].redis.xrange(key))}
+    seen, older = [], ""
+    while True:
+        page = get(f"{url}/api/v1/streams/{topic}", before=older)
+        seen += [(entry["key"], entry["id"]) for entry in page["entries"]]
+        older = page["older"]
+        if not older:
+            break
+
+    assert len(seen) == len(set(seen))
+    assert lying == set(seen)
+    assert sorted((_time(entry_id) for _, entry_id in seen), reverse=True) == [_time(entry_id) for _, entry_id in seen]
+
+
+def test_the_way_back_shows_the_same_page(url):
+    first = get(f"{url}/api/v1/streams/tickers")
+    second = get(f"{url}/api/v1/streams/tickers", before=first["older"])
+    back = get(f"{url}/api/v1/streams/tickers", after=second["newer"])
+
+    assert [entry["id"] for entry in first["entries"]] == [entry["id"] for entry in back["entries"]]
+
+
+def test_a_search_tells_how_many_records_it_looked_through(url, stage):
+    page = get(f"{url}/api/v1/streams/tickers", where="symbol=SYM-7")
+
+    assert ["SYM-7"] == [json.loads(entry["texts"][0])["symbol"] for entry in page["entries"]]
+    assert stage[0].fleet.offsets["stream:tickers"] == page["searched"]
+
+
+def test_a_search_finds_one_record_of_an_entry(url):
+    page = get(f"{url}/api/v1/streams/tickers", where="symbol=SYM-LAST")
+
+    assert [(2, 1)] == [(entry["records"], len(entry["texts"])) for entry in page["entries"]]
+
+
+def test_a_search_is_bounded_and_can_go_on(url, stage):
+    rows = b"\n".join([b'{"symbol":"A"}'] * 6000)
+    stage[0].call(stage[0].fleet.append("bars", records=1, data=b'{"symbol":"NEEDLE"}'))
+    for _ in range(2):
+        stage[0].call(stage[0].fleet.append("bars", records=6000, data=rows))
+    page = get(f"{url}/api/v1/streams/bars", where="symbol=NEEDLE")
+    further = get(f"{url}/api/v1/streams/bars", where="symbol=NEEDLE", before=page["older"])
+
+    assert (12_000, 0) == (page["searched"], len(page["entries"]))
+    assert 1 == len(further["entries"])
+
+
+def test_one_can_jump_to_an_id_and_to_a_time(url):
+    middle = get(f"{url}/api/v1/streams/tickers")["entries"][20]
+    by_id = get(f"{url}/api/v1/streams/tickers", at=middle["id"])
+    before_all = get(f"{url}/api/v1/streams/tickers", at="2001-01-01 00:00:00")
+
+    assert middle["id"] == by_id["entries"][0]["id"]
+    assert [] == before_all["entries"]
+
+
+def test_what_is_not_understood_is_said(url):
+    assert "expected an id" in get(f"{url}/api/v1/streams/tickers", at="yesterday")["complaint"]
+    assert "expected field=value" in get(f"{url}/api/v1/streams/tickers", where="BTCUSDT")["complaint"]
+
+
+def test_the_export_holds_every_record_of_what_is_shown(url):
+    shown = get(f"{url}/api/v1/streams/tickers")
+    lines = requests.get(f"{url}/streams/tickers/export", timeout=5).text.splitlines()
+
+    assert sum(entry["records"] for entry in shown["entries"]) == len(lines)
+    assert {"SYM-LAST", HOSTILE} <= {json.loads(line)["record"]["symbol"] for line in lines}
+
+
+def test_looking_at_a_stream_moves_nobodys_place(url, stage):
+    def places():
+        return stage[0].call(stage[0].redis.execute_command("XINFO GROUPS", "stream:tickers"))
+
+    before = places()
+    for query in ({}, {"where": "symbol=SYM-1"}, {"at": "2001-01-01"}):
+        get(f"{url}/api/v1/streams/tickers", **query)
+
+    assert before == places()
+
+
+@pytest.mark.parametrize("name", ["nope", "../../etc/passwd", "stream:trades", HOSTILE, "trades%00", "{books:0}"])
+def test_a_stream_that_is_none_is_not_there(url, name):
+    answer = requests.get(f"{url}/streams/{quote(name, safe='')}", timeout=5)
+
+    assert 404 == answer.status_code
+    assert "<script>alert" not in answer.text
+
+
+@pytest.mark.parametrize("query", [f"where=symbol={HOSTILE}", f"at={HOSTILE}", 'where="><img src=x>=1'])
+def test_hostile_words_are_shown_as_words(url, query):
+    name, _, value = query.partition("=")
+    page = requests.get(f"{url}/streams/tickers", params={name: value}, timeout=5).text
+
+    assert "<script>alert" not in page
+    assert "<img" not in page
+
+
+def test_memory_is_redis_own_figure(url, stage):
+    until(lambda: _topic(url, "tickers")["memory_bytes"], "memory was measured")
+    told = stage[0].call(stage[0].redis.memory_usage("stream:tickers", samples=20))
+
+    assert told == _topic(url, "tickers")["memory_bytes"]
+
+
+def test_a_group_is_shown_shard_by_shard(url, stage):
+    stage[0].call(stage[0].redis.xreadgroup("clickhouse_writer", "someone", {"stream:{books:1}": ">"}, count=3))
+    shard = stage[0].fleet.shard("books", 1)
+    manifest = json.dumps({"start": 10, "stop": 30, "round": 2})
+    facts = {"manifest": manifest, "attempts": 2, "checkpoint_id": "1000-0", "last_id": "3500-0"}
+    stage[0].call(stage[0].redis.hset(shard.group("clickhouse_writer"), mapping=facts))
+
+    def place():
+        rows = get(f"{url}/api/v1/groups")["rows"]
+        row = next(r for r in rows if (r["group"]["name"], r["group"]["topic"]) == ("clickhouse_writer", "books"))
+        return next(one for one in row["places"] if one["key"] == "stream:{books:1}")
+
+    until(lambda: place()["batch"] and place()["oldest_pending_s"] is not None, "the batch is seen")
+
+    assert ("10 to 30, round 2", 3, 2, 2.5) == tuple(
+        place()[name] for name in ("batch", "pending_entries", "attempts", "checkpoint_s")
+    )
+    assert (30, 1) == (place()["behind_records"], place()["deliveries"])
+
+
+def test_what_fires_is_in_the_title(url, stage):
+    alarm = {"rule": "lag", "subject": HOSTILE, "words": "2 m behind", "since_s": now_ns() / NS_PER_S - 90,
+             "seen_s": now_ns() / NS_PER_S, "is_firing": True}  # fmt: skip
+    stage[0].call(stage[0].redis.hset("alerts:muted", "lag", f"{now_ns() / NS_PER_S + 3600:.0f}"))
+    stage[0].call(stage[0].redis.set("state:alerts", json.dumps([alarm])))
+    until(lambda: len(get(f"{url}/api/v1/alerts")["firing"]) == 1, "the alarm is seen")
+    view, page = get(f"{url}/api/v1/alerts"), requests.get(f"{url}/groups", timeout=5).text
+    stage[0].call(stage[0].redis.delete("state:alerts"))
+
+    assert "<title>(1) Groups" in page
+    assert 3500 < view["firing"][0]["muted_s"] <= 3600
+    assert 1 == next(rule for rule in view["rules"] if rule["name"] == "lag")["firing"]
+
+
+def test_secrets_are_shown_nowhere(url):
+    page, view = requests.get(f"{url}/system", timeout=5).text, get(f"{url}/api/v1/system")
+    rows = {row["name"]: row for row in view["settings"]}
+
+    assert ("***", "environment") == (rows["ALPACA_SECRET_KEY"]["value"], rows["ALPACA_SECRET_KEY"]["origin"])
+    assert "default" == rows["BOOKS_SHARDS"]["origin"]
+    assert not any(secret in page + json.dumps(view) for secret in ("key-of-alpaca", "secret-of-alpaca"))
+
+
+def test_the_system_page_has_the_pids_of_the_heartbeats(url):
+    pids = {one["process"]["name"]: one["pid"] for one in get(f"{url}/api/v1/system")["programs"]}
+
+    assert 4711 == pids["binance_ingester"]
+    assert pids["dashboard"] > 1
+
+
+def test_a_venue_that_is_off_says_why(url):
+    rows = {row["program"]: row for row in get(f"{url}/api/v1/venues")["rows"]}
+
+    assert (False, "set UPSTOX_ACCESS_TOKEN in .env") == (
+        rows["upstox_ingester"]["is_enabled"],
+        rows["upstox_ingester"]["why"],
+    )
+    assert ["BTCUSDT", "ETHUSDT"] == [one["symbol"] for one in rows["binance_ingester"]["symbols"]]
+
+
+def test_symbols_chosen_while_running_take_the_place_of_the_settings(url, stage):
+    stage[0].call(stage[0].redis.sadd("symbols:binance_ingester", "SOLUSDT"))
+
+    def row():
+        return {r["program"]: r for r in get(f"{url}/api/v1/venues")["rows"]}["binance_ingester"]
+
+    until(lambda: row()["origin"] == "chosen while running", "the choice is seen")
+
+    assert ["SOLUSDT"] == [one["symbol"] for one in row()["symbols"]]
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_stands_while_both_servers_are_away(lonely, path):
+    page = requests.get(lonely + path, timeout=15)
+
+    assert 200 == page.status_code
+    assert "does not answer" in page.text
+    assert "n/a" in page.text
+    assert 200 == requests.get(f"{lonely}/api/v1{path}", timeout=15).status_code
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_has_no_script_of_its_own_and_no_style(url, path):
+    page = requests.get(url + path, timeout=15).text
+
+    assert "<script>" not in page
+    assert " style=" not in page
+    assert " onclick" not in page
+
+
+def _topic(url, topic):
+    return next(row for row in get(f"{url}/api/v1/streams")["topics"] if row["stream"]["topic"] == topic)
+
+
+def _ticker(symbol):
+    return json.dumps({"venue": "binance", "symbol": symbol, "received_ns": 1, "last_price": "1.5"}).encode()
+
+
+def _time(entry_id):
+    return tuple(map(int, entry_id.split("-")))
+
+
+def get(url, **query):
+    answer = requests.get(url, params=query, timeout=15)
+    assert answer.status_code == 200, answer.text[:500]
+    return answer.json()
