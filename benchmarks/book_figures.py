@@ -11,7 +11,8 @@ class BookFigures:
     What was measured, each per second of CPU.
 
     `messages` is from frames to statistics, `from_bytes` from the bytes of stream entries. The sorted dictionary makes
-    the same statistics, or (`sorted_dict_20`) only a part of those of the best 20 levels.
+    most of these statistics, or (`sorted_dict_20`) only a part of those of the best 20 levels. `cryptofeed` keeps the
+    books and makes none; None where it was not asked for.
     """
 
     messages: float
@@ -21,6 +22,7 @@ class BookFigures:
     sorted_dict_20: float
     snapshots: float
     book_bytes: float
+    cryptofeed: float | None = None
 
     @property
     def ratio(self) -> float:

@@ -1,21 +1,26 @@
 """
 Order books: messages and 5,000-level snapshots that one second of CPU carries, beside a sorted dictionary in Python.
 
-`python -m benchmarks.books`. The same messages go through both: 56 levels each, over ten books of 400 levels a side.
-Each book tells a message and a row of statistics each 100 ms of event time, as Binance's do; `five_a_row` has five
-messages for each row.
+`python -m benchmarks.books [--cryptofeed]`. The same messages go through all: 56 levels each, over ten books of 400
+levels a side. Each book tells a message and a row of statistics each 100 ms of event time, as Binance's do;
+`five_a_row` has five messages for each row. cryptofeed, in an environment of its own, keeps the same books and makes no
+statistics.
 """
 
 import json
 import random
+import sys
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import polars as pl
 
 from benchmarks.book_figures import BookFigures
+from benchmarks.cryptofeed_peer import book_messages
 from benchmarks.sorted_book import SortedBook
 from common.book_engine import engine, warm_up
 from common.codec import decode_alike, encode_lines
@@ -179,9 +184,32 @@ def measure(count: int = 20_000) -> BookFigures:
     )
 
 
+def cryptofeed(records: list[BookUpdate]) -> float:
+    """
+    Return messages per CPU-second of cryptofeed's books, from the venue's JSON to its callback.
+
+    Raises:
+        Broken: the package cannot be had, or does not run here.
+    """
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "messages"
+        file.write_text("\n".join(map(_as_binance, records)))
+        return book_messages(file)
+
+
+def _as_binance(record: BookUpdate) -> str:
+    turn = (record.last_sequence or 0) // SYMBOLS  # each symbol's own numbers have no holes
+    sides = {"b": (record.bid_prices, record.bid_sizes), "a": (record.ask_prices, record.ask_sizes)}
+    levels = {side: list(zip(*columns, strict=True)) for side, columns in sides.items()}
+    told = {"e": "depthUpdate", "E": (record.event_ns or 0) // 10**6, "s": f"{record.symbol}USDT"}
+    return json.dumps(told | {"U": turn, "u": turn} | levels)
+
+
 def main() -> None:
     """Print the figures and bars as JSON."""
     found = measure()
+    if "--cryptofeed" in sys.argv:
+        found = replace(found, cryptofeed=cryptofeed(updates(10_000, ROW_NS)))
     print(json.dumps({**asdict(found), "ratio": found.ratio, "bars": found.bars}, indent=2))
 
 

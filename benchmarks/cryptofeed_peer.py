@@ -33,6 +33,17 @@ def throughput(events: int) -> Figures:
     return Figures("cryptofeed to Redis only", events, told["wall_s"], cpu_us, "")
 
 
+def book_messages(messages: Path) -> float:
+    """
+    Return how many of Binance's book messages in a file, a JSON line each, its books take in a second of CPU.
+
+    Raises:
+        Broken: the package cannot be had, or does not run here.
+    """
+    told = json.loads(_ran([str(_installed()), "-m", "benchmarks.cryptofeed_books", str(messages)], RUN_S))
+    return float(told["messages"] / told["cpu_s"])
+
+
 def _installed() -> Path:
     """Return the interpreter that has the package, installing it once."""
     cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "tickfleet" / PINNED.replace("==", "-")

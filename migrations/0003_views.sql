@@ -10,8 +10,8 @@ SELECT venue, symbol, open_time, toFloat64(open) AS open, toFloat64(high) AS hig
 FROM bars_1m
 COMMENT 'One-minute candles with floats, for charts.';
 
--- A book at each whole second: what happened before it. The rows of `book_stats` in between tell changes of 100 ms. The imbalance is
--- that of the best prices; depth is in base currency within 10 bps of the mid, null where the book is not known so far.
+-- A book at each whole second: what happened before it. The rows of `book_stats` in between tell changes of 100 ms. The imbalance
+-- is that of the best prices; depth is in base currency within 10 bps of the mid, null where the book is not known so far.
 CREATE VIEW IF NOT EXISTS v_book_1s AS
 SELECT venue, symbol, event_time AS second, toFloat64(best_bid) AS best_bid, toFloat64(best_ask) AS best_ask, mid, spread_bps,
        imbalance_1 AS imbalance, bid_depth_10bps, ask_depth_10bps
@@ -215,9 +215,9 @@ WITH
     ),
     gaps AS
     (
-        SELECT DISTINCT arrayJoin(arrayMap(minute -> toDateTime64(minute * 60, 9, 'UTC'),
-               range(toUInt64(intDiv(toUnixTimestamp(from_time), 60)), toUInt64(intDiv(toUnixTimestamp(to_time), 60) + 1)))) AS minute
+        SELECT DISTINCT toDateTime64(60 * number, 9, 'UTC') AS minute
         FROM feed_events
+        ARRAY JOIN range(toUInt64(intDiv(toUnixTimestamp(from_time), 60)), toUInt64(intDiv(toUnixTimestamp(to_time), 60) + 1)) AS number
         WHERE venue = {venue:String} AND symbol IN ({symbol:String}, '') AND kind IN ('gap', 'disconnected')
           AND (symbol = '' OR startsWith(channel, 'trade'))
           AND to_time >= {since:DateTime64(9, 'UTC')} AND from_time < {until:DateTime64(9, 'UTC')}

@@ -25,12 +25,12 @@ COMMENT 'Changes of the smallest price step: since when, to what, and what it wa
 
 -- Both books at each second, and both as one, in prices of Y: bid'(p) = bid_Y(p) + ask_N(1 - p), ask'(p) = ask_Y(p) + bid_N(1 - p).
 -- A venue may tell every order in both tokens. Then the books are the mirrors of each other, and the sum would count each order
--- twice: so it was in each of 263 recorded pairs of Polymarket's books of one instant (2025 and 2026). `mirrored_share` is the share of levels that stand in both with the same size (2 x common / all, within what is known of
--- both). From 0.99 on the feed is mirrored and bid' = bid_Y, ask' = ask_Y; below 0.5 it is not and they are added. In between it
--- cannot be told, `is_mirrored` is null and bid', ask' are empty; so they are while one of the books is not known.
+-- twice: so it was in each of 263 recorded pairs of Polymarket's books of one instant (2025 and 2026). `mirrored_share` is the
+-- share of levels that stand in both with the same size (2 x common / all, within what is known of both). From 0.99 on the feed is
+-- mirrored and bid' = bid_Y, ask' = ask_Y; below 0.5 it is not and they are added. In between it cannot be told, `is_mirrored` is
+-- null and bid', ask' are empty; so they are while one of the books is not known.
 -- A row of the best 20 levels knows nothing behind the 20th: `bid_known_to`, `ask_known_to`, null if known to the end of the book.
--- A maintained book is told at most five minutes after its last message. The bound on received_time only spares days: clocks that
--- differ by a day from ours are not expected.
+-- A maintained book is told at most five minutes after its last message.
 CREATE VIEW IF NOT EXISTS prediction_books AS
 WITH
     toDecimal128(1, 18) AS one,
@@ -50,8 +50,6 @@ WITH
         FROM book_snapshots
         WHERE venue = 'polymarket_clob' AND source = 'maintained' AND symbol IN (SELECT symbol FROM tokens)
           AND event_time >= {since:DateTime64(9, 'UTC')} AND event_time < {until:DateTime64(9, 'UTC')}
-          AND received_time >= {since:DateTime64(9, 'UTC')} - INTERVAL 1 DAY
-          AND received_time < {until:DateTime64(9, 'UTC')} + INTERVAL 1 DAY
           AND toUnixTimestamp64Nano(assumeNotNull(event_time)) % 1000000000 = 0
         ORDER BY depth != 20 DESC
         LIMIT 1 BY symbol, event_time
@@ -96,8 +94,10 @@ WITH
             length(arrayIntersect(yes_bids, no_asks_as_bids)) + length(arrayIntersect(yes_asks, no_bids_as_asks)) AS common_levels,
             if(is_yes_known AND is_no_known, 2 * common_levels / nullIf(levels, 0), NULL) AS mirrored_share,
             multiIf(mirrored_share >= 0.99, true, mirrored_share < 0.5, false, NULL) AS is_mirrored,
-            arrayReduce('sumMap', [arrayConcat(yes_bids, no_asks_as_bids).1], [arrayConcat(yes_bids, no_asks_as_bids).2]) AS added_bids,
-            arrayReduce('sumMap', [arrayConcat(yes_asks, no_bids_as_asks).1], [arrayConcat(yes_asks, no_bids_as_asks).2]) AS added_asks
+            arrayConcat(yes_bids, no_asks_as_bids) AS all_bids,
+            arrayConcat(yes_asks, no_bids_as_asks) AS all_asks,
+            arrayReduce('sumMap', [all_bids.1], [all_bids.2]) AS added_bids,
+            arrayReduce('sumMap', [all_asks.1], [all_asks.2]) AS added_asks
         FROM pairs
     )
 SELECT
@@ -231,8 +231,10 @@ SELECT
     ask_dollars[2] AS ask_usd_2c,
     ask_dollars[3] AS ask_usd_5c,
     ask_dollars[4] AS ask_usd_10c,
-    if(is_mirrored IS NOT NULL AND bid_known_to IS NULL, arraySum((p, q) -> toFloat64(p) * toFloat64(q), bid_prices, bid_sizes), NULL) AS bid_usd,
-    if(is_mirrored IS NOT NULL AND ask_known_to IS NULL, arraySum((p, q) -> toFloat64(one - p) * toFloat64(q), ask_prices, ask_sizes), NULL) AS ask_usd,
+    if(is_mirrored IS NOT NULL AND bid_known_to IS NULL,
+       arraySum((p, q) -> toFloat64(p) * toFloat64(q), bid_prices, bid_sizes), NULL) AS bid_usd,
+    if(is_mirrored IS NOT NULL AND ask_known_to IS NULL,
+       arraySum((p, q) -> toFloat64(one - p) * toFloat64(q), ask_prices, ask_sizes), NULL) AS ask_usd,
     coalesce(earlier.tick_size, later.tick_size_before) AS tick_size
 FROM books
 ASOF LEFT JOIN (SELECT * FROM tick_sizes WHERE venue = 'polymarket_clob') AS earlier
@@ -245,7 +247,8 @@ COMMENT 'What the two books of a prediction market say at each second: best of b
 -- How much the log-odds of a market move: between samples of the logit mid that are `step_s` seconds apart, no further and no less,
 -- sqrt(sum (l - l before)^2 / (n step_s) * 3600) of an hour: per square root of an hour. A longer step is less of a bounce.
 CREATE VIEW IF NOT EXISTS prediction_volatility AS
-SELECT market_id, toStartOfHour(second) AS hour, count() AS changes, sqrt(sum(change * change) / (changes * {step_s:UInt32}) * 3600) AS logit_volatility
+SELECT market_id, toStartOfHour(second) AS hour, count() AS changes,
+       sqrt(sum(change * change) / (changes * {step_s:UInt32}) * 3600) AS logit_volatility
 FROM
 (
     SELECT market_id, second, logit_mid - lagInFrame(logit_mid, 1, NULL) OVER in_time AS change,
@@ -259,12 +262,12 @@ GROUP BY market_id, hour
 ORDER BY market_id, hour
 COMMENT 'Realised volatility of the log-odds by hour, per square root of an hour.';
 
--- Of the outcomes of a neg-risk question exactly one comes true. A token of Y of each is worth 1 USDC, one sold of each costs 1 at most.
+-- Of the outcomes of a neg-risk question exactly one comes true. One Y of each is worth 1 USDC, one sold of each costs 1 at most.
 -- sum_bid, sum_ask    over the question's markets that were open then; a book without bids adds nothing to sum_bid
 -- overround           sum of mids - 1                                                              USDC
 -- buy_all_edge        1 - sum_ask: one of each, for so many baskets (buy_all_size)                 USDC a basket, before fees
 -- sell_all_edge       sum_bid - 1: the same as one N of each, bought at 1 - bid                    USDC a basket, before fees
--- Null unless both books of every market are known (each has an ask, a mid, where it is needed), and where there is one market only.
+-- Null unless both books of every market are known and have the ask, or the mid, that is needed; and where there is one market only.
 -- A market that was closed is no part of it from closed_time on. An outcome that the venue lists later is no part of it before:
 -- then buying all is no certainty. The markets are those of `markets`: all that Gamma has told.
 CREATE VIEW IF NOT EXISTS neg_risk_baskets AS
@@ -285,7 +288,8 @@ SELECT
     toDecimal128(1, 18) - sum_ask AS buy_all_edge,
     if(sum_ask IS NOT NULL AND countIf(is_open AND ask_size IS NULL) = 0, minIf(ask_size, is_open), NULL) AS buy_all_size,
     sum_bid - toDecimal128(1, 18) AS sell_all_edge,
-    if(sum_bid IS NOT NULL AND countIf(is_open AND bid IS NOT NULL AND bid_size IS NULL) = 0, minIf(bid_size, is_open), NULL) AS sell_all_size
+    if(sum_bid IS NOT NULL AND countIf(is_open AND bid IS NOT NULL AND bid_size IS NULL) = 0,
+       minIf(bid_size, is_open), NULL) AS sell_all_size
 FROM
 (
     SELECT *, arrayExists(member -> member.4 = market_id AND coalesce(member.1 <= second, true)
@@ -313,7 +317,8 @@ SELECT
     told.yes_side AS yes_side,
     told.notional AS paid_usd,
     if(told.event_time - INTERVAL 1 SECOND <= stats.second, stats.mid, NULL) AS mid_before,
-    multiIf(told.yes_side = 'buy', 2, told.yes_side = 'sell', -2, NULL) * (toFloat64(told.yes_price) - mid_before) AS effective_spread
+    multiIf(told.yes_side = 'buy', 2, told.yes_side = 'sell', -2, NULL)
+        * (toFloat64(told.yes_price) - mid_before) AS effective_spread
 FROM
 (
     SELECT

@@ -155,9 +155,12 @@ def deep(sides, known, limits, mid):
     for number, (name, sign, action) in enumerate((("bid", 1, "sell"), ("ask", -1, "buy"))):
         limit = limits[number]
         made[f"{name}_covered_bps"] = None if limit is None or mid is None else sign * (mid - limit) / mid * BPS
+        made[f"{name}_known_depth"] = None if mid is None else sum(q for _, q, _ in known[number])
+        made[f"{name}_known_notional"] = None if mid is None else sum(p * q for p, q, _ in known[number])
         for bps in BANDS_BPS:
             edge = None if mid is None else mid * (1 - sign * Fraction(bps, BPS))
             is_known = mid is not None and (limit is None or sign * limit <= sign * edge)
+            made[f"{name}_covered_{bps}bps"] = None if mid is None else is_known
             inside = [level for level in sides[number] if is_known and sign * level[0] >= sign * edge]
             made[f"{name}_depth_{bps}bps"] = sum(q for _, q, _ in inside) if is_known else None
             made[f"{name}_notional_{bps}bps"] = sum(p * q for p, q, _ in inside) if is_known else None

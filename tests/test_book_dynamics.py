@@ -26,14 +26,12 @@ def every_row(records):
     told = list(rows.iter_rows(named=True))
     book, seen, waiting = DecimalBook(), [], list(records)
     for row in told:
-        left, is_broken = [0, 0], False
+        left = [0, 0]
         while waiting and waiting[0].event_ns < row["event_ns"]:
             record, before = waiting.pop(0), book.flow_levels()
             book.apply(record)
-            is_broken |= not seen and record.kind == "snapshot" and record is records[0]
-            if record is not records[0]:
-                left = [one + more for one, more in zip(left, removed(before, book.flow_levels()), strict=True)]
-        seen.append(Seen(row["event_ns"], book, left, is_broken=is_broken))
+            left = [one + more for one, more in zip(left, removed(before, book.flow_levels()), strict=True)]
+        seen.append(Seen(row["event_ns"], book, left, is_broken=not seen))
         yield said(seen), row
 
 
@@ -170,6 +168,22 @@ def test_any_cutting_and_a_checkpoint_in_between_give_the_same_bits():
     assert at >= len(records)
     assert whole["bid_wall_end"].n_unique() > 1
     assert_frame_equal(whole.sort("symbol", "event_ns"), found.sort("symbol", "event_ns"), check_exact=True)
+
+
+def test_a_checkpoint_from_before_rows_were_kept_goes_on_without_them():
+    books = Books()
+    turned(books, busy(120))
+    held = msgspec.msgpack.decode(books.save())
+    flow, before_rows, levels = 6, 8, 10
+    for book in held["books"]:
+        book[flow] = book[flow][:before_rows]
+    old = msgspec.msgpack.encode(held | {"books": [book[:levels] for book in held["books"]]})
+    later = [update(symbol="A", at_ns=START_NS + at * SECOND_NS) for at in (16, 17)]
+    rows, wanted = (turned(Books(state), later)[0] for state in (old, books.save()))
+
+    assert rows["bid_removed_rate"].null_count() == len(rows) > 0
+    assert wanted["bid_removed_rate"].null_count() < len(wanted)
+    assert_frame_equal(wanted.select("event_ns", "mid", "ofi_1"), rows.select("event_ns", "mid", "ofi_1"))
 
 
 def test_kernels_and_twin_see_the_same_leave_the_best_queue():

@@ -295,3 +295,11 @@ def test_a_book_that_is_asked_for_again_is_read_on_and_is_the_same_as_one_read_a
     assert (1, [(100, 1), (99, 2)], [(101, 1)]) == first
     assert (2, [(99, 2), (98, 3)], [(101, 5)]) == second
     assert (1, [(90, 1)], [(91, 1)]) == asyncio.run(newest(kept)) == asyncio.run(newest(anew()))
+
+
+def test_the_command_explains_itself_with_examples(run):
+    code, out, _ = run("--help")
+
+    assert 0 == code
+    assert "fleet book" in out
+    assert "Examples" in out

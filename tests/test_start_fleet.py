@@ -14,6 +14,7 @@ from tests.start_kit import Tree, is_open, stamped, wait_for
 
 pytestmark = [pytest.mark.fleet, pytest.mark.timeout(240)]
 
+MOST_MIB = 3_000
 RECORDING = "binance-ten-symbols-20210405.jsonl.gz"
 COUNTS = """
 import json
@@ -113,6 +114,49 @@ def test_supervisorctl_shutdown_alone_loses_nothing(tree, captures):
     assert (1, True) == (refused.returncode, "would be mixed with live data" in refused.stdout)
     assert 0 == said.returncode, said.stdout
     assert before == counted(tree)
+
+
+VENUES = """
+import json
+from common.clickhouse import connect
+from common.settings import Settings
+client = connect(Settings(clickhouse_port={port}))
+parts = [
+    f"SELECT DISTINCT venue AS name FROM {{table}}" for table in ("trades", "quotes", "tickers", "market_versions")
+]
+parts.append("SELECT DISTINCT if(source = 'chain', 'polygon', 'goldsky') AS name FROM order_events")
+parts.append("SELECT DISTINCT if(venue = 'alpaca' AND position(symbol, '/') > 0, 'coins', venue) AS name FROM trades")
+print(json.dumps(sorted(row[0] for row in client.query(" UNION DISTINCT ".join(parts)).result_rows)))
+"""
+RECORDED = ["alpaca", "binance", "coins", "goldsky", "okx", "polygon", "polymarket", "polymarket_clob", "upstox"]
+
+
+def test_the_demo_records_every_venue(tree):
+    said = tree.start("--demo")
+    assert 0 == said.returncode, said.stdout
+
+    wait_for(lambda: states(tree) == {"running"}, "an ingester does not run", give_up_s=60)
+    wait_for(
+        lambda: RECORDED == json.loads(tree.python(VENUES.format(port=tree.clickhouse_port))), "rows", give_up_s=60
+    )
+    disabled = [line for line in said.stdout.splitlines() if "disabled  " in line and "_ingester" in line]
+    memory_mib = sum(rss_bytes(pid) for pid in tree.pids()) / 2**20
+
+    assert [] == disabled
+    assert memory_mib < MOST_MIB
+
+
+def states(tree):
+    """Return how the ingesters say they are."""
+    told = tree.run("./fleet", "venues", "--json", REDIS_PORT="", CLICKHOUSE_PORT="")
+    return {row["state"] for row in json.loads(told.stdout)}
+
+
+def rss_bytes(pid):
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:  # it has just ended
+        return 0
 
 
 def test_a_start_that_is_interrupted_is_taken_back(tree):

@@ -13,13 +13,14 @@ import msgspec
 
 from common.clock import NS_PER_S
 from common.errors import BadAnswer
-from common.records import EventKind, FeedEvent, Trade
+from common.records import FeedEvent, Trade
 from common.settings import Settings
 from common.wishes import Wish
 from ingesters.feed import Checkpoint, Fetch, Frame, Resume, Step
 from ingesters.venues import binance_wire as wire
 from ingesters.venues.binance_pages import ENDPOINTS, PAGE_ROWS, Row, trade_of
 from ingesters.venues.binance_stretch import NO_END, Kind, Stretch
+from ingesters.venues.binance_told import histories, told_of
 from ingesters.venues.wishes import Wishes, without
 
 STATE, SETTLED = "binance_backfill", "binance_settled"
@@ -73,11 +74,11 @@ class Backfill:
         from_ns = gap.from_ns if is_time_known else None
         stretch = Stretch.of(gap.symbol, kind, (ids.start, ids.stop), from_ns=from_ns, to_ns=gap.to_ns)
         if self._longest_ns == 0 or (from_ns is not None and gap.to_ns - from_ns > self._longest_ns):
-            yield _event(stretch, "gap", gap.received_ns, TOO_LONG)
+            yield told_of(stretch, "gap", gap.received_ns, TOO_LONG)
             return
         self._stretches.append(stretch)
         if len(self._stretches) > MOST_STRETCHES:
-            yield _event(self._pop(self._stretches[0]), "gap", gap.received_ns, "given up: too many holes at once")
+            yield told_of(self._pop(self._stretches[0]), "gap", gap.received_ns, "given up: too many holes at once")
         yield self._checkpoint()
         yield from self._ask()
 
@@ -166,12 +167,12 @@ class Backfill:
         if stretch.missing:
             return
         self._pop(stretch)
-        yield _event(stretch, "backfilled", received_ns)
+        yield told_of(stretch, "backfilled", received_ns)
         if stretch.found < (stretch.total if stretch.wish else stretch.stop - stretch.first):
-            yield _event(stretch, "gap", received_ns, "the venue does not have all of them")
+            yield told_of(stretch, "gap", received_ns, "the venue does not have all of them")
 
     def _give_up(self, stretch: Stretch, received_ns: int, reason: str) -> Iterator[Step]:
-        yield _event(self._pop(stretch), "gap", received_ns, reason)
+        yield told_of(self._pop(stretch), "gap", received_ns, reason)
         yield self._checkpoint()
 
     def _pop(self, stretch: Stretch) -> Stretch:
@@ -203,33 +204,7 @@ class Backfill:
         return Checkpoint("trades", {STATE: stretches, SETTLED: self.wishes.text})
 
 
-def histories(settings: Settings) -> Iterator[tuple[str, Kind, int]]:
-    """Yield the symbols whose history is wanted, in which numbering, and from which id on."""
-    for word in settings.binance_history_from_id:
-        stream, _, first = word.rpartition(":")
-        symbol, _, kind = stream.partition("@")
-        yield symbol.upper(), "aggTrade" if kind == "aggTrade" else "trade", int(first)
-
-
 def _pause_s(stretch: Stretch) -> float:
     if not stretch.empty:
         return 0.0
     return HISTORY_POLL_S if stretch.is_open_ended else EMPTY_PAUSES_S[stretch.empty - 1]
-
-
-def _event(stretch: Stretch, kind: EventKind, received_ns: int, reason: str = "") -> FeedEvent:
-    ids = f"ids from {stretch.first}" if stretch.is_open_ended else f"ids {stretch.first} to {stretch.stop - 1}"
-    ids += f", wish {stretch.wish}" if stretch.wish else ""
-    wanted = stretch.total if stretch.wish else stretch.stop - stretch.first
-    return FeedEvent(
-        venue=wire.VENUE,
-        symbol=stretch.symbol,
-        received_ns=received_ns,
-        channel=stretch.kind,
-        kind=kind,
-        from_ns=stretch.to_ns if stretch.from_ns is None else stretch.from_ns,
-        to_ns=stretch.to_ns,
-        expected="" if stretch.is_open_ended else str(wanted),
-        found=str(stretch.found),
-        detail=f"{ids}: {reason}" if reason else ids,
-    )

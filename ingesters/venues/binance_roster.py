@@ -7,7 +7,7 @@ import msgspec
 
 from common.settings import Settings
 from ingesters.feed import Dial, Send, Step
-from ingesters.venues.binance_backfill import histories
+from ingesters.venues.binance_told import histories
 
 STREAMS = ("trade", "bookTicker", "depth@100ms", "kline_1m", "ticker")
 SYMBOLS_A_WIRE = 50  # 250 streams; the venue allows 1024, but the address has to fit a request line

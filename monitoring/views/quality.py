@@ -43,6 +43,19 @@ class VenueQuality:
 
 
 @dataclass(frozen=True)
+class Lost:
+    """How long books of a venue had a hole, and when the first began; 0 where none had."""
+
+    seconds: float = 0.0
+    since_ns: int = 0
+
+    def and_from(self, start_ns: int, stop_ns: int) -> "Lost":
+        """Return it with one more hole."""
+        seconds = self.seconds + max(0, stop_ns - start_ns) / NS_PER_S
+        return Lost(seconds, min(self.since_ns or start_ns, start_ns))
+
+
+@dataclass(frozen=True)
 class Quality:
     """All of it over one range; `is_cut` says that there were more incidents than are drawn."""
 
@@ -77,7 +90,7 @@ def venues_of(told: Told, start_ns: int, stop_ns: int) -> tuple[VenueQuality, ..
     events = {(row["venue"], row["kind"]): row for row in told.told}
     traded = {row["venue"]: row for row in told.traded}
     booked = {row["venue"]: row for row in told.booked}
-    lost_s = out_of_sync_s(told.incidents, start_ns, stop_ns)
+    lost = out_of_sync(told.incidents, start_ns, stop_ns)
     names = sorted({venue for venue, _ in events} | traded.keys() | booked.keys())
     is_whole = len(told.incidents) < MOST_INCIDENTS
     made = []
@@ -104,7 +117,7 @@ def venues_of(told: Told, start_ns: int, stop_ns: int) -> tuple[VenueQuality, ..
                 repeats=trades.get("doubled"),
                 crossed=books.get("crossed"),
                 books=books.get("books"),
-                in_sync_pct=_share_pct(books, lost_s.get(name, 0.0), start_ns, stop_ns) if is_whole else None,
+                in_sync_pct=_share_pct(books, lost.get(name, Lost()), start_ns, stop_ns) if is_whole else None,
                 delay_p50_ms=trades["p50_ms"] if trades.get("live") else None,
                 delay_p99_ms=trades["p99_ms"] if trades.get("live") else None,
             )
@@ -112,16 +125,17 @@ def venues_of(told: Told, start_ns: int, stop_ns: int) -> tuple[VenueQuality, ..
     return tuple(made)
 
 
-def _share_pct(books: dict[str, Any], lost_s: float, start_ns: int, stop_ns: int) -> float | None:
+def _share_pct(books: dict[str, Any], lost: Lost, start_ns: int, stop_ns: int) -> float | None:
     if not books.get("books"):
         return None
-    seen_s = (stop_ns - max(start_ns, books["since_ns"])) / NS_PER_S * books["books"]
-    return max(0.0, 100.0 * (1 - lost_s / seen_s)) if seen_s > 0 else None
+    since_ns = max(start_ns, min(books["since_ns"], lost.since_ns or stop_ns))
+    seen_s = (stop_ns - since_ns) / NS_PER_S * books["books"]
+    return max(0.0, 100.0 * (1 - lost.seconds / seen_s)) if seen_s > 0 else None
 
 
-def out_of_sync_s(incidents: Sequence[dict[str, Any]], start_ns: int, stop_ns: int) -> dict[str, float]:
+def out_of_sync(incidents: Sequence[dict[str, Any]], start_ns: int, stop_ns: int) -> dict[str, Lost]:
     """Return how long books of each venue had a hole, summed over instruments: from a gap to the resync behind it."""
-    lost: defaultdict[str, float] = defaultdict(float)
+    lost: defaultdict[str, Lost] = defaultdict(Lost)
     open_since: dict[tuple[str, str], int] = {}
     for row in sorted(incidents, key=lambda one: one["received_ns"]):
         key = (row["venue"], row["symbol"])
@@ -130,7 +144,7 @@ def out_of_sync_s(incidents: Sequence[dict[str, Any]], start_ns: int, stop_ns: i
         if row["kind"] == "gap":
             open_since.setdefault(key, max(start_ns, row["from_ns"]))
         elif key in open_since:
-            lost[row["venue"]] += max(0, row["to_ns"] - open_since.pop(key)) / NS_PER_S
+            lost[row["venue"]] = lost[row["venue"]].and_from(open_since.pop(key), row["to_ns"])
     for (venue, _), since_ns in open_since.items():
-        lost[venue] += max(0, stop_ns - since_ns) / NS_PER_S
+        lost[venue] = lost[venue].and_from(since_ns, stop_ns)
     return dict(lost)

@@ -71,7 +71,7 @@ def _depletion(side: str, frame: pl.DataFrame, rate: pl.Series) -> pl.Series:
 
 def _recoveries(values: dict[str, Floats], rows: Windows) -> dict[str, Floats]:
     """Return how depth came back after large removals, and the spread after it doubled."""
-    made = {}
+    made: dict[str, Floats] = {}
     spread = values["spread"]
     with np.errstate(invalid="ignore", divide="ignore"):
         former = before(spread, rows)

@@ -25,7 +25,7 @@ class Past:
     @property
     def rows(self) -> int:
         """Return how many there are."""
-        return self.times.shape[1]
+        return len(self.times[AT])
 
 
 def times_of(made: pl.DataFrame) -> Ints:

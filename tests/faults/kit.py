@@ -33,10 +33,11 @@ class Ledger:
     def __init__(self):
         self.sent = 0
         self.flows = True
+        self.is_over = False
 
     async def talk(self, socket):
         with contextlib.suppress(ConnectionClosed):
-            while True:
+            while not self.is_over:
                 for _ in range(AT_ONCE if self.flows else 0):
                     await socket.send(str(self.sent))
                     self.sent += 1
@@ -159,6 +160,7 @@ class Work:
         return made
 
     async def _close(self):
+        self.ledger.is_over = True
         self._server.close()
         await self._server.wait_closed()
         for proxy in self._proxies:
@@ -168,7 +170,7 @@ class Work:
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
-        await asyncio.sleep(0)  # for the transports, which close their sockets in the next turn
+        await asyncio.sleep(0.1)  # for the transports, which close their sockets in a later turn
 
 
 async def _called(function, *args):

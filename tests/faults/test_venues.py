@@ -118,14 +118,16 @@ def assert_unharmed(session):
         assert 0 == session.side._rest._weights._banned_until_s
 
 
-async def test_alpacas_trades_are_complete_after_cuts(fleet):
+@pytest.mark.parametrize("program", ["alpaca_crypto_ingester", "alpaca_stocks_ingester"])
+async def test_alpacas_trades_are_complete_after_cuts(fleet, program):
+    state = f"{program.removesuffix('_ingester')}_backfill"
     spoils = [one for one in SPOILS if one[0] not in UNSEEN]
-    async with recorded(fleet, "alpaca", "alpaca_crypto_ingester", **FEW) as session:
+    async with recorded(fleet, "alpaca", program, **FEW) as session:
         await until(session.is_delivering("trades"), give_up_s=30)
         await storm(session, spoils)
         await session.calm(session.is_delivering("trades"), "it goes on")
         await session.frozen()
-        await until(lambda: not open_holes(session.state, "alpaca_crypto_backfill"), give_up_s=60, what="holes closed")
+        await until(lambda: not open_holes(session.state, state), give_up_s=60, what="holes closed")
         await asyncio.sleep(0.5)
         await session.ingester.stop()
 
@@ -191,8 +193,8 @@ async def http_storm(session, *kinds):
 @pytest.mark.parametrize(
     ("venue", "kinds", "settings"),
     [
-        ("goldsky", ("graphql_errors", "partial_data", "duplicate_event"), {"GOLDSKY_POLL_S": 1.0}),
-        ("polygon", ("rpc_errors", "lagging_node"), {"POLYGON_POLL_S": 1.0}),
+        ("goldsky", ("graphql_errors", "partial_data", "duplicate_event"), {"GOLDSKY_POLL_S": 0.3}),
+        ("polygon", ("rpc_errors", "lagging_node"), {"POLYGON_POLL_S": 0.3}),
     ],
 )
 async def test_fills_are_those_of_the_ledger_each_once(fleet, venue, kinds, settings):
@@ -210,6 +212,22 @@ async def test_fills_are_those_of_the_ledger_each_once(fleet, venue, kinds, sett
         assert len(set(ids)) == len(ids)
         assert set(ids) <= standing
         assert [] == session.events("refused")
+
+
+async def test_markets_are_those_of_the_ledger(fleet):
+    async with recorded(fleet, "polymarket", "polymarket_ingester", POLYMARKET_POLL_S=0.3) as session:
+        await http_storm(session)
+        session.simulator.faults.clear()
+        await until(lambda: market_ids(session) >= set(session.side.facts(ids=True)["market_ids"]), give_up_s=60)
+        await session.ingester.stop()
+
+        versions = [(one.market_id, one.event_ns, one.volume) for one in session.records("markets")]
+        assert len(set(versions)) == len(versions)
+        assert [] == session.events("refused")
+
+
+def market_ids(session):
+    return {market.market_id for market in session.records("markets")}
 
 
 def confirmed(session):

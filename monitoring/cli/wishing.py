@@ -1,0 +1,74 @@
+"""How `fleet backfill` says what is wanted: a stretch of time, and what of it stands already."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from common.clock import NS_PER_S
+from common.redis_facts import add_words, words_of
+from common.settings import Settings
+from common.streams import symbols_key
+from common.wishes import Wish, backfill_key, wish_id, wish_of
+from monitoring.cli.asking import ask_clickhouse, ask_redis
+from monitoring.cli.times import Wrong, moment_ns
+
+MOST_PARTS = 1000
+MARGIN_NS = NS_PER_S
+RUNS = """
+SELECT min(id) AS first, max(id) + 1 AS stop FROM (
+    SELECT id, id - toInt64(row_number() OVER (ORDER BY id)) AS run FROM (
+        SELECT DISTINCT toInt64(trade_id) AS id FROM trades
+        WHERE venue = {venue:String} AND symbol = {symbol:String}
+          AND event_time BETWEEN fromUnixTimestamp64Nano({from_ns:Int64}) AND fromUnixTimestamp64Nano({to_ns:Int64})
+    )
+) GROUP BY run ORDER BY first
+"""
+NEWEST = """
+SELECT max(toInt64(trade_id)) + 1 AS below FROM trades
+WHERE venue = {venue:String} AND symbol = {symbol:String} AND sequence IS NOT NULL HAVING count() > 0
+"""
+
+
+def wanted(settings: Settings, venue: str, symbol: str | None, span: tuple[str, str]) -> list[Wish]:
+    """
+    Put wishes into the set of the ingester and return them; what is there already is left as it is.
+
+    Raises:
+        Wrong: a time or a symbol that cannot be wished for.
+    """
+    from_ns, to_ns = (moment_ns(text) // NS_PER_S * NS_PER_S for text in span)
+    if from_ns >= to_ns:
+        raise Wrong(f"--from {span[0]} --to {span[1]}: expected a beginning before the end")
+    key = backfill_key(f"{venue}_ingester")
+    known = {wish.id: wish for wish in under_way(settings, venue)}
+    symbols = [symbol] if symbol else _symbols(settings, venue)
+    names = {one: wish_id(one, from_ns, to_ns) for one in symbols}
+    made = [known.get(names[one]) or _wish(settings, venue, one, (from_ns, to_ns)) for one in symbols]
+    ask_redis(settings, lambda redis: add_words(redis, key, [wish.word for wish in made if wish.id not in known]))
+    return made
+
+
+def _symbols(settings: Settings, venue: str) -> list[str]:
+    program = f"{venue}_ingester"
+    chosen = ask_redis(settings, lambda redis: words_of(redis, symbols_key(program)))
+    return chosen or [symbol.upper() for symbol in settings.symbols_of(program) or ()]
+
+
+def _wish(settings: Settings, venue: str, symbol: str, span: tuple[int, int]) -> Wish:
+    only: dict[str, Any] = {"venue": venue, "symbol": symbol}
+    newest = ask_clickhouse(settings, NEWEST, only)
+    if newest.is_empty():
+        raise Wrong(
+            f"{symbol}: no trade from the stream of {venue} stands yet; without one, nothing tells where to stop"
+        )
+    margins = {"from_ns": span[0] - MARGIN_NS, "to_ns": span[1] + MARGIN_NS}
+    runs = ask_clickhouse(settings, RUNS, only | margins).rows()
+    if len(runs) > MOST_PARTS:
+        raise Wrong(f"{symbol}: what stands has {len(runs):,} holes, {MOST_PARTS:,} at most; ask for a shorter stretch")
+    standing = tuple((int(first), int(stop)) for first, stop in runs)
+    return Wish(wish_id(symbol, *span), symbol, *span, below=int(newest.item()), standing=standing)
+
+
+def under_way(settings: Settings, venue: str) -> Iterator[Wish]:
+    """Yield the wishes that the ingester has not done with."""
+    words = ask_redis(settings, lambda redis: words_of(redis, backfill_key(f"{venue}_ingester")))
+    yield from (wish for wish in map(wish_of, words) if wish is not None)

@@ -1,0 +1,180 @@
+"""A walk over every page of a small fleet at work, in Chromium: nothing complains, nothing leaves the machine."""
+
+import os
+import shutil
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+from playwright.sync_api import expect, sync_playwright
+
+from tests.fleet_harness import Fleet
+from tests.monitoring_fixtures import dashboard, until
+from tests.test_dashboard_browser import FAINT_WORDS
+
+CHROMIUM = shutil.which("chromium")
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.redis,
+    pytest.mark.clickhouse,
+    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed: apt-get install chromium"),
+]
+PAGES = {
+    "/streams": "s",
+    "/groups": "g",
+    "/instruments": "i",
+    "/quality": "q",
+    "/dead-letters": "d",
+    "/venues": "v",
+    "/alerts": "a",
+    "/system": "y",
+}
+BEHIND = ("/streams/books", "/streams/trades?where=symbol=BTCUSDT", "/i/binance/BTCUSDT", "/dead-letters?id=nothing")
+VENUES = ("BINANCE",)  # one venue is enough to fill every page, and leaves room for the browser
+SCREENSHOTS = os.environ.get("SCREENSHOTS")  # a folder for pictures of every page, for eyes
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory):
+    """A dashboard over one venue of the simulator, its ingester, its processors and both servers."""
+    if shutil.which("redis-server") is None:
+        pytest.skip("redis-server is not installed")
+    folder = tmp_path_factory.mktemp("fleet")
+    with Fleet(folder) as fleet:
+        fleet.start_servers()
+        fleet.start_simulator("--demo")
+        for name in [name for name in fleet.environment if name.endswith("_ENABLED")]:
+            fleet.environment[name] = str(name.removesuffix("_ENABLED") in VENUES).lower()
+        fleet.start_fleet()
+        environment = {name: value for name, value in fleet.environment.items() if name.startswith("CLICKHOUSE_")}
+        with dashboard(tmp_path_factory.mktemp("dashboard"), fleet.redis_port, **environment) as url:
+            until(lambda: _is_stored(url), "the first rows stand", patience_s=60)
+            yield url
+
+
+def _is_stored(url):
+    page = requests.get(f"{url}/api/v1/i/binance/BTCUSDT", timeout=15)
+    return (
+        page.status_code == 200 and page.json()["candles"] and page.json()["lately"] and page.json()["books"][0]["bids"]
+    )
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(browser):
+    """Open pages that must not complain, nor ask anybody but 127.0.0.1."""
+    contexts, complaints, hosts = [], [], set()
+
+    def open_page(url, **how):
+        context = browser.new_context(**how)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+        page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else 0)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda request: hosts.add(urlsplit(request.url).hostname))
+        page.goto(url)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert [] == complaints
+    assert hosts <= {"127.0.0.1", None}
+
+
+@pytest.mark.parametrize("path", [*PAGES, *BEHIND])
+def test_a_page_lives_in_both_schemes_and_on_a_telephone(visit, url, path):
+    page = visit(url + path)
+    expect(page.locator("#link")).to_have_text("live")
+    for scheme, width in (("light", 1280), ("dark", 1280), ("light", 360), ("dark", 2560)):
+        page.emulate_media(color_scheme=scheme)
+        page.set_viewport_size({"width": width, "height": 900})
+
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert [] == page.evaluate(FAINT_WORDS)
+        if SCREENSHOTS:
+            name = path.strip("/").replace("/", "-").replace("?", "-")
+            page.screenshot(path=f"{SCREENSHOTS}/{name}-{scheme}-{width}.png", full_page=True)
+
+
+@pytest.mark.parametrize("path", [*PAGES, *BEHIND])
+def test_a_page_is_readable_without_scripts(visit, url, path):
+    page = visit(url + path, java_script_enabled=False)
+
+    expect(page.locator("main h1")).to_be_visible()
+    expect(page.locator("main .panel").first).to_be_visible()
+    expect(page.locator("#pause")).to_be_hidden()
+
+
+def test_keys_lead_to_every_page(visit, url):
+    page = visit(url)
+    for path, key in PAGES.items():
+        page.keyboard.press("g")
+        page.keyboard.press(key)
+        page.wait_for_url(f"{url}{path}")
+        expect(page.locator("nav a[aria-current]")).to_have_attribute("data-key", key)
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_contain_text("Instruments")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    page.keyboard.press("/")
+    page.wait_for_url(f"{url}/instruments#search")
+    expect(page.locator("input[type=search]")).to_be_focused()
+
+
+def test_a_letter_in_a_field_is_only_a_letter(visit, url):
+    page = visit(f"{url}/instruments")
+    page.locator("input[type=search]").press_sequentially("gs?p")
+
+    expect(page.locator("input[type=search]")).to_have_value("gs?p")
+    assert page.url == f"{url}/instruments"
+
+
+def test_a_stream_grows_under_ones_eyes_and_an_open_entry_stays_open(visit, url):
+    page = visit(f"{url}/streams/trades")
+    expect(page.locator("#link")).to_have_text("live")
+    first = page.locator(".entries > li").first.get_attribute("id")
+    page.locator(f"#{first} summary").click()
+
+    expect(page.locator(".entries > li").first).not_to_have_id(first)
+    expect(page.locator(f"#{first} pre").first).to_be_visible()
+    expect(page.locator(f"#{first} pre").first).to_contain_text('"symbol": ')
+
+
+def test_an_instrument_is_drawn_and_moves(visit, url):
+    page = visit(f"{url}/i/binance/BTCUSDT")
+    expect(page.locator("#candles canvas").first).to_be_visible()
+    expect(page.locator("#lately canvas")).to_be_visible()
+    tape = page.locator("#tape li time").first
+    before = tape.get_attribute("title")
+
+    expect(tape).not_to_have_attribute("title", before)
+    expect(page.locator(".depth .bids").first).to_be_visible()
+    expect(page.get_by_role("link", name="TradingView Lightweight Charts")).to_be_visible()
+
+
+def test_a_search_leads_to_an_instrument(visit, url):
+    page = visit(f"{url}/instruments")
+    page.locator("input[type=search]").fill("btcusdt")
+    page.get_by_role("button", name="Search").click()
+    expect(page.locator("#found tbody tr")).to_have_count(1)
+    page.get_by_role("link", name="BTCUSDT").click()
+
+    expect(page.locator("h1")).to_have_text("BTCUSDT")
+
+
+def test_the_theme_changes_what_is_drawn(visit, url):
+    page = visit(f"{url}/i/binance/BTCUSDT", color_scheme="light")
+    expect(page.locator("#candles canvas").first).to_be_visible()
+    page.get_by_role("button", name="Dark").click()
+
+    expect(page.get_by_role("button", name="Light")).to_be_visible()
+    expect(page.locator("#lately canvas")).to_have_count(1)
