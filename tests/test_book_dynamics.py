@@ -53,7 +53,7 @@ message = st.tuples(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(message, min_size=1, max_size=14))
 def test_what_rows_tell_of_the_time_before_is_what_the_slow_way_says(told):
     at_ns, records = START_NS, [update("snapshot", *DEEP)]
