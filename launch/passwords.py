@@ -22,7 +22,7 @@ COMMON = (
 )
 ACL = {
     "ingester": (
-        "~stream:* ~shard:* ~state:* ~proc:* ~topics ~wanted:* ~budget:* ~ban:* %R~symbols:* %R~recording "
+        "~stream:* ~shard:* ~state:* ~proc:* ~topics ~wanted:* ~budget:* ~ban:* ~backfill:* %R~symbols:* %R~recording "
         f"{COMMON} +@hash +xadd +set +srem +pexpire"
     ),
     "processor": (

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 OPENING = ("gap", "stale", "disconnected")
 CLOSING = ("resync", "backfilled", "connected")
+CONNECTION = ("disconnected", "connected")
 NS_PER_MS = 1_000_000
 
 Span = tuple[int, int]
@@ -81,7 +82,8 @@ def _missing(events: Iterable[Told], now_ns: int) -> Mapping[str, Sequence[Span]
     open_gaps: defaultdict[tuple[str, str], list[Told]] = defaultdict(list)
     spans: defaultdict[str, list[Span]] = defaultdict(list)
     for event in events:
-        gaps = open_gaps[event.symbol, event.channel]
+        is_connection = event.kind in CONNECTION  # told of the wire, and after a kill of the way into Redis
+        gaps = open_gaps[event.symbol, "connection" if is_connection else event.channel]
         if event.kind in OPENING:
             gaps.append(event)
         elif event.kind in CLOSING:

@@ -52,7 +52,9 @@ def test_memory_is_redis_own_figure(url, stage):
 
 
 def test_a_group_is_shown_shard_by_shard(url, stage):
-    stage[0].call(stage[0].redis.xreadgroup("clickhouse_writer", "someone", {"stream:{books:1}": ">"}, count=3))
+    for _ in range(3):
+        stage[0].call(stage[0].fleet.append("books", 1, records=1))
+    stage[0].call(stage[0].redis.xreadgroup("clickhouse_writer", "someone", {"stream:{books:1}": ">"}))
     shard = stage[0].fleet.shard("books", 1)
     manifest = json.dumps({"start": 10, "stop": 30, "round": 2})
     facts = {"manifest": manifest, "attempts": 2, "checkpoint_id": "1000-0", "last_id": "3500-0"}
@@ -63,12 +65,13 @@ def test_a_group_is_shown_shard_by_shard(url, stage):
         row = next(r for r in rows if (r["group"]["name"], r["group"]["topic"]) == ("clickhouse_writer", "books"))
         return next(one for one in row["places"] if one["key"] == "stream:{books:1}")
 
-    until(lambda: place()["batch"] and place()["pending_entries"] == 3, "the batch is seen")
+    until(lambda: place()["batch"] and place()["pending_entries"] >= 3, "the batch is seen")
 
-    assert ("10 to 30, round 2", 3, 2, 2.5) == tuple(
+    pending = stage[0].call(stage[0].redis.xpending("stream:{books:1}", "clickhouse_writer"))["pending"]
+    assert ("10 to 30, round 2", pending, 2, 2.5) == tuple(
         place()[name] for name in ("batch", "pending_entries", "attempts", "checkpoint_s")
     )
-    assert (30, 1) == (place()["behind_records"], place()["deliveries"])
+    assert (33, 1) == (place()["behind_records"], place()["deliveries"])
 
 
 def test_what_fires_is_in_the_title(url, stage):
@@ -76,7 +79,9 @@ def test_what_fires_is_in_the_title(url, stage):
              "seen_s": now_ns() / NS_PER_S, "is_firing": True}  # fmt: skip
     stage[0].call(stage[0].redis.hset("alerts:muted", "lag", f"{now_ns() / NS_PER_S + 3600:.0f}"))
     stage[0].call(stage[0].redis.set("state:alerts", json.dumps([alarm])))
-    until(lambda: len(get(f"{url}/api/v1/alerts")["firing"]) == 1, "the alarm is seen")
+    until(
+        lambda: [1] == [1 for one in get(f"{url}/api/v1/alerts")["firing"] if one["muted_s"]], "the muted alarm is seen"
+    )
     view, page = get(f"{url}/api/v1/alerts"), requests.get(f"{url}/groups", timeout=5).text
     stage[0].call(stage[0].redis.delete("state:alerts"))
 
@@ -94,11 +99,18 @@ def test_secrets_are_shown_nowhere(url):
     assert not any(secret in page + json.dumps(view) for secret in ("key-of-alpaca", "secret-of-alpaca"))
 
 
-def test_the_system_page_has_the_pids_of_the_heartbeats(url):
-    pids = {one["process"]["name"]: one["pid"] for one in get(f"{url}/api/v1/system")["programs"]}
+def test_the_system_page_has_the_pids_of_the_heartbeats(url, stage):
+    stage[0].call(stage[0].fleet.beat())
+    until(lambda: "binance_ingester" in _pids(url), "the heartbeat is seen")
+    pids = _pids(url)
 
     assert 4711 == pids["binance_ingester"]
     assert pids["dashboard"] > 1
+
+
+def _pids(url):
+    programs = get(f"{url}/api/v1/system")["programs"]
+    return {one["process"]["name"]: one["pid"] for one in programs if one["pid"] is not None}
 
 
 def test_a_venue_that_is_off_says_why(url):

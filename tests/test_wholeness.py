@@ -42,6 +42,13 @@ def test_a_lost_connection_concerns_every_symbol():
     assert 80.0 == in_sync_pct(gone, back, symbols=4)
 
 
+def test_an_ingester_that_was_killed_is_back_with_its_connection():
+    killed = told("disconnected", 10, 14, symbol="", channel="redis")
+    back = told("connected", 15, 15, symbol="", channel="connection")
+
+    assert 95.0 == in_sync_pct(killed, back)
+
+
 def test_a_gap_of_one_symbol_is_a_part_of_the_whole():
     assert 97.5 == in_sync_pct(told("gap", 10, 20), symbols=4)
 

@@ -27,26 +27,33 @@ function morph(old, fresh) {
   }
   // Whoever is writing into a field is not disturbed.
   if (old === document.activeElement && old.matches("input, select, textarea")) return;
-  if ([...fresh.children].some((child) => child.id)) matched(old, fresh);
+  if (isList(fresh)) matched(old, fresh);
   else if (old.childNodes.length !== fresh.childNodes.length) old.replaceChildren(...fresh.childNodes);
   else for (const [before, after] of [...old.childNodes].map((child, place) => [child, fresh.childNodes[place]])) morph(before, after);
 }
 
-// Children with ids keep their elements, wherever they have moved to.
+// Children with ids among nothing but elements.
+function isList(fresh) {
+  return [...fresh.children].some((child) => child.id) &&
+    [...fresh.childNodes].every((child) => child.nodeType === Node.ELEMENT_NODE || !child.nodeValue.trim());
+}
+
+// Children with ids keep their elements, wherever they have moved to; what stays in its place is not touched.
 function matched(old, fresh) {
-  const known = new Map([...old.children].filter((child) => child.id).map((child) => [child.id, child]));
-  const wanted = [...fresh.childNodes].map((child) => {
-    const kept = child.id && known.get(child.id);
-    if (!kept || kept.nodeName !== child.nodeName) return child;
-    morph(kept, child);
-    return kept;
-  });
-  let at = old.firstChild;
-  for (const child of wanted) {
-    if (child === at) at = at.nextSibling;
-    else old.insertBefore(child, at);
+  const known = new Map([...old.children].filter((child) => child.id).map((child) => [child.id + child.nodeName, child]));
+  const same = (child) => known.get(child.id + child.nodeName);
+  const kept = new Set([...fresh.children].map(same));
+  const gone = (child) => { const next = child.nextElementSibling; child.remove(); return next; };
+  let at = old.firstElementChild;
+  for (const child of [...fresh.children]) {
+    while (at?.id && !kept.has(at)) at = gone(at);
+    const isAlike = at && !child.id && !at.id && at.nodeName === child.nodeName;
+    const before = isAlike ? at : same(child);
+    if (before) morph(before, child);
+    if (before && before === at) at = at.nextElementSibling;
+    else old.insertBefore(before ?? child, at);
   }
-  while (at) { const next = at.nextSibling; at.remove(); at = next; }
+  while (at) at = gone(at);
 }
 
 function swap(event) {

@@ -9,9 +9,9 @@ from common.clock import NS_PER_S
 from monitoring.desk import AsOf
 from monitoring.page import Look
 from monitoring.views.balances import Balance
-from monitoring.views.instrument_list import OF_BOOK
-from monitoring.views.quality_reading import MOST_INCIDENTS, SECONDS, Found, Told
+from monitoring.views.quality_reading import MOST_INCIDENTS, SECONDS, Answers, Found
 from monitoring.views.timeline import Timeline, timeline
+from monitoring.wholeness import Told, wholeness
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class VenueQuality:
     """
     What is known of a venue over the range; None is what cannot be told.
 
-    `in_sync_pct` is the share of book time without a hole, `delay_*` from the venue's time of a trade to ours.
+    `in_sync_pct` is the share of time and symbols without a hole, `delay_*` from the venue's time of a trade to ours.
     `repeats` are trades that stand twice: 0 is proven by their running numbers, and is what is promised.
     """
 
@@ -43,19 +43,6 @@ class VenueQuality:
 
 
 @dataclass(frozen=True)
-class Lost:
-    """How long books of a venue had a hole, and when the first began; 0 where none had."""
-
-    seconds: float = 0.0
-    since_ns: int = 0
-
-    def and_from(self, start_ns: int, stop_ns: int) -> "Lost":
-        """Return it with one more hole."""
-        seconds = self.seconds + max(0, stop_ns - start_ns) / NS_PER_S
-        return Lost(seconds, min(self.since_ns or start_ns, start_ns))
-
-
-@dataclass(frozen=True)
 class Quality:
     """All of it over one range; `is_cut` says that there were more incidents than are drawn."""
 
@@ -71,7 +58,7 @@ class Quality:
 def view(look: Look) -> Quality:
     """Return the figures of a range."""
     found: Found = look.found
-    told = found.told.value or Told()
+    told = found.told.value or Answers()
     asked_ns = found.told.asked_ns
     start_ns = asked_ns - SECONDS[look.given.range] * NS_PER_S
     return Quality(
@@ -85,12 +72,12 @@ def view(look: Look) -> Quality:
     )
 
 
-def venues_of(told: Told, start_ns: int, stop_ns: int) -> tuple[VenueQuality, ...]:
+def venues_of(told: Answers, start_ns: int, stop_ns: int) -> tuple[VenueQuality, ...]:
     """Return one row a venue."""
     events = {(row["venue"], row["kind"]): row for row in told.told}
     traded = {row["venue"]: row for row in told.traded}
     booked = {row["venue"]: row for row in told.booked}
-    lost = out_of_sync(told.incidents, start_ns, stop_ns)
+    by_venue = _told_of(told.incidents)
     names = sorted({venue for venue, _ in events} | traded.keys() | booked.keys())
     is_whole = len(told.incidents) < MOST_INCIDENTS
     made = []
@@ -117,7 +104,9 @@ def venues_of(told: Told, start_ns: int, stop_ns: int) -> tuple[VenueQuality, ..
                 repeats=trades.get("doubled"),
                 crossed=books.get("crossed"),
                 books=books.get("books"),
-                in_sync_pct=_share_pct(books, lost.get(name, Lost()), start_ns, stop_ns) if is_whole else None,
+                in_sync_pct=_in_sync_pct(by_venue.get(name, []), (trades, books), start_ns, stop_ns)
+                if is_whole
+                else None,
                 delay_p50_ms=trades["p50_ms"] if trades.get("live") else None,
                 delay_p99_ms=trades["p99_ms"] if trades.get("live") else None,
             )
@@ -125,26 +114,19 @@ def venues_of(told: Told, start_ns: int, stop_ns: int) -> tuple[VenueQuality, ..
     return tuple(made)
 
 
-def _share_pct(books: dict[str, Any], lost: Lost, start_ns: int, stop_ns: int) -> float | None:
-    if not books.get("books"):
+def _in_sync_pct(told: Sequence[Told], kept: Sequence[dict[str, Any]], start_ns: int, stop_ns: int) -> float | None:
+    """Return the share of time and symbols without a hole, since the first thing that is known of the venue."""
+    held = [row for row in kept if row]
+    if not held:
         return None
-    since_ns = max(start_ns, min(books["since_ns"], lost.since_ns or stop_ns))
-    seen_s = (stop_ns - since_ns) / NS_PER_S * books["books"]
-    return max(0.0, 100.0 * (1 - lost.seconds / seen_s)) if seen_s > 0 else None
+    begun_ns = max(start_ns, min([*(row["since_ns"] for row in held), *(one.received_ns for one in told)]))
+    symbols = max(row.get("symbols") or row.get("books") or 0 for row in held)
+    return wholeness(told, (begun_ns, stop_ns), symbols).in_sync_pct
 
 
-def out_of_sync(incidents: Sequence[dict[str, Any]], start_ns: int, stop_ns: int) -> dict[str, Lost]:
-    """Return how long books of each venue had a hole, summed over instruments: from a gap to the resync behind it."""
-    lost: defaultdict[str, Lost] = defaultdict(Lost)
-    open_since: dict[tuple[str, str], int] = {}
+def _told_of(incidents: Sequence[dict[str, Any]]) -> dict[str, list[Told]]:
+    """Return what was told of each venue, in the order in which it was."""
+    found: defaultdict[str, list[Told]] = defaultdict(list)
     for row in sorted(incidents, key=lambda one: one["received_ns"]):
-        key = (row["venue"], row["symbol"])
-        if row["channel"] not in OF_BOOK or row["kind"] not in ("gap", "resync"):
-            continue
-        if row["kind"] == "gap":
-            open_since.setdefault(key, max(start_ns, row["from_ns"]))
-        elif key in open_since:
-            lost[row["venue"]] = lost[row["venue"]].and_from(open_since.pop(key), row["to_ns"])
-    for (venue, _), since_ns in open_since.items():
-        lost[venue] = lost[venue].and_from(since_ns, stop_ns)
-    return dict(lost)
+        found[row["venue"]].append(Told(*(row[name] for name in Told._fields)))
+    return found

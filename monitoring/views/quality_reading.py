@@ -26,13 +26,12 @@ SELECT venue, kind, count() AS events, uniqExact(symbol) AS symbols,
 FROM feed_events WHERE received_time >= now64(9) - INTERVAL {seconds:UInt32} SECOND
 GROUP BY venue, kind $bounded
 """)
-# A book is out of order between a gap and the resync behind it, which spans that stretch.
 INCIDENTS = question(
     """
 SELECT venue, symbol, channel, kind, expected, found, detail, toUnixTimestamp64Nano(from_time) AS from_ns,
        toUnixTimestamp64Nano(to_time) AS to_ns, toUnixTimestamp64Nano(received_time) AS received_ns
 FROM feed_events WHERE received_time >= now64(9) - INTERVAL {seconds:UInt32} SECOND
-  AND kind IN ('gap', 'resync', 'disconnected', 'backfilled', 'stale', 'refused')
+  AND kind IN ('gap', 'resync', 'connected', 'disconnected', 'backfilled', 'stale', 'refused')
 ORDER BY received_time DESC LIMIT $most_incidents $bounded
 """,
     most_incidents=str(MOST_INCIDENTS),
@@ -43,7 +42,8 @@ SELECT venue, count() AS trades, uniqExact(symbol) AS symbols, countIf(source = 
        count() - groupBitmap(bitShiftLeft(toUInt64(shard), 48) + offset) AS doubled,
        quantileIf(0.5)(delay_ns, source = 'live') / 1e6 AS p50_ms,
        quantileIf(0.99)(delay_ns, source = 'live') / 1e6 AS p99_ms,
-       countIf(source = 'live') AS live
+       countIf(source = 'live') AS live,
+       toUnixTimestamp64Nano(min(received_time)) AS since_ns
 FROM trades WHERE event_time >= now64(9) - INTERVAL {seconds:UInt32} SECOND GROUP BY venue $bounded
 """)
 BOOKED = question("""
@@ -61,7 +61,7 @@ class Given:
 
 
 @dataclass(frozen=True)
-class Told:
+class Answers:
     """The rows of the answers."""
 
     told: Rows = field(default_factory=list)
@@ -74,7 +74,7 @@ class Told:
 class Found:
     """What was told, and whether what was appended stands in the tables."""
 
-    told: Answer[Told]
+    told: Answer[Answers]
     balances: Answer[tuple[Balance, ...]]
 
 
@@ -87,7 +87,7 @@ async def ask(desk: Desk, given: Given, shot: Snapshot) -> Found:
     return Found(told, balances)
 
 
-async def _told(store: Store, seconds: int) -> Told:
+async def _told(store: Store, seconds: int) -> Answers:
     asked = {"seconds": seconds}
     rows = [(await store.query(sql, asked)).to_dicts() for sql in (TOLD, INCIDENTS, TRADED, BOOKED)]
-    return Told(*rows)
+    return Answers(*rows)

@@ -40,7 +40,7 @@ class Session:
     def order(self, kind, **more):
         return self.simulator.faults.order(Fault(kind=kind, venue=self.venue, **more))
 
-    async def struck(self, kind, times, for_s=4.0, **more):
+    async def struck(self, kind, times, for_s=2.5, **more):
         """Order a fault and return when it has struck so often, or when nothing was there to be struck."""
         fault = self.order(kind, times=times, for_s=for_s, **more)
         while not fault.is_over:
