@@ -1,7 +1,6 @@
 """Recorded market channel sessions, heard whole: the figures are those of `ground_truth.json` beside the recordings."""
 
 import gzip
-import time
 from collections import Counter
 from collections.abc import Iterable
 from decimal import Decimal
@@ -241,15 +240,3 @@ def test_stale_levels_of_a_real_session_are_found_and_cured():
         event.symbol for event in told if event.kind == "resync"
     )
     assert best == {token: (max(bids), min(asks)) for token, (bids, asks) in ours.items()}
-
-
-def test_a_frame_of_changes_costs_microseconds():
-    changes = frames(TICKS)[:20_000]
-    feed = PolymarketClobFeed(Settings(), Resume())
-    list(feed.opening())
-    began_s = time.perf_counter()
-    for frame in changes:
-        hear(feed, frame)
-    us = (time.perf_counter() - began_s) / len(changes) * 1e6
-
-    assert us < MOST_US, f"{us:.1f} us a frame"

@@ -43,8 +43,9 @@ def whole(number: int, value: int) -> bytes:
 
 
 def real(number: int, value: float) -> bytes:
-    """Return a field that is a double; 0 is left out."""
-    return varint(number << 3 | FIXED64) + struct.pack("<d", value) if value else b""
+    """Return a field that is a double; 0 is left out, but not -0, which has other bits."""
+    bits = struct.pack("<d", value)
+    return varint(number << 3 | FIXED64) + bits if any(bits) else b""
 
 
 def inner(number: int, payload: bytes) -> bytes:
