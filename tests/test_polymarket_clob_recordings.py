@@ -26,7 +26,6 @@ BOOKS = "polymarket-clob-books-20260311-1.jsonl.gz"
 SINGLES = "polymarket-singles-2026.jsonl.gz"
 SOCKETS = (TICKS, TRADES, *LEGACY)
 HALF_A_SECOND_NS = 500_000_000
-MOST_US = 60.0  # a frame of two changes, on a machine that does other things: usually 13
 
 pytestmark = pytest.mark.skipif(not CAPTURES.is_dir(), reason=f"no recordings: {CAPTURES} is not there")
 
