@@ -68,7 +68,6 @@ class TableTarget:
         self._table = table
         self._delivery = delivery
         self._layout = layout
-        self._may_repeat = False  # Redis has lost commits: what was made of their records is made again
 
     async def deliver(self, batch: Batch, content: Content, made: Made, named: Named) -> Delivered:
         """Return when the rows stand; the dead letters go with the commit."""
@@ -78,7 +77,8 @@ class TableTarget:
             bad = pl.concat([made.refused, unfit(made.rows, self._table)])
             fitting = table_frame(made.rows.join(bad, on="offset", how="anti", maintain_order="left"), self._table)
         passed = fitting.clear()["offset"]
-        if self._may_repeat and self._table.source is TRADES:
+        if self._table.source is TRADES:
+            # Redis may have lost commits, now or under an earlier owner: what was made of their records is made again.
             passed = await self._delivery.repeated(fitting)
             fitting = fitting.filter(~pl.col("offset").is_in(passed.implode()))
         refused = await self._delivery.store(fitting, named.manifest, in_doubt=named.in_doubt)
@@ -91,10 +91,8 @@ class TableTarget:
         return Delivered(entries, rows, len(letters), passed.to_list(), stored)
 
     async def end(self, shard: Shard, start: int) -> int:
-        """Return what the table holds; if that is more than was committed, beware of what is made again from now on."""
-        stop = await self._delivery.end(shard.number, start)
-        self._may_repeat = self._may_repeat or stop > start
-        return stop
+        """Return what the table holds."""
+        return await self._delivery.end(shard.number, start)
 
     async def stands(self, shard: Shard, stored: int) -> int:
         """Return what the table holds; it may have been restored from a backup."""
