@@ -21,7 +21,8 @@ from ingesters.waiting import Waiting
 log = logger("sink")
 
 SLOW_S = 1.0  # a packet that is not confirmed for so long goes to the spool, and all that come behind it
-CROWDED_BYTES = 8 * 2**20  # of what waits in memory: more goes to the spool, too, before the wire has to wait
+CROWDED_BYTES = 8 * 2**20  # of what waits in memory: past it Redis has less time, before the wire has to wait
+CROWDED_S = 0.25  # a Redis that confirms keeps up with a burst: the wire may wait, the disk would only cost
 
 
 class Lane:
@@ -61,9 +62,10 @@ class Lane:
     @property
     def is_held_up(self) -> bool:
         """Return whether what waits belongs on disk: Redis does not take it, or what is there goes first."""
-        if self._has_failed or self._on_disk > self.outbox.batch or self.waiting.size_bytes > CROWDED_BYTES:
+        if self._has_failed or self._on_disk > self.outbox.batch:
             return True
-        return self._since_s is not None and monotonic_s() - self._since_s > SLOW_S
+        patience_s = CROWDED_S if self.waiting.size_bytes > CROWDED_BYTES else SLOW_S
+        return self._since_s is not None and monotonic_s() - self._since_s > patience_s
 
     def keep(self, state: Mapping[str, str]) -> None:
         """Restore these strings on a Redis that has forgotten them, until another value is put."""
