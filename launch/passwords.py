@@ -26,7 +26,7 @@ ACL = {
         f"{COMMON} +@hash +xadd +set +srem +pexpire"
     ),
     "processor": (
-        "~stream:* ~shard:* ~group:* ~members:* ~checkpoint:* ~redriven:* ~proc:* ~topics ~wanted:* ~state:* "
+        "~stream:* ~shard:* ~group:* ~members:* ~checkpoint:* ~aside:* ~redriven:* ~proc:* ~topics ~wanted:* ~state:* "
         f"{COMMON} +@stream +@hash +@set +@sortedset +set +del +unlink +pexpire"
     ),
     "dashboard": (
