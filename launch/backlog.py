@@ -25,6 +25,7 @@ async def read_backlog(redis: Redis) -> Backlog:
         if not await redis.exists(shard.key):
             continue
         for group in await redis.xinfo_groups(shard.key):
-            position = await redis.hget(shard.group(group["name"].decode()), "position")
-            unread += offset - int(position) if position is not None else 0
+            owned, position = await redis.hmget(shard.group(group["name"].decode()), "epoch", "position")
+            # A group that has never committed has read nothing; one that no program of ours ever owned is a stranger's.
+            unread += offset - int(position or 0) if owned else 0
     return Backlog(entries, unread)

@@ -35,6 +35,7 @@ class Tree:
     def __init__(self, folder, venv=Path(sys.prefix)):
         self.root = Path(folder)
         shutil.copytree(ROOT, self.root, ignore=NOT_COPIED)
+        _bring_kernels(self.root)
         if venv is not None:
             (self.root / ".venv").symlink_to(venv)
         self.redis_port, self.clickhouse_port, self.dashboard_port = free_ports(3)
@@ -94,6 +95,14 @@ def wait_for(is_so, what, give_up_s=20.0):
 def is_open(port):
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _bring_kernels(root):
+    """Copy what numba has compiled here already: half a minute of two cores that no test is about."""
+    compiled = root / "common" / "__pycache__"
+    compiled.mkdir()
+    for file in (ROOT / "common" / "__pycache__").glob("*.nb?"):
+        shutil.copy2(file, compiled)
 
 
 def _all_pids():

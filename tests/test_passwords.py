@@ -69,7 +69,11 @@ def test_a_fleet_with_passwords_records_and_lets_nobody_else_in():
 
             wait_for(lambda: int(asked("SELECT count() FROM trades").text) > 500, "no trades", give_up_s=60)
             ready = f"http://127.0.0.1:{tree.dashboard_port}/readyz"
-            wait_for(lambda: requests.get(ready, timeout=10).status_code == 200, "the dashboard is not let in")
+
+            def is_ready():
+                return requests.get(ready, timeout=10).status_code == 200
+
+            wait_for(is_ready, "the dashboard is not let in", give_up_s=60)
 
             assert "AUTHENTICATION_FAILED" in asked("SELECT 1", user="default").text
             assert "READONLY" in asked("DROP TABLE trades").text
