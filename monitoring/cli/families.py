@@ -48,4 +48,5 @@ class _Lenient(TyperGroup):
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]  # its base is private
         """Put the default command's name where none stands."""
         named = bool(args) and (args[0] in self.commands or args[0] in HELP)
-        return super().parse_args(ctx, args if named else [self.default, *args])
+        is_asked = not ctx.resilient_parsing  # a shell only wants to know what could come next
+        return super().parse_args(ctx, [self.default, *args] if is_asked and not named else args)
