@@ -130,12 +130,23 @@ class Store:
             raise _refused("query", error) from error
         return pl.read_ipc_stream(body) if body else pl.DataFrame()
 
-    def stream(self, sql: str, fmt: str, parameters: Mapping[str, Any] | None = None) -> Iterator[bytes]:
-        """Yield the answer in a format of ClickHouse, piece by piece; the engine refuses whatever is not reading."""
+    def stream(
+        self,
+        sql: str,
+        fmt: str,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        limits: Mapping[str, Any] | None = None,
+    ) -> Iterator[bytes]:
+        """
+        Yield the answer in a format of ClickHouse, piece by piece; the engine refuses whatever is not reading.
+
+        `limits` are settings of the engine, e.g. `max_execution_time`.
+        """
         try:
             # 2 and not 1: the driver sends settings of its own, which 1 would refuse. Neither lets anything be written.
             body: Any = self._client.raw_stream(
-                sql, parameters=dict(parameters or {}), fmt=fmt, settings={"readonly": 2}
+                sql, parameters=dict(parameters or {}), fmt=fmt, settings={**(limits or {}), "readonly": 2}
             )
             yield from iter(partial(body.read, CHUNK_BYTES), b"")
         except (ClickHouseError, urllib3.exceptions.HTTPError, OSError) as error:

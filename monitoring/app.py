@@ -1,5 +1,7 @@
 """The web application: pages, probes, metrics, documentation."""
 
+from pathlib import Path
+
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
@@ -34,17 +36,18 @@ def create_app(settings: Settings, watch: Watch, desk: Desk) -> FastAPI:
     for page in PAGES:
         mount(app, page, studio)
     mount_probes(app, house)
-    _mount_metrics(app, house)
+    _mount_metrics(app, house, settings.data_dir)
     _mount_papers(app, studio.painter)
     mount_settling(app, desk, studio.painter)
     _mount_absence(app, studio.painter)
     return app
 
 
-def _mount_metrics(app: FastAPI, house: House) -> None:
+def _mount_metrics(app: FastAPI, house: House, data_dir: Path) -> None:
     async def metrics(watch: Watching) -> Response:
         registry = CollectorRegistry()
-        registry.register(FleetCollector(watch.snapshot, overview(watch.snapshot, now_ns(), house)))
+        view = overview(watch.snapshot, now_ns(), house)
+        registry.register(FleetCollector(watch.snapshot, view, data_dir))
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
     app.get("/metrics", tags=["probes"], summary="Every figure for Prometheus", response_class=Response)(metrics)

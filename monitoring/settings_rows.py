@@ -28,7 +28,7 @@ def settings_rows(settings: Settings, environ: Named, env_file: Named) -> tuple[
     """Return every setting, secrets hidden."""
     places = (("environment", environ), (".env", env_file))
     return tuple(
-        SettingRow(field.upper(), _shown(field, getattr(settings, field)), _origin(field.upper(), places))
+        SettingRow(field.upper(), shown(field, getattr(settings, field)), _origin(field.upper(), places))
         for field in Settings.model_fields
     )
 
@@ -37,8 +37,9 @@ def _origin(name: str, places: tuple[tuple[str, Named], ...]) -> str:
     return next((place for place, named in places if named.get(name) or named.get(f"{name}_FILE")), "default")
 
 
-def _shown(field: str, value: object) -> str:
-    if isinstance(value, SecretStr) or SECRET.search(field):
+def shown(field: str, value: object) -> str:
+    """Return a setting's value as it may be seen: `***` for a secret, no credentials in an address."""
+    if isinstance(value, SecretStr) or (SECRET.search(field) and not isinstance(value, bool)):
         text = value.get_secret_value() if isinstance(value, SecretStr) else value
         return HIDDEN if text else ""
     if isinstance(value, tuple):

@@ -21,8 +21,8 @@ def streams(shot: Snapshot) -> tuple[Stream, ...]:
 
 
 def _stream(topic: str, shards: Sequence[ShardReading], shot: Snapshot, server_ns: int) -> Stream:
-    firsts = [_id_age_s(shard.first_id, server_ns) for shard in shards if shard.first_id]
-    lasts = [_id_age_s(shard.last_id, server_ns) for shard in shards if shard.last_id]
+    firsts = [id_age_s(shard.first_id, server_ns) for shard in shards if shard.first_id]
+    lasts = [id_age_s(shard.last_id, server_ns) for shard in shards if shard.last_id]
     return Stream(
         topic=topic,
         key=shards[0].key if len(shards) == 1 else f"stream:{{{topic}:0…{len(shards) - 1}}}",
@@ -36,7 +36,7 @@ def _stream(topic: str, shards: Sequence[ShardReading], shot: Snapshot, server_n
     )
 
 
-def _id_age_s(entry_id: str, server_ns: int) -> float:
+def id_age_s(entry_id: str, server_ns: int) -> float:
     """Return an entry's age by Redis's own clock, which wrote its id."""
     return max(0.0, (server_ns - int(entry_id.partition("-")[0]) * NS_PER_MS) / NS_PER_S)
 
@@ -59,7 +59,7 @@ def _group(parts: Sequence[GroupReading], offsets: Mapping[str, int], shot: Snap
     lag_records = None
     if all(position is not None for _, position in places):
         lag_records = sum(max(0, offsets[part.key] - (position or 0)) for part, position in places)
-    waiting = [_id_age_s(part.oldest_id, server_ns) for part in parts if part.oldest_id]
+    waiting = [id_age_s(part.oldest_id, server_ns) for part in parts if part.oldest_id]
     return Group(
         name=name,
         topic=topic,
@@ -80,7 +80,7 @@ def _worst_part(parts: Sequence[GroupReading], shot: Snapshot, server_ns: int) -
     verdicts = [
         of_group(
             part.name,
-            lag_s=_id_age_s(part.oldest_id, server_ns) if part.oldest_id else 0.0,
+            lag_s=id_age_s(part.oldest_id, server_ns) if part.oldest_id else 0.0,
             owner=part.owner,
             silent_s=shot.owner_silent_s.get(f"{part.key}|{part.name}"),
         )

@@ -2,20 +2,23 @@
 
 from collections.abc import Sequence
 
-from common.clock import now_ns
+from common.clock import NS_PER_S, monotonic_s, now_ns
 from common.codec import encode
+from common.durations import observe
 from common.packing import Entry, pack
 from common.place import Carried
 from common.records import FeedEvent
 from common.redis_streams import Shard
 from common.streams import FEED_EVENTS
-from processors.batch import Batch, condemned, content_of
+from processors.batch import Batch, Content, condemned, content_of
 from processors.consumer import Consumer
 from processors.events import missing, standing
 from processors.manifest import Suspicion
 from processors.placing import holes, stretches
 from processors.poison import after_removal, after_success
 from processors.targets import Delivered, Named, letters_of
+
+STAGE = "received_to_committed"
 
 
 async def finish(work: Consumer, batch: Batch, named: Named, *, alone: bool) -> None:
@@ -24,7 +27,9 @@ async def finish(work: Consumer, batch: Batch, named: Named, *, alone: bool) -> 
         await work.inbox.begin(batch.start, named.manifest.encode(), alone=alone)
         content = content_of(batch, now_ns=now_ns())
         made = work.memory.turn(batch, content, await work.knowledge.about(content.frame))
+        began_s = monotonic_s()
         delivered = await work.target.deliver(batch, content, made, named)
+        observe(work.figures.counters, "insert", monotonic_s() - began_s)
         state = work.memory.due()
         suspicion = after_success(named.manifest.suspicion, batch.stop)
         entries = _with_events(work, batch, delivered)
@@ -33,6 +38,7 @@ async def finish(work: Consumer, batch: Batch, named: Named, *, alone: bool) -> 
     if state is not None:
         work.memory.saved()
     _count(work, batch, delivered)
+    _tell_age(work, content)
 
 
 async def set_aside(work: Consumer, batch: Batch, suspicion: Suspicion | None, *, attempts: int) -> None:
@@ -72,6 +78,13 @@ def _with_events(work: Consumer, batch: Batch, delivered: Delivered) -> dict[Sha
 def told(work: Consumer, events: Sequence[FeedEvent]) -> dict[Shard, Sequence[Entry]]:
     """Return events as what a commit carries."""
     return {work.layout[FEED_EVENTS][0]: pack(encode(event) for event in events)}
+
+
+def _tell_age(work: Consumer, content: Content) -> None:
+    """Count how old the oldest record of a batch was when the batch was committed."""
+    oldest_ns = content.frame["received_ns"].min() if "received_ns" in content.frame.columns else None
+    if isinstance(oldest_ns, int):
+        observe(work.figures.counters, "latency", (now_ns() - oldest_ns) / NS_PER_S, stage=STAGE)
 
 
 def _count(work: Consumer, batch: Batch, delivered: Delivered) -> None:

@@ -13,6 +13,7 @@ import pytest
 import structlog
 
 from common.codec import encode
+from common.heartbeat import VERSION
 from common.outbox import Outbox
 from common.packet import Packet
 from common.packing import Entry
@@ -20,7 +21,7 @@ from common.records import Trade
 from common.redis_streams import Shard, connect
 from common.settings import Settings
 from common.streams import TRADES
-from monitoring.cli.app import main
+from monitoring.cli.app import COMMANDS, FAMILIES, main
 from monitoring.cli.exits import USAGE
 from tests.fleet_harness import ROOT, Fleet, free_port, wait_for
 
@@ -95,13 +96,75 @@ def nowhere():
     return {"REDIS_HOST": "127.0.0.1", "REDIS_PORT": str(free_port()), "CLICKHOUSE_PORT": str(free_port())}
 
 
-def test_every_command_explains_itself_with_examples(run):
-    for command in ("status", "streams", "groups", "tail", "sql", "schema", "config", "venues", "doctor", "bench"):
-        code, out, _ = run({}, command, "--help")
+def every_command():
+    for name, _, _ in COMMANDS:
+        yield (name,)
+    for family in FAMILIES:
+        yield (family.name,)
+        yield from ((family.name, name) for name, _, _ in family.commands)
 
-        assert code == 0
-        assert f"fleet {command}" in out
-        assert "Examples" in out
+
+@pytest.mark.parametrize("words", list(every_command()), ids=" ".join)
+def test_every_command_explains_itself_with_examples(run, words):
+    code, out, _ = run({}, *words, "--help")
+
+    assert code == 0
+    assert f"fleet {words[0]}" in out
+    assert "Examples" in out
+
+
+def test_a_shell_completes_commands_and_those_under_them():
+    asked = {"_FLEET_COMPLETE": "complete_bash", "COMP_WORDS": "./fleet streams s", "COMP_CWORD": "2"}
+    command = [sys.executable, "-m", "monitoring.cli"]
+    done = subprocess.run(command, cwd=ROOT, env={**asked, "PATH": os.environ["PATH"]}, capture_output=True, check=True)
+
+    assert b"show" == done.stdout.strip()
+
+
+def test_the_first_command_of_a_family_is_meant_when_none_is_named(run, nowhere):
+    assert run(nowhere, "config", "--json") == run(nowhere, "config", "show", "--json")
+
+
+def test_config_check_tells_a_slip_from_what_is_sound(run, tmp_path):
+    sound, _, _ = run({"BINANCE_SYMBOLS": "ETHUSDT"}, "config", "check")
+    (tmp_path / ".env").write_text("BINANCE_SYMBOL=SLIP\n")
+    slip, _, said = run({}, "config", "check")
+    bad, _, _ = run({"REDIS_PORT": "abc"}, "config", "check")
+    _, path, _ = run({}, "config", "path")
+
+    assert (0, 1, 78) == (sound, slip, bad)
+    assert "BINANCE_SYMBOL" in said
+    assert f"{tmp_path / '.env'}\n" == path
+
+
+def test_config_shows_only_what_was_changed(run):
+    _, out, _ = run({"OKX_SYMBOLS": "A-B,C-D", "TELEGRAM_TOKEN": "hush"}, "config", "--changed", "--json")
+
+    assert [("TELEGRAM_TOKEN", "***"), ("OKX_SYMBOLS", "A-B,C-D")] == [
+        (row["name"], row["value"]) for row in json.loads(out)
+    ]
+
+
+@pytest.mark.parametrize("tool", ["redis", "clickhouse", "supervisor"])
+def test_a_cheat_sheet_has_the_addresses_of_this_fleet_and_no_password(run, tool):
+    environment = {"REDIS_PORT": "7777", "CLICKHOUSE_PORT": "8888", "REDIS_PASSWORD": "hush", "REDIS_HOST": "db"}
+    _, out, _ = run(environment, "help", tool)
+
+    assert {"redis": "-h db -p 7777", "clickhouse": ":8888/", "supervisor": "supervisorctl status"}[tool] in out
+    assert "hush" not in out
+
+
+def test_the_version_says_which_server_does_not_answer(run, nowhere):
+    code, out, _ = run(nowhere, "version", "--json")
+    told = json.loads(out)
+
+    assert (0, VERSION, "does not answer") == (code, told["tickfleet"], told["redis"])
+
+
+def test_a_session_that_is_not_there_is_not_replayed(run):
+    code, _, err = run({}, "replay", "nothing.jsonl.gz")
+
+    assert (1, True) == (code, "nothing.jsonl.gz: no such file" in err)
 
 
 @pytest.mark.parametrize("words", [("nonsense",), ("tail", "nothing_like_it"), ("sql", "SELECT 1", "--format", "xml")])
@@ -244,6 +307,38 @@ class TestRunning:
 
         assert (0, told["expected"]) == (code, told["version"])
         assert "Decimal(38, 18)" == next(column["type"] for column in columns if column["name"] == "price")
+
+    def test_the_schema_differs_in_nothing_and_then_in_one_column(self, run, house):
+        same, out, _ = run(house.environment, "schema", "diff", "--json")
+        house.command("ALTER TABLE statuses ADD COLUMN stranger UInt8")
+        differs, told, _ = run(house.environment, "schema", "diff", "--json")
+        house.command("ALTER TABLE statuses DROP COLUMN stranger")
+
+        assert (0, []) == (same, json.loads(out))
+        assert (3, [{"table": "statuses", "column": "stranger", "expected": "", "found": "UInt8"}]) == (
+            differs,
+            json.loads(told),
+        )
+
+    def test_a_stream_shows_its_shards_its_writers_and_its_readers(self, run, house):
+        code, out, _ = run(house.environment, "streams", "show", "stream:trades", "--json")
+        told = json.loads(out)
+
+        assert (0, "trades", ["binance_ingester"]) == (code, told["topic"], told["shards"][0]["appended_by"])
+        assert (11, True) == (told["shards"][0]["records_total"], told["shards"][0]["memory_bytes"] > 0)
+        assert {"clickhouse_writer"} == {group["name"] for group in told["groups"]}
+
+    def test_sql_gives_up_when_it_was_told_to(self, run, house):
+        slow = "SELECT count() FROM numbers(1e12) WHERE NOT ignore(sipHash64(number))"
+        code, _, err = run(house.environment, "sql", slow, "--timeout", "1")
+
+        assert (1, True) == (code, "Timeout exceeded" in err)
+
+    def test_sql_shows_the_beginning_of_a_long_answer_and_says_so(self, run, house):
+        _, out, err = run(house.environment, "sql", "SELECT number FROM numbers(5000)")
+
+        assert 1001 == len(out.splitlines())
+        assert "only the first 1,000 rows are shown" in err
 
     def test_venues_say_why_one_is_off(self, run, house):
         _, out, _ = run(house.environment, "venues", "--json")

@@ -17,7 +17,7 @@ from monitoring.notifiers import Message, NotTold, notifiers
 
 EXAMPLES = """
 Examples:  fleet alerts ls  |  fleet alerts mute lag 1h  |  fleet alerts mute "silent|upstox_ingester" 8h  |
-fleet alerts test  |  fleet alerts history
+fleet alerts test  |  fleet alerts rules  |  fleet alerts history
 """
 NS_OF_UNIT = {"m": 60, "h": 3600, "d": 86_400}
 HISTORY = """
@@ -45,6 +45,24 @@ def ls(
         console().print(table("", ("rule", "subject", "words", "for>", ""), cells) if rows else "nothing fires")
     if rows:
         raise typer.Exit(DEGRADED)
+
+
+def rules(
+    ctx: typer.Context,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array.")] = False,  # noqa: FBT002
+) -> None:
+    """Show what is looked for, how long it must last before it fires, and how long it must be away to be over."""
+    del ctx
+    rows = [
+        {"rule": rule.name, "words": rule.words, "after_s": rule.after_s, "clear_s": rule.clear_s} for rule in RULES
+    ]
+    if as_json:
+        show_json(rows)
+        return
+    cells = [
+        (rule.name, rule.words, age(rule.after_s) if rule.after_s else "at once", age(rule.clear_s)) for rule in RULES
+    ]
+    console().print(table("", ("rule", "fires when", "for>", "over after>"), cells))
 
 
 def history(

@@ -1,7 +1,7 @@
 """All commands, and how they end."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import structlog
 import typer
@@ -13,12 +13,15 @@ from monitoring.cli import (
     bench,
     book,
     chaos,
+    cheat_sheets,
     config,
     dead_letters,
     doctor,
     export,
     forget,
     groups,
+    life,
+    logs,
     quality,
     record,
     redrive,
@@ -29,67 +32,103 @@ from monitoring.cli import (
     symbols,
     tail,
     venues,
+    versions,
 )
 from monitoring.cli.asking import Call
 from monitoring.cli.exits import OK, code_of, words_of
+from monitoring.cli.families import Command, Family, family_of, typer_of
 from monitoring.cli.printing import tell
 
 HELP = """
 Look at a running fleet, and ask its data.
 
 Exit codes: 0 ok, 1 failed, 2 usage, 3 degraded, 4 not running, 78 bad configuration. Data goes to standard output,
-messages to standard error; NO_COLOR is respected, and nothing ever asks a question.
+messages to standard error; NO_COLOR is respected, and nothing ever asks a question. Completion for this shell:
+eval "$(./fleet --show-completion)"
 """
 
 
-Command = tuple[str, Callable[..., None], str]
-
 COMMANDS: tuple[Command, ...] = (
     ("status", status.status, status.EXAMPLES),
-    ("streams", streams.streams, streams.EXAMPLES),
+    ("doctor", doctor.doctor, doctor.EXAMPLES),
+    ("logs", logs.logs, logs.EXAMPLES),
     ("groups", groups.groups, groups.EXAMPLES),
-    ("quality", quality.quality, quality.EXAMPLES),
     ("forget", forget.forget, forget.EXAMPLES),
     ("tail", tail.tail, tail.EXAMPLES),
+    ("quality", quality.quality, quality.EXAMPLES),
     ("book", book.book, book.EXAMPLES),
     ("sql", sql.sql, sql.EXAMPLES),
-    ("schema", schema.schema, schema.EXAMPLES),
-    ("config", config.config, config.EXAMPLES),
-    ("venues", venues.venues, venues.EXAMPLES),
     ("export", export.export, export.EXAMPLES),
+    ("venues", venues.venues, venues.EXAMPLES),
     ("symbols", symbols.symbols, symbols.EXAMPLES),
     ("record", record.record, record.EXAMPLES),
     ("backfill", backfill.backfill, backfill.EXAMPLES),
-    ("doctor", doctor.doctor, doctor.EXAMPLES),
+    ("up", life.up, life.EXAMPLES),
+    ("replay", life.replay, life.EXAMPLES),
+    ("down", life.down, life.EXAMPLES),
     ("bench", bench.bench, bench.EXAMPLES),
     ("chaos", chaos.chaos, chaos.EXAMPLES),
+    ("version", versions.version, versions.EXAMPLES),
+    ("help", cheat_sheets.cheat_sheet, cheat_sheets.EXAMPLES),
 )
-LETTERS: tuple[Command, ...] = (
-    ("ls", dead_letters.ls, dead_letters.EXAMPLES),
-    ("show", dead_letters.show, dead_letters.EXAMPLES),
-    ("redrive", redrive.redrive, dead_letters.EXAMPLES),
-    ("drop", redrive.drop, dead_letters.EXAMPLES),
-)
-ALARMS: tuple[Command, ...] = (
-    ("ls", alerts.ls, alerts.EXAMPLES),
-    ("history", alerts.history, alerts.EXAMPLES),
-    ("mute", alerts.mute, alerts.EXAMPLES),
-    ("test", alerts.test, alerts.EXAMPLES),
+FAMILIES = (
+    Family(
+        "streams",
+        "Look at the streams in Redis; alone it is `ls`.",
+        (("ls", streams.ls, streams.EXAMPLES), ("show", streams.show, streams.EXAMPLES)),
+        streams.EXAMPLES,
+    ),
+    Family(
+        "dlq",
+        "Look at what could not be read or stored, and put it back; alone it is `ls`.",
+        (
+            ("ls", dead_letters.ls, dead_letters.EXAMPLES),
+            ("show", dead_letters.show, dead_letters.EXAMPLES),
+            ("redrive", redrive.redrive, dead_letters.EXAMPLES),
+            ("drop", redrive.drop, dead_letters.EXAMPLES),
+        ),
+        dead_letters.EXAMPLES,
+    ),
+    Family(
+        "alerts",
+        "What is amiss, who is told, what is to be quiet; alone it is `ls`.",
+        (
+            ("ls", alerts.ls, alerts.EXAMPLES),
+            ("rules", alerts.rules, alerts.EXAMPLES),
+            ("history", alerts.history, alerts.EXAMPLES),
+            ("mute", alerts.mute, alerts.EXAMPLES),
+            ("test", alerts.test, alerts.EXAMPLES),
+        ),
+        alerts.EXAMPLES,
+    ),
+    Family(
+        "schema",
+        "The version of the database, and what its columns mean; alone it is `status`.",
+        (
+            ("status", schema.status, schema.EXAMPLES),
+            ("diff", schema.diff, schema.EXAMPLES),
+            ("apply", schema.apply, schema.EXAMPLES),
+        ),
+        schema.EXAMPLES,
+    ),
+    Family(
+        "config",
+        "Every setting, its value, and where it comes from; alone it is `show`.",
+        (
+            ("show", config.show, config.EXAMPLES),
+            ("check", config.check, config.EXAMPLES),
+            ("path", config.path, config.EXAMPLES),
+        ),
+        config.EXAMPLES,
+    ),
 )
 
 
 def app() -> typer.Typer:
     """Return the command line; what exists stands above."""
-    made = _of(HELP, COMMANDS)
-    made.add_typer(_of("Look at what could not be read or stored, and put it back.", LETTERS), name="dlq")
-    made.add_typer(_of("What is amiss, who is told, what is to be quiet.", ALARMS), name="alerts")
-    return made
-
-
-def _of(words: str, commands: Iterable[Command]) -> typer.Typer:
-    made = typer.Typer(help=words, no_args_is_help=True, pretty_exceptions_enable=False)
-    for name, run, examples in commands:
-        made.command(name, epilog=examples)(run)
+    made = typer_of(HELP, COMMANDS)
+    for family in FAMILIES:
+        made.add_typer(family_of(family), name=family.name)
     return made
 
 

@@ -1,6 +1,5 @@
-"""`fleet config`: every setting, its value, and where it comes from."""
+"""`fleet config`: every setting, its value, and where it comes from; whether all is sound; where to change it."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Annotated
@@ -10,16 +9,15 @@ from dotenv import dotenv_values
 
 from common.settings import Settings
 from monitoring.cli.asking import ENV_FILE, Call
+from monitoring.cli.exits import FAILED
 from monitoring.cli.printing import console, show_json, table, tell
+from monitoring.settings_rows import HIDDEN, shown
 
 EXAMPLES = """
-Examples:  fleet config  |  fleet config --json | jq '.[] | select(.origin != "default")'
+Examples:  fleet config  |  fleet config show --changed  |  fleet config check && ./start.sh  |  fleet config path  |
+fleet config --json | jq '.[] | select(.origin != "default")'
 """
-SECRET = re.compile("password|secret|token|api_key|rpc_url")
-CREDENTIALS = re.compile(
-    r"(?<=//)[^/@]*@|(?<=\?).*$"
-)  # of an address: the user's part, and what may be a key behind it
-HIDDEN = "***"
+DEFAULT = "default"
 
 
 @dataclass(frozen=True)
@@ -31,27 +29,48 @@ class Chosen:
     origin: str
 
 
-def config(
+def show(
     ctx: typer.Context,
+    origin: Annotated[
+        str | None, typer.Option("--origin", metavar="WHERE", help="Only those from default, env, .env or started.")
+    ] = None,
+    changed: Annotated[bool, typer.Option("--changed", help="Only those that are not at their default.")] = False,  # noqa: FBT002
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array.")] = False,  # noqa: FBT002
 ) -> None:
     """Show every setting, its value and its origin; exit 78, naming every problem, when they cannot work."""
     call: Call = ctx.obj
-    settings = call.settings
-    rows = chosen(call, settings)
+    rows = [row for row in chosen(call, call.settings) if not (changed and row.origin == DEFAULT)]
+    rows = [row for row in rows if origin in (None, row.origin)]
     tell(*(f"{name} in .env is no setting of ours" for name in strangers()))
     if as_json:
         show_json([asdict(row) for row in rows])
         return
-    cells = [(row.name, "" if row.value is None else str(row.value), row.origin) for row in rows]
+    cells = [(row.name, _text(row.value), row.origin) for row in rows]
     console().print(table("", ("setting", "value", "origin"), cells))
+
+
+def check(ctx: typer.Context) -> None:
+    """Say whether the settings can work, before anything is started; exit 78 naming every problem, 1 for a slip."""
+    call: Call = ctx.obj
+    count = sum(row.origin != DEFAULT for row in chosen(call, call.settings))
+    slips = strangers()
+    tell(*(f"{name} in .env is no setting of ours: see .env.example" for name in slips))
+    if slips:
+        raise typer.Exit(FAILED)
+    tell(f"sound: {count} settings chosen, all others at their defaults")
+
+
+def path(ctx: typer.Context) -> None:
+    """Print where the settings of this fleet are written down: a file that may not be there yet."""
+    del ctx
+    console().print(str(ENV_FILE.absolute()), soft_wrap=True)
 
 
 def chosen(call: Call, settings: Settings) -> list[Chosen]:
     """Return every setting, secrets hidden."""
     places = {"env": call.environ, "started": call.started, ".env": dotenv_values(ENV_FILE, interpolate=False)}
     return [
-        Chosen(field.upper(), _shown(field, getattr(settings, field)), _origin(field.upper(), places))
+        Chosen(field.upper(), _value(field, getattr(settings, field)), _origin(field.upper(), places))
         for field in Settings.model_fields
     ]
 
@@ -63,14 +82,14 @@ def strangers() -> list[str]:
 
 
 def _origin(name: str, places: Mapping[str, Mapping[str, str | None]]) -> str:
-    return next((place for place, named in places.items() if named.get(name) or named.get(f"{name}_FILE")), "default")
+    return next((place for place, named in places.items() if named.get(name) or named.get(f"{name}_FILE")), DEFAULT)
 
 
-def _shown(field: str, value: object) -> str | float | None:
-    if SECRET.search(field):
-        return HIDDEN if value else None
-    if isinstance(value, tuple):
-        return ",".join(value)
-    if isinstance(value, str) and "://" in value:
-        return CREDENTIALS.sub(lambda found: HIDDEN + ("@" if found[0].endswith("@") else ""), value)
-    return value if isinstance(value, (int, float, bool, type(None))) else str(value)
+def _value(field: str, value: object) -> str | float | None:
+    """Return a setting's value: a number as one, None where none is set, and no secret."""
+    text = ",".join(value) if isinstance(value, tuple) else shown(field, value)  # as it is typed
+    return value if text != HIDDEN and isinstance(value, (int, float)) else text or None
+
+
+def _text(value: str | float | None) -> str:
+    return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)

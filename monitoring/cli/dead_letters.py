@@ -52,6 +52,9 @@ def ls(
     if as_json:
         show_json(letters)
         return
+    if not letters:
+        tell(f"no dead letters{f' of {program}' if program else ''}")
+        return
     settled = _settled(call.settings)
     columns = ("id", "received", "program", "where", "tries>", "reason", "payload", "settled")
     cells = [

@@ -1,25 +1,32 @@
-"""`fleet schema`: the version of the database, its migrations, and what the columns mean."""
+"""`fleet schema`: the version of the database, what is missing in it, and what the columns mean."""
 
 from typing import Annotated
 
 import typer
 
+from common import schema as database
+from common.columns import Table
 from common.schema import migrations
+from common.tables import TABLES
 from monitoring.cli import exits
 from monitoring.cli.asking import Call, ask_clickhouse
 from monitoring.cli.printing import console, show_json, table, tell
 
 EXAMPLES = """
-Examples:  fleet schema  |  fleet schema trades  |  fleet schema --json | jq .version
+Examples:  fleet schema  |  fleet schema trades  |  fleet schema diff  |  fleet schema apply  |
+fleet schema --json | jq .version
 """
 APPLIED = "SELECT version, name, toString(applied_time) AS applied FROM schema_migrations ORDER BY version"
 COLUMNS = """
 SELECT name, type, compression_codec AS codec, comment FROM system.columns
 WHERE database = currentDatabase() AND table = {table:String} ORDER BY position
 """
+EVERY_COLUMN = (
+    "SELECT table, name, type FROM system.columns WHERE database = currentDatabase() ORDER BY table, position"
+)
 
 
-def schema(
+def status(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(metavar="[TABLE]", help="Show the columns of this table or view.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,  # noqa: FBT002
@@ -41,6 +48,45 @@ def schema(
         remedy = "python setup_schema.py" if found < expected else "update Tickfleet, this code is older"
         tell(f"expected schema version {expected}, found {found}: {remedy}")
         raise typer.Exit(exits.DEGRADED)
+
+
+def diff(
+    ctx: typer.Context,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array.")] = False,  # noqa: FBT002
+) -> None:
+    """Show where the tables of the database differ from what this code writes; exit 3 when they do."""
+    call: Call = ctx.obj
+    found: dict[str, dict[str, str]] = {}
+    for row in ask_clickhouse(call.settings, EVERY_COLUMN).to_dicts():
+        found.setdefault(row["table"], {})[row["name"]] = row["type"]
+    rows = [row for table in TABLES for row in _differences(table, found.get(table.name, {}))]
+    if as_json:
+        show_json(rows)
+    elif rows:
+        console().print(table("", ("table", "column", "expected", "found"), [tuple(row.values()) for row in rows]))
+    if rows:
+        tell(f"{len(rows)} differences: python setup_schema.py mends what a migration can")
+        raise typer.Exit(exits.DEGRADED)
+    tell(f"{len(TABLES)} tables are as this code writes them")
+
+
+def apply(ctx: typer.Context) -> None:
+    """Create the database and bring it to this code's version, as `python setup_schema.py` does; twice is harmless."""
+    call: Call = ctx.obj
+    applied = database.apply(call.settings)
+    tell(*(f"applied {one.name}" for one in applied))
+    tell(f"{call.settings.clickhouse_database} has version {migrations()[-1].version}")
+
+
+def _differences(wanted: Table, found: dict[str, str]) -> list[dict[str, str]]:
+    """Return the columns of a table that are missing, are of another type, or that nobody knows."""
+    expected = {column.name: column.sql_type for column in wanted.all_columns}
+    names = dict.fromkeys([*expected, *found])
+    return [
+        {"table": wanted.name, "column": name, "expected": expected.get(name, ""), "found": found.get(name, "")}
+        for name in names
+        if expected.get(name) != found.get(name)
+    ]
 
 
 def _columns(call: Call, name: str, *, as_json: bool) -> None:

@@ -1,4 +1,4 @@
-"""`fleet sql`: ask ClickHouse; it can read and nothing else, unless told so."""
+"""`fleet sql`: ask ClickHouse; it can read and nothing else, and not for ever, unless told so."""
 
 import asyncio
 import csv
@@ -19,6 +19,8 @@ fleet sql "SELECT * FROM quotes" --format parquet > quotes.parquet
 """
 FORMATS = {"table": "TSVRawWithNamesAndTypes", "json": "JSONEachRow", "csv": "CSVWithNames", "parquet": "Parquet"}
 ROWS_SHOWN = 1_000
+LONGEST_S = 60
+MOST = {"max_memory_usage": 4 * 2**30}
 NUMBERS = ("Int", "UInt", "Float", "Decimal", "Nullable(Int", "Nullable(UInt", "Nullable(Float", "Nullable(Decimal")
 
 
@@ -29,6 +31,9 @@ def sql(
         Literal["table", "json", "csv", "parquet"], typer.Option("--format", help="How to print.")
     ] = "table",
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,  # noqa: FBT002
+    longest_s: Annotated[
+        int, typer.Option("--timeout", min=0, metavar="SECONDS", help="Give up after so long; 0: never.")
+    ] = LONGEST_S,
     write: Annotated[bool, typer.Option("--write", help="Allow statements that change something.")] = False,  # noqa: FBT002
 ) -> None:
     """Run one statement in the fleet's database; rows go to standard output."""
@@ -40,7 +45,9 @@ def sql(
         tell("done")
         return
     how = "json" if as_json else how
-    chunks = store.stream(text, FORMATS[how])
+    # One more than is shown says that there are more; a person's screen must not cost the machine its memory.
+    shown = {"limit": ROWS_SHOWN + 1} if how == "table" else {}
+    chunks = store.stream(text, FORMATS[how], limits={"max_execution_time": longest_s, **MOST, **shown})
     if how == "table":
         _show(b"".join(chunks).decode(errors="replace"))
     elif how == "json":
@@ -70,4 +77,4 @@ def _show(text: str) -> None:
     columns = [f"{name}>" if kind.startswith(NUMBERS) else name for name, kind in zip(names, types, strict=True)]
     console().print(table("", columns, values[:ROWS_SHOWN]))
     if len(values) > ROWS_SHOWN:
-        tell(f"{len(values) - ROWS_SHOWN:,} more rows are not shown: use --format csv, json or parquet")
+        tell(f"only the first {ROWS_SHOWN:,} rows are shown: use --format csv, json or parquet for all")
