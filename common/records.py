@@ -193,6 +193,31 @@ class Bar(Record, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     sequence: int | None = None
 
 
+class Candle(Record, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """
+    A candle of ours as it stood at an instant of its shard's time, `event_ns`, over [open_ns, open_ns + interval).
+
+    A later one replaces an earlier one whole, also when it is closed already: a trade came late, or was corrected.
+    Where every trade of it was cancelled there are none, and no prices.
+    """
+
+    event_ns: int
+    interval: Literal["1s", "1m", "1h", "1d"]
+    open_ns: int
+    open: str | None = None
+    high: str | None = None
+    low: str | None = None
+    close: str | None = None
+    volume: str
+    notional: str
+    buy_volume: str
+    sell_volume: str
+    vwap: float | None = None
+    trades: int
+    is_closed: bool
+    sequence: int | None = None
+
+
 class OrderEvent(Record, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """
     An OrderFilled event of a Polymarket exchange contract, as the chain holds it.

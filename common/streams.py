@@ -9,6 +9,7 @@ from common.records import (
     Bar,
     BookSnapshot,
     BookUpdate,
+    Candle,
     DeadLetter,
     FeedEvent,
     Market,
@@ -64,6 +65,7 @@ BOOK_SNAPSHOTS = Stream("book_snapshots", BookSnapshot, retention_s=10 * MINUTE_
 BOOK_STATS = Stream("book_stats", BookStat, retention_s=5 * MINUTE_S, patience=10)
 TICKERS = Stream("tickers", Ticker, patience=10)
 BARS = Stream("bars", Bar, patience=10)
+CANDLES = Stream("candles", Candle, retention_s=5 * MINUTE_S)  # for those who listen: the views bars_… are the record
 TRADE_CORRECTIONS = Stream("trade_corrections", TradeCorrection)
 STATUSES = Stream("statuses", Status)
 FEED_EVENTS = Stream("feed_events", FeedEvent)
@@ -81,6 +83,7 @@ STREAMS = (
     BOOK_STATS,
     TICKERS,
     BARS,
+    CANDLES,
     STATUSES,
     FEED_EVENTS,
     DEAD_LETTERS,

@@ -17,6 +17,7 @@ from common.redis_streams import connect as connect_redis
 from common.schema import wait_current
 from common.settings import Settings
 from common.streams import STREAMS, TRADES, Stream
+from processors.amended import Amended
 from processors.company import Company
 from processors.consumer import Consumer
 from processors.delivery import Delivery
@@ -27,6 +28,7 @@ from processors.market_links import Links, keep_linked
 from processors.memory import Memory
 from processors.processor import Copy, Processor
 from processors.registry import (
+    BAR_PROCESSOR,
     BOOK_PROCESSOR,
     FILE_WRITER,
     MARKET_OF_TOKEN,
@@ -41,6 +43,7 @@ from processors.targets import Layout, StreamTarget, TableTarget, Target
 from processors.trimming import keep_trimmed
 
 PROCESSOR_LINGER_S = 0.02
+BAR_LINGER_S = 0.5  # candles are told each second
 BOOK_LINGER_S = 0.2  # a turn costs about as much for a hundred rows as for one
 
 
@@ -83,6 +86,7 @@ class Program:
         lingers_s = {
             WRITER: settings.writer_linger_ms / 1000,
             BOOK_PROCESSOR: BOOK_LINGER_S,
+            BAR_PROCESSOR: BAR_LINGER_S,
             FILE_WRITER: settings.copy_linger_s,
         }
         self._linger_s = lingers_s.get(figures.program, PROCESSOR_LINGER_S)
@@ -94,7 +98,7 @@ class Program:
         program = self._figures.program
         yield self._share.keep(stop)
         for processor in of_program(program):
-            knowledge = Knowledge(self._store, processor.lookup)
+            knowledge = self._knowledge(processor)
             for shard in self._layout[processor.source]:
                 yield consume(self._consumer(processor, Inbox(self._redis, shard, program), knowledge), stop)
             if processor.lookup is MARKET_OF_TOKEN and processor.target is TRADES:
@@ -103,6 +107,11 @@ class Program:
                 yield keep_linked(Links(self._redis, self._store, knowledge, trades, self._figures, is_ours), stop)
         if program == WRITER:
             yield keep_trimmed(self._redis, self._ours, partial(groups_on, settings=self._settings), stop)
+
+    def _knowledge(self, processor: Processor) -> Knowledge:
+        if processor.program == BAR_PROCESSOR:
+            return Amended(self._store, self._redis, self._layout)
+        return Knowledge(self._store, processor.lookup)
 
     def _ours(self) -> list[Shard]:
         shards = [shard for parts in self._layout.values() for shard in parts]

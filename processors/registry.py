@@ -8,10 +8,11 @@ import polars as pl
 
 from common.columns import Table
 from common.settings import Settings
-from common.streams import BOOK_SNAPSHOTS, BOOK_STATS, BOOKS, ORDER_EVENTS, TRADES, Stream
+from common.streams import BOOK_SNAPSHOTS, BOOK_STATS, BOOKS, CANDLES, ORDER_EVENTS, TRADES, Stream
 from common.tables import BAR_VERSIONS, QUOTE_ROWS, TABLES, TRADE_ROWS
 from processors.book_plan import choice_of, plan_of
 from processors.books import Books
+from processors.candles import Candles
 from processors.processor import Copy, Lookup, Made, Processor, identity
 from processors.transforms.notionals import with_notional
 from processors.transforms.polymarket_trades import polymarket_trades, tokens_of
@@ -20,6 +21,7 @@ from processors.transforms.rest_books import rest_book_stats
 WRITER = "clickhouse_writer"
 TRADE_PROCESSOR = "trade_processor"
 BOOK_PROCESSOR = "book_processor"
+BAR_PROCESSOR = "bar_processor"
 FILE_WRITER = "file_writer"
 
 MARKET_OF_TOKEN = Lookup(
@@ -46,11 +48,12 @@ PROCESSORS = (
     Processor(TRADE_PROCESSOR, ORDER_EVENTS, polymarket_trades, TRADES, MARKET_OF_TOKEN),
     Processor(BOOK_PROCESSOR, BOOKS, None, BOOK_STATS, state=Books),
     Processor(BOOK_PROCESSOR, BOOK_SNAPSHOTS, rest_book_stats, BOOK_STATS),
+    Processor(BAR_PROCESSOR, TRADES, None, CANDLES, state=Candles),
     *(Processor(WRITER, table.source, _rows_of(table), table) for table in TABLES),
     *(Processor(FILE_WRITER, table.source, _rows_of(table), Copy(table), why_off=_why_no_copy) for table in COPIED),
 )
 
-PROGRAMS = (TRADE_PROCESSOR, BOOK_PROCESSOR, WRITER, FILE_WRITER)
+PROGRAMS = (TRADE_PROCESSOR, BOOK_PROCESSOR, BAR_PROCESSOR, WRITER, FILE_WRITER)
 
 
 def of_program(program: str) -> tuple[Processor, ...]:

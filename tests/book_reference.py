@@ -67,6 +67,32 @@ def not_worse(one, other, sign):
     return one is not None and sign * one >= sign * other
 
 
+def message_facts(record, row_ns, *, is_first):
+    """Return what a row says of the one message since the row before."""
+    kind = None if is_first else "snapshot" if record.kind == "snapshot" else "event"
+    return {
+        "venue": record.venue,
+        "symbol": record.symbol,
+        "event_ns": row_ns,
+        "received_ns": record.received_ns,
+        "source": "maintained",
+        "sequence": record.last_sequence,
+        "updates": 1,
+        "late_updates": 0,
+        "age_ms": Fraction(row_ns - record.event_ns, 10**6),
+        "ofi_kind": kind,
+    }
+
+
+def best_texts(sides):
+    """Return the best prices and sizes, exact."""
+    made = {}
+    for name, side in zip(("bid", "ask"), sides, strict=True):
+        price, size = side[0][:2] if side else (None, None)
+        made |= {f"best_{name}": price, f"best_{name}_size": size}
+    return made
+
+
 def quotient(top, bottom):
     return None if top is None or bottom is None or bottom == 0 else top / bottom
 
@@ -81,7 +107,7 @@ def statistics(book):
     ]
     mid = (bids[0][0] + asks[0][0]) / 2 if bids and asks else None
     made = {"bid_levels": len(bids), "ask_levels": len(asks), "levels": len(known[0]) + len(known[1]), "mid": mid}
-    made |= top(sides, known, limits, mid) | deep(sides, known, limits, mid)
+    made |= best_texts(sides) | top(sides, known, limits, mid) | deep(sides, known, limits, mid)
     for number, name in enumerate(("bid", "ask")):
         made |= shape(name, sides[number], speaks(known, limits, number, SHOWN), mid)
     made["slope"] = (

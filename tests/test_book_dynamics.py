@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from common.book_engine import compiled_engine, plain_engine
+from common.records import BookUpdate
 from processors.books import Books
 from tests.book_kit import NOTHING, SECOND_NS, START_NS, frame, turned, update
 from tests.book_past_reference import Seen, removed, said
@@ -190,3 +191,23 @@ def test_kernels_and_twin_see_the_same_leave_the_best_queue():
     rows = [turned(Books(made=made()), busy(120))[0] for made in (compiled_engine, plain_engine)]
 
     assert_frame_equal(*rows, rel_tol=1e-9, abs_tol=1e-9)
+
+
+def test_what_recorded_books_tell_of_the_time_before_is_what_the_slow_way_says(captures):
+    from tests.test_binance_recordings import of_symbols  # noqa: PLC0415  reads the recordings
+
+    assert captures.is_dir()
+    updates = of_symbols("binance-btcusdt-20240808.jsonl.gz", BookUpdate)["BTCUSDT"][:140]
+    told_walls = 0
+    for wanted, row in every_row(every_130_ms(updates)):
+        assert_says(wanted, row)
+        told_walls += wanted["bid_wall_age_ms"] is not None
+    assert told_walls
+
+
+def every_130_ms(updates):
+    times = [START_NS + number * 130 * MS for number in range(len(updates))]
+    return [
+        msgspec.structs.replace(one, event_ns=at_ns, received_ns=at_ns)
+        for one, at_ns in zip(updates, times, strict=True)
+    ]

@@ -1,18 +1,20 @@
 """Every statistic against the slow obvious one, on books that were made up and on recorded ones."""
 
 import math
+from fractions import Fraction
 
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.book_stat import FLOW_LEVELS
-from common.records import BookSnapshot
+from common.book_stat import FLOW_LEVELS, BookStat
+from common.records import BookSnapshot, BookUpdate
 from processors.books import Books
 from processors.transforms.rest_books import rest_book_stats
 from tests.book_kit import NOTHING, SECOND_NS, START_NS, frame, snapshot, turned, update
-from tests.book_reference import DecimalBook, flow, statistics
+from tests.book_past_reference import Seen, said
+from tests.book_reference import DecimalBook, flow, message_facts, statistics
 
 TIGHT = 1e-9
 # Between -1 and 1, or sums of both signs: what is left of nearly equal numbers has no nine figures.
@@ -24,13 +26,20 @@ def assert_says(wanted, found):
         told = found[name]
         assert (value is None) == (told is None), f"{name}: expected {value}, found {told}"
         if value is not None:
-            assert math.isclose(float(value), float(told), rel_tol=TIGHT, abs_tol=LOOSE), (
-                f"{name}: {float(value)} {told}"
-            )
+            assert is_same(value, told), f"{name}: {value} {told}"
+
+
+def is_same(value, told):
+    """Return whether a figure is the wanted one; decimals and words are exact, and so are whole numbers."""
+    if isinstance(value, str | int):
+        return value == told
+    if isinstance(told, str):
+        return value == Fraction(told)
+    return math.isclose(float(value), told, rel_tol=TIGHT, abs_tol=LOOSE)
 
 
 def walk(records, every=1):
-    """Yield, for every so many of messages a second apart, what the slow book says after it, and what the row says."""
+    """Yield, for every so many of messages a second apart, what the slow way says after it, and what the row says."""
     rows, _, refused = turned(Books(), [*records, update(at_ns=START_NS + 10**6 * SECOND_NS)])
     assert refused.is_empty()
     told = {row["event_ns"]: row for row in rows.iter_rows(named=True)}
@@ -41,7 +50,10 @@ def walk(records, every=1):
         book.apply(record)
         if is_wanted:
             row = told[record.event_ns // 10**8 * 10**8 + 10**8]
-            yield book, row, None if number == 0 else flow(before, book.flow_levels())
+            moved = [None] * len(FLOW_LEVELS) if number == 0 else flow(before, book.flow_levels())
+            flows = {f"ofi_{level}": moved[level - 1] for level in FLOW_LEVELS}
+            facts = message_facts(record, row["event_ns"], is_first=number == 0)
+            yield statistics(book) | flows | facts, row
 
 
 def spaced(records):
@@ -66,10 +78,8 @@ def test_statistics_of_made_up_books_are_those_of_the_slow_one(messages):
         update("snapshot" if number == 0 else kind, bids, asks, depth=depth)
         for number, (kind, bids, asks, depth) in enumerate(messages)
     ]
-    for book, row, moved in walk(spaced(records)):
-        assert_says(statistics(book), row)
-        if moved is not None:
-            assert_says({f"ofi_{level}": moved[level - 1] for level in FLOW_LEVELS}, row)
+    for wanted, row in walk(spaced(records)):
+        assert_says(wanted, row)
 
 
 @settings(max_examples=60, deadline=None)
@@ -97,7 +107,25 @@ def test_statistics_of_recorded_books_are_those_of_the_slow_one(captures, name):
 
     assert captures.is_dir()
     for updates in list(of_symbols(name, BookUpdate).values())[:4]:
-        for book, row, moved in walk(spaced(updates[:400]), every=80):
-            assert_says(statistics(book), row)
-            if moved is not None:
-                assert_says({f"ofi_{level}": moved[level - 1] for level in FLOW_LEVELS}, row)
+        for wanted, row in walk(spaced(updates[:400]), every=80):
+            assert_says(wanted, row)
+
+
+def test_statistics_of_recorded_books_with_numbers_of_orders_are_those_of_the_slow_one(captures):
+    from tests import test_okx_recordings as okx  # noqa: PLC0415  reads the recordings
+
+    assert captures.is_dir()
+    told_orders = 0
+    for updates in list(okx.by_symbol(okx.heard_once(okx.BOOKS_400), BookUpdate).values())[:2]:
+        for wanted, row in walk(spaced(updates[:300]), every=60):
+            assert_says(wanted, row)
+            told_orders += wanted["bid_orders"] is not None
+    assert told_orders
+
+
+def test_every_column_has_a_slow_reference():
+    records = spaced([update("snapshot", [("1", "1", 1)], [("2", "1", 1)]), update("delta", [("1", "2", 1)])])
+    wanted, _ = list(walk(records))[-1]
+    seen = Seen(START_NS, DecimalBook(), [0, 0], is_broken=True)
+
+    assert set(BookStat.__struct_fields__) == {*wanted, *said([seen])}

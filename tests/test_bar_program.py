@@ -1,0 +1,89 @@
+"""The bar processor as a program: killed on the way, and told of corrections by the tables."""
+
+import msgspec
+import pytest
+
+from common.records import TradeCorrection
+from common.redis_streams import Shard
+from common.streams import CANDLES, TRADE_CORRECTIONS, TRADES
+from processors.candles import Candles
+from processors.frames import schema_of
+from tests.candle_kit import newest, random_trades, trade, turned
+from tests.fleet_harness import wait_for
+
+pytestmark = [pytest.mark.redis, pytest.mark.clickhouse]
+
+NAMES = "venue, symbol, interval, toUnixTimestamp(open_time) * 1000000000"
+VALUES = "open, high, low, close, volume, notional, buy_volume, sell_volume, trades"
+
+
+def append(fleet, stream, records, *, an_entry=40):
+    """Append as an ingester does: numbered behind what is there."""
+    shard = Shard(stream, 0, 1)
+    for at in range(0, len(records), an_entry):
+        part = [msgspec.json.encode(record) for record in records[at : at + an_entry]]
+        offset = int(fleet.redis.hget(shard.facts, "offset") or 0)
+        with fleet.redis.pipeline() as pipe:
+            pipe.xadd(shard.key, {"o": offset, "n": len(part), "data": b"\n".join(part)})
+            pipe.hset(shard.facts, "offset", offset + len(part))
+            pipe.execute()
+
+
+def position(fleet, group, stream=TRADES):
+    return int(fleet.redis.hget(Shard(stream, 0, 1).group(group), "position") or 0)
+
+
+def lines(fleet):
+    found = fleet.redis.xrange(CANDLES.key(0, 1))
+    return [line.encode() for _, fields in found for line in fields["data"].splitlines()]
+
+
+def viewed(fleet):
+    """Return the candles of all four views."""
+    every = " UNION ALL ".join(f"SELECT {NAMES}, {VALUES} FROM bars_{name}" for name in ("1s", "1m", "1h", "1d"))
+    return {tuple(row[:4]): tuple(row[4:]) for row in fleet.sql(every)}
+
+
+def test_killed_on_the_way_it_tells_what_it_would_have_told_to_the_byte(fleet):
+    trades = random_trades(900, seed=4)
+    fleet.start_program("clickhouse_writer")
+    for number in range(3):
+        append(fleet, TRADES, trades[300 * number : 300 * number + 300])
+        fleet.start_program("bar_processor")
+        wait_for(lambda stop=300 * number + 300: position(fleet, "bar_processor") >= stop - 120, what="position")
+        if number < 2:
+            fleet.kill("bar_processor")
+    wait_for(lambda: position(fleet, "bar_processor"), expected=900, what="position")
+    fleet.end("bar_processor")
+
+    wanted = turned(Candles(), trades)
+    assert wanted == [row | msgspec.json.decode(line) for row, line in zip(wanted, lines(fleet), strict=True)]
+    assert {*schema_of(CANDLES.record)} == {*wanted[0]}
+
+
+def test_the_last_word_on_a_candle_is_what_its_view_says_also_after_corrections(fleet):
+    trades = random_trades(400, seed=5, spread_s=0.1)
+    fleet.start_program("clickhouse_writer")
+    fleet.start_program("bar_processor")
+    append(fleet, TRADES, trades)
+    end = max(one.event_ns for one in trades) // 10**9 - trade(0).event_ns // 10**9
+    changed, gone = trades[100], trades[-1]
+    told = {"event_ns": gone.event_ns, "new_price": "123.456"}
+    corrections = [
+        TradeCorrection("v", changed.symbol, 1, trade_id=changed.trade_id, action="correct", **told),
+        TradeCorrection("v", gone.symbol, 1, trade_id=gone.trade_id, action="cancel", event_ns=gone.event_ns),
+    ]
+    append(fleet, TRADE_CORRECTIONS, corrections)
+
+    def differing():
+        """Return the candles that are not as their views say; what the views say, if that is too little."""
+        nonlocal end
+        end += 1
+        append(fleet, TRADES, [trade(end, symbol="CLOCK", trade_id=str(end))])
+        told, views = newest([msgspec.json.decode(line) for line in lines(fleet)]), viewed(fleet)
+        views = {key: candle for key, candle in views.items() if key[1] != "CLOCK"}
+        return {
+            key: (told.get(key), candle) for key, candle in views.items() if told.get(key) != candle or len(views) < 20
+        }
+
+    wait_for(differing, expected={}, what="candles", give_up_s=30)
