@@ -21,6 +21,7 @@ from monitoring.app import create_app
 from monitoring.desk import Around, Desk
 from monitoring.notifiers import Post, notifiers
 from monitoring.overview import house_of
+from monitoring.past import Past
 from monitoring.store_readings import StoreReader
 from monitoring.watch import Watch
 
@@ -43,8 +44,9 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
         redis = redis_streams.connect(settings)
         watch = Watch(RedisReader(redis), StoreReader.of(settings))
         desk = Desk(settings, redis, Around(os.environ, dotenv_values(".env", interpolate=False)))
+        past = Past()
         config = uvicorn.Config(
-            create_app(settings, watch, desk),
+            create_app(settings, watch, desk, past),
             log_config=None,
             access_log=False,
             server_header=False,
@@ -57,6 +59,7 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(watch.run(stop))
             tasks.create_task(beat(redis, figures, stop))
+            tasks.create_task(past.follow(watch))
             tasks.create_task(alerting.run())
             tasks.create_task(post.run(stop))
             if settings.notification_url:

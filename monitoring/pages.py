@@ -11,6 +11,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from common.clock import now_ns
 from monitoring.desk import Desk
+from monitoring.disks import disk_used
 from monitoring.firing import firing_of
 from monitoring.overview import House, overview
 from monitoring.page import Look, NotThere, Page
@@ -38,7 +39,7 @@ class Studio:
         view = await self.view(page, given, shot)
         status = overview(shot, now_ns(), self.house)
         path = page.path if page.path == "/" else request.url.path.removeprefix("/live")
-        return Canvas(view, status, firing_of(shot), path, request.url.query)
+        return Canvas(view, given, status, firing_of(shot), await disk_used(self.desk), path, request.url.query)
 
 
 def watch_of(request: Request) -> Watch:
