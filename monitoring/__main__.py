@@ -21,7 +21,6 @@ from monitoring.app import create_app
 from monitoring.desk import Around, Desk
 from monitoring.notifiers import Post, notifiers
 from monitoring.overview import house_of
-from monitoring.past import Past
 from monitoring.store_readings import StoreReader
 from monitoring.watch import Watch
 
@@ -44,9 +43,8 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
         redis = redis_streams.connect(settings)
         watch = Watch(RedisReader(redis), StoreReader.of(settings))
         desk = Desk(settings, redis, Around(os.environ, dotenv_values(".env", interpolate=False)))
-        past = Past()
         config = uvicorn.Config(
-            create_app(settings, watch, desk, past),
+            create_app(settings, watch, desk),
             log_config=None,
             access_log=False,
             server_header=False,
@@ -59,7 +57,7 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(watch.run(stop))
             tasks.create_task(beat(redis, figures, stop))
-            tasks.create_task(past.follow(watch))
+            tasks.create_task(desk.past.follow(watch))
             tasks.create_task(alerting.run())
             tasks.create_task(post.run(stop))
             if settings.notification_url:

@@ -16,7 +16,6 @@ from monitoring.overview import House, house_of, overview
 from monitoring.page import NotThere
 from monitoring.pages import Studio, Watching, mount
 from monitoring.painter import HERE, Painter
-from monitoring.past import Past
 from monitoring.probes import mount_probes
 from monitoring.registry import PAGES
 from monitoring.settle import mount_settling
@@ -24,7 +23,7 @@ from monitoring.views.trends import mount_trends
 from monitoring.watch import Watch
 
 
-def create_app(settings: Settings, watch: Watch, desk: Desk, past: Past) -> FastAPI:
+def create_app(settings: Settings, watch: Watch, desk: Desk) -> FastAPI:
     """Return the application; whoever calls runs the watch and closes the desk."""
     house = house_of(settings)
     app = FastAPI(title="Tickfleet", version=VERSION, docs_url=None, redoc_url=None, openapi_url="/openapi.json")
@@ -35,7 +34,7 @@ def create_app(settings: Settings, watch: Watch, desk: Desk, past: Past) -> Fast
     studio = Studio(Painter(PAGES), desk, house)
     for page in PAGES:
         mount(app, page, studio)
-    mount_trends(app, past)
+    mount_trends(app, desk.past)
     mount_probes(app, house)
     _mount_metrics(app, house)
     _mount_papers(app, studio.painter)

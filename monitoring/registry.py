@@ -91,7 +91,8 @@ PAGES = (
         given=instrument_reading.Given,
         ask=instrument_reading.ask,
         view=instrument.view,
-        fragments=("head", "tape", "ladder", "incidents", "series"),
+        fragments=("head", "tape", "ladder", "beside", "incidents", "series"),
+        lines=instrument.lines,
         more=ladders.areas,
     ),
     Page(

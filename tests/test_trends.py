@@ -1,4 +1,4 @@
-"""What the dashboard remembers of a day: evenly spaced, with holes where nothing was known, and never more than it may."""
+"""What the dashboard remembers of a day: evenly spaced, with holes where nothing was known, and no more than it may."""
 
 from monitoring.past import COARSE_KEPT, COARSE_S, MOST_LINES, Past
 from monitoring.tracks import Track

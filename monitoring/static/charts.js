@@ -30,34 +30,55 @@
     if (!fitted) { chart.timeScale().fitContent(); fitted = true; }
   };
 
-  const latelyAt = document.getElementById("lately");
-  let lines = null;
-  const columns = () => {
-    const rows = JSON.parse(series().lately);
-    return [0, 1, 2].map((at) => rows.map((row) => row[at]));
+  // A chart of lines: `how` makes its axes and series in the colours of now, and the newest rows are its columns.
+  const HEIGHT = 190;
+  const lined = (id, name, how) => {
+    const at = document.getElementById(id);
+    if (!at) return null;
+    let plot = null;
+    const columns = () => {
+      const rows = JSON.parse(series()[name]);
+      return how().series.map((_, place) => rows.map((row) => row[place]));
+    };
+    const width = () => Math.max(200, at.clientWidth);
+    new ResizeObserver(() => plot?.setSize({ width: width(), height: HEIGHT })).observe(at);
+    return (anew) => {
+      if (plot && !anew) { plot.setData(columns()); return; }
+      plot?.destroy();
+      plot = new uPlot({ width: width(), height: HEIGHT, ...how() }, columns(), at);
+    };
   };
-  const width = () => Math.max(200, latelyAt.clientWidth);
-  const drawLines = (anew) => {
-    if (lines && !anew) { lines.setData(columns()); return; }
-    lines?.destroy();
-    const [accent, slow] = ["accent", "slow"].map(pens.colour);
-    const axis = pens.axis();
-    lines = new uPlot({
-      width: width(), height: 190,
-      scales: { imbalance: { range: [-1, 1] } },
-      axes: [{ ...axis, values: (_, ticks) => ticks.map(zone.clock) }, { ...axis, scale: "bps", size: 60 }, { ...axis, scale: "imbalance", side: 1, size: 45, grid: { show: false } }],
-      series: [{ label: zone.name(), value: (_, at) => (at === null ? "" : zone.clock(at)) }, { label: "spread, bps", scale: "bps", stroke: accent, width: 1.4 }, { label: "imbalance, 5 levels", scale: "imbalance", stroke: slow, width: 1.2, dash: [5, 3] }],
-    }, columns(), latelyAt);
-  };
+  const span = new URLSearchParams(location.search).get("range") ?? "15m";
+  const clock = span === "15m" || span === "1h" ? zone.clock : zone.minute;
+  const timed = () => ({ label: zone.name(), value: (_, at) => (at === null ? "" : clock(at)) });
+  const shown = (unit) => (_, value) => (value === null ? "" : `${Number(value.toPrecision(8))}${unit}`);
+  const lines = (number, label, scale, unit) => ({ ...pens.line(number), label, scale, points: { show: false }, value: shown(unit) });
+  const drawLately = lined("lately", "lately", () => ({
+    scales: { imbalance: { range: [-1, 1] } },
+    axes: [
+      { ...pens.axis(), space: 80, values: (_, ticks) => ticks.map(clock) },
+      { ...pens.axis(), scale: "bps", size: 60 },
+      { ...pens.axis(), scale: "imbalance", side: 1, size: 45, grid: { show: false } },
+    ],
+    series: [timed(), lines(0, "spread, bps", "bps", ""), lines(1, "imbalance, 5 levels", "imbalance", "")],
+  }));
+  const drawApart = lined("apart", "beside", () => ({
+    axes: [
+      { ...pens.axis(), space: 80, values: (_, ticks) => ticks.map(clock) },
+      { ...pens.axis(), scale: "price", size: 80 },
+      { ...pens.axis(), scale: "bps", side: 1, size: 55, grid: { show: false } },
+    ],
+    series: [timed(), lines(0, "mid here", "price", ""), lines(1, "mid there", "price", ""), lines(2, "apart, bps", "bps", "")],
+  }));
 
   const draw = (anew = false) => {
     if (candlesAt) drawCandles();
-    if (latelyAt) drawLines(anew);
+    drawLately?.(anew);
+    drawApart?.(anew);
   };
   draw();
   document.addEventListener("fragments", () => draw());
   document.addEventListener("zone", () => draw(true));
   new MutationObserver(() => draw(true)).observe(document.documentElement, { attributeFilter: ["data-theme"] });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => draw(true));
-  if (latelyAt) new ResizeObserver(() => lines?.setSize({ width: width(), height: 190 })).observe(latelyAt);
 })();
