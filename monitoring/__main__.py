@@ -57,6 +57,7 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(watch.run(stop))
             tasks.create_task(beat(redis, figures, stop))
+            tasks.create_task(desk.past.follow(watch))
             tasks.create_task(alerting.run())
             tasks.create_task(post.run(stop))
             if settings.notification_url:

@@ -21,6 +21,7 @@ from monitoring.painter import HERE, Painter
 from monitoring.probes import mount_probes
 from monitoring.registry import PAGES
 from monitoring.settle import mount_settling
+from monitoring.views.trends import mount_trends
 from monitoring.watch import Watch
 
 
@@ -35,6 +36,7 @@ def create_app(settings: Settings, watch: Watch, desk: Desk) -> FastAPI:
     studio = Studio(Painter(PAGES), desk, house)
     for page in PAGES:
         mount(app, page, studio)
+    mount_trends(app, desk.past)
     mount_probes(app, house)
     _mount_metrics(app, house, settings.data_dir)
     _mount_papers(app, studio.painter)

@@ -11,6 +11,7 @@ from common.clock import NS_PER_S, monotonic_s, now_ns
 from common.errors import StoreRefused, Unreachable
 from common.redis_streams import Redis, RedisError
 from common.settings import Settings
+from monitoring.past import Past
 from monitoring.store_readings import plain
 
 ANSWER_S = 5.0
@@ -71,6 +72,7 @@ class Desk:
         self.settings = settings
         self.around = around
         self.redis = redis
+        self.past = Past()
         self._store: Store | None = None
         self._connecting = asyncio.Lock()
         self._gate = asyncio.Semaphore(AT_ONCE)

@@ -5,6 +5,7 @@ from contextlib import suppress
 from urllib.parse import quote
 
 import msgspec
+from markupsafe import Markup
 
 from common.clock import NS_PER_S, utc_text
 from monitoring.verdicts import Level, age_words
@@ -82,6 +83,27 @@ def clock(time_ns: int) -> str:
     return utc_text(time_ns)[11:23]
 
 
+def clock_time(time_ns: int, title: str = "") -> Markup:
+    """Return a time of the day as an element that the browser may show in its own zone; the title keeps UTC."""
+    titled = f"{utc(time_ns)} UTC{title and f', {title}'}"
+    return _time(time_ns, "clock", clock(time_ns), titled)
+
+
+def utc_time(time_ns: int) -> Markup:
+    """Return a time to the second, with its zone, as an element that the browser may show in its own."""
+    return _time(time_ns, "full", f"{utc(time_ns)} UTC", f"{utc(time_ns)} UTC")
+
+
+def minute_time(time_ns: int) -> Markup:
+    """Return a time to the minute without its year, `03-11 12:00`, as an element likewise."""
+    return _time(time_ns, "minute", utc(time_ns)[5:16], f"{utc(time_ns)} UTC")
+
+
+def _time(time_ns: int, form: str, words: str, title: str) -> Markup:
+    stamp = f"{utc_text(time_ns)[:23]}Z"
+    return Markup('<time datetime="{}" data-form="{}" title="{}">{}</time>').format(stamp, form, title, words)
+
+
 def pretty(text: str) -> str:
     """Return JSON with a line for each field, cut where it grows long; any other text as it is."""
     with suppress(msgspec.DecodeError):
@@ -105,7 +127,9 @@ def quoted(text: str) -> str:
 
 
 FILTERS = {
-    "clock": clock,
+    "clock_time": clock_time,
+    "utc_time": utc_time,
+    "minute_time": minute_time,
     "pretty": pretty,
     "exact": exact,
     "quoted": quoted,

@@ -6,6 +6,7 @@ from typing import Any
 
 from monitoring.desk import Desk
 from monitoring.overview import House
+from monitoring.ranges import RANGES
 from monitoring.watch import Snapshot
 
 
@@ -62,3 +63,8 @@ class Page:
     def address(self) -> str:
         """Return what follows /api/v1 and /live."""
         return "/overview" if self.path == "/" else self.path
+
+    @property
+    def ranges(self) -> tuple[str, ...]:
+        """Return the stretches of time it can be asked for; none where it shows none."""
+        return RANGES if "range" in getattr(self.given, "__dataclass_fields__", ()) else ()

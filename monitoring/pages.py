@@ -1,16 +1,18 @@
 """The ways to a page: HTML, JSON, live fragments, and JSON lines of what it shows."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
-from fastapi import Depends, FastAPI, Request
+from fastapi import Depends, FastAPI, Query, Request
 from fastapi.responses import HTMLResponse, StreamingResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from common.clock import now_ns
 from monitoring.desk import Desk
+from monitoring.disks import disk_used
+from monitoring.exports import exported
 from monitoring.firing import firing_of
 from monitoring.overview import House, overview
 from monitoring.page import Look, NotThere, Page
@@ -38,7 +40,7 @@ class Studio:
         view = await self.view(page, given, shot)
         status = overview(shot, now_ns(), self.house)
         path = page.path if page.path == "/" else request.url.path.removeprefix("/live")
-        return Canvas(view, status, firing_of(shot), path, request.url.query)
+        return Canvas(view, given, status, firing_of(shot), await disk_used(self.desk), path, request.url.query)
 
 
 def watch_of(request: Request) -> Watch:
@@ -75,13 +77,20 @@ def mount(app: FastAPI, page: Page, studio: Studio) -> None:
             sent = painted
             shot = await watch.newer_than(shot.number)
 
-    async def export(watch: Watching, given: Annotated[object, Depends(page.given)]) -> StreamingResponse:
+    async def export(
+        watch: Watching,
+        given: Annotated[object, Depends(page.given)],
+        format: Annotated[Literal["jsonl", "csv"], Query()] = "jsonl",  # noqa: A002  its name in addresses
+    ) -> StreamingResponse:
         view = await studio.view(page, given, watch.snapshot)
-        headers = {"content-disposition": f'attachment; filename="{page.name}.jsonl"'}
-        return StreamingResponse(_lines(page, view), media_type="application/x-ndjson", headers=headers)
+        lines, kind = exported(page.lines(view) if page.lines else (), format)
+        headers = {"content-disposition": f'attachment; filename="{page.name}.{format}"'}
+        return StreamingResponse(lines, media_type=kind, headers=headers)
 
     if page.lines is not None:
-        app.get(f"{page.path}/export", tags=["pages"], summary=f"{page.title}: what is shown, as JSON lines")(export)
+        app.get(f"{page.path}/export", tags=["pages"], summary=f"{page.title}: what is shown, as JSON lines or CSV")(
+            export
+        )
     about = f"{page.title}, as JSON"
     app.get(f"/api/v1{page.address}", response_model=page.model, tags=["pages"], summary=about)(answer)
     app.get(f"/live{page.address}", response_class=EventSourceResponse, include_in_schema=False)(live)
@@ -95,8 +104,3 @@ async def _fragments(page: Page, given: object, shot: Snapshot, request: Request
         return held
     canvas = await studio.canvas(page, given, shot, request)
     return studio.painter.fragments(page, canvas, address, shot.number)
-
-
-def _lines(page: Page, view: object) -> Iterator[bytes]:
-    for line in page.lines(view) if page.lines else ():
-        yield msgspec.json.encode(line) + b"\n"

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
@@ -19,11 +19,13 @@ MOST_KEPT = 64  # pages in different colours that are kept painted
 
 @dataclass(frozen=True)
 class Canvas:
-    """What is painted: the page's view, the state of the fleet for the bar on top, and the address it was asked at."""
+    """What is painted: the page's view, the fleet and the disk for the bar on top, and the address asked."""
 
     view: Any
+    given: object
     status: Overview
     firing: int | None
+    disk_used: float | None
     path: str
     query: str
 
@@ -51,7 +53,7 @@ class Painter:
 
     def page(self, page: Page, canvas: Canvas) -> str:
         """Return the whole page."""
-        return self.text(f"{page.name}.html", page=page, **_facts(page, canvas))
+        return self.text(f"{page.name}.html", **_facts(page, canvas))
 
     def held(self, address: str, number: int) -> dict[str, str] | None:
         """Return the fragments of an address if they were painted for this snapshot already."""
@@ -86,5 +88,9 @@ def _facts(page: Page, canvas: Canvas) -> Mapping[str, Any]:
         "fleet": canvas.status,
         "firing": canvas.firing,
         "live": canvas.live,
+        "disk_used": canvas.disk_used,
+        "query": dict(parse_qsl(canvas.query)),
+        "asked_range": getattr(canvas.given, "range", ""),
+        "page": page,
         **page.more(canvas.view),
     }

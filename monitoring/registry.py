@@ -4,6 +4,7 @@ from monitoring.facts import Overview
 from monitoring.overview import overview
 from monitoring.page import Page
 from monitoring.pipeline import pipeline
+from monitoring.ranges import Ranged
 from monitoring.views import (
     alerts,
     groups,
@@ -29,6 +30,7 @@ PAGES = (
         title="Overview",
         shortcut="o",
         model=Overview,
+        given=Ranged,
         view=lambda look: overview(look.shot, look.now_ns, look.house),
         fragments=("alarms", "map", "groups", "streams", "tables", "programs", "cursors", "events"),
         more=lambda view: {"map": pipeline(view)},
@@ -39,6 +41,7 @@ PAGES = (
         title="Streams",
         shortcut="s",
         model=streams.Streams,
+        given=Ranged,
         ask=streams.ask,
         view=streams.view,
         fragments=("topics",),
@@ -62,6 +65,7 @@ PAGES = (
         title="Groups",
         shortcut="g",
         model=groups.Groups,
+        given=Ranged,
         ask=groups.ask,
         view=groups.view,
         fragments=("places",),
@@ -87,7 +91,8 @@ PAGES = (
         given=instrument_reading.Given,
         ask=instrument_reading.ask,
         view=instrument.view,
-        fragments=("head", "tape", "ladder", "incidents", "series"),
+        fragments=("head", "tape", "ladder", "beside", "incidents", "series"),
+        lines=instrument.lines,
         more=ladders.areas,
     ),
     Page(

@@ -53,6 +53,45 @@ def test_an_instrument_has_its_trades_its_book_and_its_gap(url):
     assert ["gap", "resync", "gap"] == [one["kind"] for one in view["incidents"]]
 
 
+def test_candles_of_five_minutes_are_those_of_one_minute_together(url):
+    minutes, fives = ([tuple(row) for row in _candles(url, interval)] for interval in ("1m", "5m"))
+
+    assert {row[0] // 300 * 300 for row in minutes} == {row[0] for row in fives}
+    assert (minutes[0][1], max(row[2] for row in minutes), min(row[3] for row in minutes), minutes[-1][4]) == (
+        fives[0][1], max(row[2] for row in fives), min(row[3] for row in fives), fives[-1][4],
+    )  # fmt: skip
+    assert sum(row[5] for row in minutes) == sum(row[5] for row in fives)
+
+
+def _candles(url, interval):
+    return get(f"{url}/api/v1/i/binance/BTCUSDT", interval=interval)["candles"]
+
+
+def test_candles_are_taken_along_as_a_table(url):
+    page = requests.get(f"{url}/i/binance/BTCUSDT/export", params={"interval": "5m", "format": "csv"}, timeout=15)
+    head, first, *_ = page.text.splitlines()
+
+    assert "venue,symbol,interval,open_time_s,open,high,low,close,volume" == head
+    assert first.startswith("binance,BTCUSDT,5m,")
+    assert 'filename="instrument.csv"' in page.headers["content-disposition"]
+
+
+def test_two_venues_are_compared_by_their_mids(url, stored):
+    stored.command(
+        "INSERT INTO book_stats (venue, symbol, event_time, received_time, source, mid, levels, shard, offset) SELECT "
+        "'okx', 'BTC-USDT', event_time, received_time, 'maintained', mid / 1.001, 0, 0, offset + 1000 "
+        "FROM book_stats WHERE venue = 'binance'"
+    )
+    view = get(f"{url}/api/v1/i/binance/BTCUSDT", beside="okx/BTC-USDT")["beside"]
+    odd = get(f"{url}/api/v1/i/binance/BTCUSDT", beside="okx")
+    none = get(f"{url}/api/v1/i/binance/BTCUSDT", beside="okx/NOPE")["beside"]
+
+    assert 10.0 == pytest.approx(view["latest_bps"])
+    assert {149.0} == {line[1] for line in view["lines"]}
+    assert (None, True) == (odd["beside"], odd["complaint"].startswith("expected venue/symbol"))
+    assert (None, "no book statistics of it over this time") == (none["latest_bps"], none["why"])
+
+
 def test_a_symbol_with_a_slash_has_a_page(url):
     page = requests.get(f"{url}/i/alpaca/BTC%2FUSD", timeout=15)
 

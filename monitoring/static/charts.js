@@ -1,31 +1,17 @@
 // Draws candles (TradingView Lightweight Charts) and lines (uPlot) from the figures that the server put into #series.
 (() => {
   const series = () => document.getElementById("series")?.dataset;
-  const colour = (name) => {
-    const probe = document.createElement("i");
-    probe.style.color = `var(--${name})`;
-    document.body.append(probe);
-    const found = getComputedStyle(probe).color;
-    probe.remove();
-    const pen = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
-    pen.fillStyle = found;
-    pen.fillRect(0, 0, 1, 1);
-    const [r, g, b] = pen.getImageData(0, 0, 1, 1).data;
-    return `rgb(${r}, ${g}, ${b})`;
-  };
-  const faint = (text) => text.replace("rgb", "rgba").replace(")", ", 0.35)");
-
   const candlesAt = document.getElementById("candles");
   let chart = null, bars = null, volumes = null, fitted = false;
   const dress = () => {
-    const [up, down, muted, line] = ["well", "down", "muted", "line"].map(colour);
+    const [up, down, muted, line] = ["well", "down", "muted", "line"].map(pens.colour);
     chart.applyOptions({
       layout: { background: { color: "transparent" }, textColor: muted, attributionLogo: false, fontFamily: getComputedStyle(document.body).fontFamily },
       grid: { vertLines: { color: line }, horzLines: { color: line } },
       rightPriceScale: { borderColor: line }, timeScale: { borderColor: line, timeVisible: true, secondsVisible: location.search.includes("interval=1s") },
     });
     bars.applyOptions({ upColor: up, downColor: down, wickUpColor: up, wickDownColor: down, borderVisible: false });
-    return [faint(up), faint(down)];
+    return [pens.faint(up), pens.faint(down)];
   };
   const digits = (rows) => Math.min(10, Math.max(2, ...rows.slice(-50).map((row) => (String(Number(row[4].toPrecision(9))).split(".")[1] ?? "").length)));
   const drawCandles = () => {
@@ -39,39 +25,60 @@
     const [up, down] = dress();
     const precision = digits(rows);
     bars.applyOptions({ priceFormat: { type: "price", precision, minMove: 10 ** -precision } });
-    bars.setData(rows.map(([time, open, high, low, close]) => ({ time, open, high, low, close })));
-    volumes.setData(rows.map(([time, open, , , close, value]) => ({ time, value, color: close < open ? down : up })));
+    bars.setData(rows.map(([time, open, high, low, close]) => ({ time: zone.shifted_s(time), open, high, low, close })));
+    volumes.setData(rows.map(([time, open, , , close, value]) => ({ time: zone.shifted_s(time), value, color: close < open ? down : up })));
     if (!fitted) { chart.timeScale().fitContent(); fitted = true; }
   };
 
-  const latelyAt = document.getElementById("lately");
-  let lines = null;
-  const columns = () => {
-    const rows = JSON.parse(series().lately);
-    return [0, 1, 2].map((at) => rows.map((row) => row[at]));
+  // A chart of lines: `how` makes its axes and series in the colours of now, and the newest rows are its columns.
+  const HEIGHT = 190;
+  const lined = (id, name, how) => {
+    const at = document.getElementById(id);
+    if (!at) return null;
+    let plot = null;
+    const columns = () => {
+      const rows = JSON.parse(series()[name]);
+      return how().series.map((_, place) => rows.map((row) => row[place]));
+    };
+    const width = () => Math.max(200, at.clientWidth);
+    new ResizeObserver(() => plot?.setSize({ width: width(), height: HEIGHT })).observe(at);
+    return (anew) => {
+      if (plot && !anew) { plot.setData(columns()); return; }
+      plot?.destroy();
+      plot = new uPlot({ width: width(), height: HEIGHT, ...how() }, columns(), at);
+    };
   };
-  const clock = (at) => new Date(at * 1e3).toISOString().slice(11, 19);
-  const width = () => Math.max(200, latelyAt.clientWidth);
-  const drawLines = (anew) => {
-    if (lines && !anew) { lines.setData(columns()); return; }
-    lines?.destroy();
-    const [accent, slow, muted, line] = ["accent", "slow", "muted", "line"].map(colour);
-    const axis = { stroke: muted, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 } };
-    lines = new uPlot({
-      width: width(), height: 190,
-      scales: { imbalance: { range: [-1, 1] } },
-      axes: [{ ...axis, values: (_, ticks) => ticks.map(clock) }, { ...axis, scale: "bps", size: 60 }, { ...axis, scale: "imbalance", side: 1, size: 45, grid: { show: false } }],
-      series: [{ label: "UTC", value: (_, at) => (at === null ? "" : clock(at)) }, { label: "spread, bps", scale: "bps", stroke: accent, width: 1.4 }, { label: "imbalance, 5 levels", scale: "imbalance", stroke: slow, width: 1.2, dash: [5, 3] }],
-    }, columns(), latelyAt);
-  };
+  const span = new URLSearchParams(location.search).get("range") ?? "15m";
+  const clock = span === "15m" || span === "1h" ? zone.clock : zone.minute;
+  const timed = () => ({ label: zone.name(), value: (_, at) => (at === null ? "" : clock(at)) });
+  const shown = (unit) => (_, value) => (value === null ? "" : `${Number(value.toPrecision(8))}${unit}`);
+  const lines = (number, label, scale, unit) => ({ ...pens.line(number), label, scale, points: { show: false }, value: shown(unit) });
+  const drawLately = lined("lately", "lately", () => ({
+    scales: { imbalance: { range: [-1, 1] } },
+    axes: [
+      { ...pens.axis(), space: 80, values: (_, ticks) => ticks.map(clock) },
+      { ...pens.axis(), scale: "bps", size: 60 },
+      { ...pens.axis(), scale: "imbalance", side: 1, size: 45, grid: { show: false } },
+    ],
+    series: [timed(), lines(0, "spread, bps", "bps", ""), lines(1, "imbalance, 5 levels", "imbalance", "")],
+  }));
+  const drawApart = lined("apart", "beside", () => ({
+    axes: [
+      { ...pens.axis(), space: 80, values: (_, ticks) => ticks.map(clock) },
+      { ...pens.axis(), scale: "price", size: 80 },
+      { ...pens.axis(), scale: "bps", side: 1, size: 55, grid: { show: false } },
+    ],
+    series: [timed(), lines(0, "mid here", "price", ""), lines(1, "mid there", "price", ""), lines(2, "apart, bps", "bps", "")],
+  }));
 
   const draw = (anew = false) => {
     if (candlesAt) drawCandles();
-    if (latelyAt) drawLines(anew);
+    drawLately?.(anew);
+    drawApart?.(anew);
   };
   draw();
   document.addEventListener("fragments", () => draw());
+  document.addEventListener("zone", () => draw(true));
   new MutationObserver(() => draw(true)).observe(document.documentElement, { attributeFilter: ["data-theme"] });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => draw(true));
-  if (latelyAt) new ResizeObserver(() => lines?.setSize({ width: width(), height: 190 })).observe(latelyAt);
 })();

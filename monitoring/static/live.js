@@ -7,6 +7,9 @@ const title = document.title.replace(/^\(\d+\) /, "");
 let source = null;
 let heard = Date.now();
 let paused = false;
+let waiting = 0;
+const refresh = document.getElementById("refresh");
+const every_s = () => Number(refresh.value);
 
 // Changes what differs and nothing else, so that focus, selection and open details survive.
 function morph(old, fresh) {
@@ -71,13 +74,14 @@ function swap(event) {
   document.title = level === "well" ? told : `${sign} ${told}`;
   document.dispatchEvent(new CustomEvent("fragments"));
   tell();
+  if (every_s()) { disconnect(); waiting = setTimeout(connect, every_s() * 1000); }
 }
 
 function tell() {
   const silent = Date.now() - heard;
-  const lost = !paused && silent > QUIET_MS;
+  const lost = !paused && silent > QUIET_MS + every_s() * 1000;
   document.body.classList.toggle("stale", lost);
-  link.textContent = paused ? "paused" : lost ? `no word for ${Math.round(silent / 1000)} s, reconnecting` : "live";
+  link.textContent = paused ? "paused" : lost ? `no word for ${Math.round(silent / 1000)} s, reconnecting` : every_s() ? `${Math.round(silent / 1000)} s old` : "live";
   link.className = paused ? "paused" : lost ? "lost" : "live";
 }
 
@@ -93,8 +97,24 @@ function connect() {
 }
 
 function disconnect() {
+  clearTimeout(waiting);
   source?.close();
   source = null;
+}
+
+// How often it refreshes is kept for all pages.
+function choose() {
+  try { localStorage.setItem("refresh", refresh.value); } catch { /* private windows */ }
+  disconnect();
+  connect();
+  tell();
+}
+
+function recall() {
+  let kept = null;
+  try { kept = localStorage.getItem("refresh"); } catch { /* private windows */ }
+  if ([...refresh.options].some((option) => option.value === kept)) refresh.value = kept;
+  document.getElementById("refresh-pick").hidden = false;
 }
 
 function toggle() {
@@ -114,6 +134,8 @@ document.addEventListener("visibilitychange", () => {
 document.addEventListener("keydown", (event) => {
   if (event.key === "p" && !event.ctrlKey && !event.metaKey && !event.target.closest("input, textarea, select")) toggle();
 });
+recall();
+refresh.addEventListener("change", choose);
 pause.hidden = false;
 pause.addEventListener("click", toggle);
 setInterval(tell, 1000);

@@ -11,7 +11,8 @@ from common.redis_streams import Redis, all_shards
 from monitoring import stream_rows
 from monitoring.desk import Answer, AsOf, Desk
 from monitoring.facts import Group
-from monitoring.page import Look, Nothing
+from monitoring.page import Look
+from monitoring.ranges import Ranged
 from monitoring.verdicts import Verdict, of_group
 from monitoring.watch import Snapshot
 
@@ -74,7 +75,7 @@ class Groups:
     kept: AsOf
 
 
-async def ask(desk: Desk, given: Nothing, shot: Snapshot) -> Answer[dict[tuple[str, str], Kept]]:
+async def ask(desk: Desk, given: Ranged, shot: Snapshot) -> Answer[dict[tuple[str, str], Kept]]:
     """Return what is kept of every group's place, by group and key."""
     del given
     names: Keys = tuple((group.name, group.key) for group in shot.redis.groups) if shot.redis else ()

@@ -1,5 +1,6 @@
 """/i/{venue}/{symbol}: candles, book, tape, spread and imbalance of one instrument, and whether its book is whole."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,6 +8,7 @@ from common.clock import NS_PER_S, utc_text
 from monitoring.desk import AsOf
 from monitoring.page import Look
 from monitoring.verdicts import Level, Verdict, age_words
+from monitoring.views.compare import Beside, beside_of
 from monitoring.views.instrument_list import OF_BOOK
 from monitoring.views.instrument_reading import Book, Charts, Found, Given
 from monitoring.views.ladders import Side, newest, past, plain
@@ -43,6 +45,7 @@ class InstrumentPage:
     All of it. `candles` are (time, open, high, low, close, volume), `lately` (time, spread in bps, imbalance).
 
     `delay_ms` is from the venue's time to ours for the newest quote, `books` one side, or both outcomes of a market.
+    `twins` are the same coin at other venues, as venue/symbol; `beside` is compared with it.
     """
 
     venue: str
@@ -61,6 +64,9 @@ class InstrumentPage:
     past: Side | None
     at: str
     complaint: str
+    range: str
+    beside: Beside | None
+    twins: tuple[str, ...]
     tape: tuple[Print, ...]
     incidents: tuple[Incident, ...]
     store: AsOf
@@ -114,7 +120,10 @@ def view(look: Look) -> InstrumentPage:
         books=tuple(sides),
         past=past(found, given),
         at=given.at,
-        complaint=found.complaint,
+        complaint=found.complaint or found.beside.complaint,
+        range=given.range,
+        beside=beside_of(found.beside, charts.lately),
+        twins=tuple("/".join(named) for named in found.beside.twins),
         tape=tuple(_print(row) for row in book.tape),
         incidents=incidents,
         store=found.book.as_of(look.now_ns),
@@ -164,3 +173,11 @@ def _incident(row: dict[str, Any], now_ns: int) -> Incident:
         words.append(f"{utc_text(row['from_ns'])[11:23]} to {utc_text(row['to_ns'])[11:23]}")
     age_s = (now_ns - row["received_ns"]) / NS_PER_S
     return Incident(row["kind"], row["channel"], row["received_ns"], age_s, "; ".join(words))
+
+
+def lines(page: InstrumentPage) -> Iterator[dict[str, object]]:
+    """Return the candles that are shown, one a line."""
+    names = ("open_time_s", "open", "high", "low", "close", "volume")
+    for candle in page.candles:
+        figures = dict(zip(names, candle, strict=True))
+        yield {"venue": page.venue, "symbol": page.symbol, "interval": page.interval, **figures}

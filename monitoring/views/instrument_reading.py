@@ -12,7 +12,9 @@ from common.clock import NS_PER_S
 from monitoring.books import BookAt, Ladder, Unknown
 from monitoring.desk import Answer, Desk
 from monitoring.page import NotThere
+from monitoring.ranges import Range
 from monitoring.views import instrument_sql as sql
+from monitoring.views.compare import Compared, compare, lately
 from monitoring.views.instrument_list import PREDICTION
 from monitoring.watch import Snapshot
 
@@ -20,17 +22,23 @@ BOOK_EVERY_S = 0.9
 CHART_EVERY_S = 3.0
 PAST_EVERY_S = 60.0
 Rows = list[dict[str, Any]]
-Interval = Literal["1s", "1m", "1h", "1d"]
+Interval = Literal["1s", "1m", "5m", "1h", "1d"]
 
 
 @dataclass(frozen=True)
 class Given:
-    """Which instrument, candles of which length, and its book at which second (UTC; empty is now)."""
+    """
+    Which instrument, candles of which length, statistics over which time.
+
+    `at` is the second of which the book is asked (UTC; empty is none), `beside` another instrument, as venue/symbol.
+    """
 
     venue: str
     symbol: str
     interval: Annotated[Interval, Query()] = "1m"
+    range: Annotated[Range, Query()] = "15m"
     at: Annotated[str, Query(max_length=40)] = ""
+    beside: Annotated[str, Query(max_length=300)] = ""
 
 
 @dataclass(frozen=True)
@@ -61,6 +69,7 @@ class Found:
     book: Answer[Book]
     charts: Answer[Charts]
     other: Answer[Book] | None
+    beside: Compared
     past: Answer[Ladder | Unknown] | None
     at_ns: int | None
     complaint: str
@@ -73,7 +82,7 @@ async def ask(desk: Desk, given: Given, shot: Snapshot) -> Found:
     named = (given.venue, given.symbol)
     book = await desk.of_store(("book", named), BOOK_EVERY_S, lambda store: _book(store, where))
     charts = await desk.of_store(
-        ("charts", named, given.interval), CHART_EVERY_S, lambda store: _charts(store, where, given.interval)
+        ("charts", named, given.interval, given.range), CHART_EVERY_S, lambda store: _charts(store, where, given)
     )
     _check(given, book.value, charts.value)
     other = _other(given.symbol, charts.value.pair if charts.value else [])
@@ -90,7 +99,8 @@ async def ask(desk: Desk, given: Given, shot: Snapshot) -> Found:
         past = await desk.of_store(
             ("past", named, at_ns), PAST_EVERY_S, lambda store: BookAt(store, *named).at(until_ns)
         )
-    return Found(book, charts, twin, past, at_ns, complaint)
+    compared = await compare(desk, named, given.beside, given.range)
+    return Found(book, charts, twin, compared, past, at_ns, complaint)
 
 
 def _check(given: Given, book: Book | None, charts: Charts | None) -> None:
@@ -110,11 +120,11 @@ async def _book(store: Store, where: Mapping[str, str]) -> Book:
     )
 
 
-async def _charts(store: Store, where: Mapping[str, str], interval: str) -> Charts:
+async def _charts(store: Store, where: Mapping[str, str], given: Given) -> Charts:
     is_token = where["venue"] in PREDICTION
     return Charts(
-        candles=await _candles(store, where, interval),
-        lately=await _rows(store, sql.LATELY, where),
+        candles=await _candles(store, where, given.interval),
+        lately=await lately(store, where, given.range),
         events=await _rows(store, sql.EVENTS, where),
         pair=await _rows(store, sql.TOKENS, where) if is_token else [],
     )
@@ -124,9 +134,10 @@ async def _candles(store: Store, where: Mapping[str, str], interval: str) -> Row
     last = (await _rows(store, sql.LAST_TRADE, where))[0]
     if not last["n"]:
         return []
-    view, seconds = sql.INTERVALS[interval]
-    since_ns = last["last_ns"] - sql.MOST_CANDLES * seconds * NS_PER_S
-    return await _rows(store, sql.CANDLES, {**where, "view": view, "since_ns": since_ns, "until_ns": last["last_ns"]})
+    view, length_s = sql.INTERVALS[interval]
+    first_s = (last["last_ns"] // NS_PER_S // length_s - sql.MOST_CANDLES + 1) * length_s
+    asked = {"view": view, "length_s": length_s, "since_ns": first_s * NS_PER_S, "until_ns": last["last_ns"]}
+    return await _rows(store, sql.CANDLES, {**where, **asked})
 
 
 async def _rows(store: Store, question: str, where: Mapping[str, Any]) -> Rows:

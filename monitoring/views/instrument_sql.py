@@ -2,7 +2,15 @@
 
 from monitoring.asked import question
 
-INTERVALS = {"1s": ("bars_1s", 1), "1m": ("bars_1m", 60), "1h": ("bars_1h", 3600), "1d": ("bars_1d", 86_400)}
+# The view that candles are made of, and their length in seconds.
+INTERVALS = {
+    "1s": ("bars_1s", 1),
+    "1m": ("bars_1m", 60),
+    "5m": ("bars_1m", 300),
+    "1h": ("bars_1h", 3600),
+    "1d": ("bars_1d", 86_400),
+}
+STEPS_S = {"15m": 2, "1h": 10, "6h": 60, "24h": 240, "7d": 1800}  # of what is drawn over each range
 MOST_CANDLES = 300
 
 # The newest candles only: a view over a long time would make all of them anew.
@@ -11,11 +19,14 @@ SELECT toUnixTimestamp64Nano(max(event_time)) AS last_ns, count() AS n FROM
 (SELECT event_time FROM trades WHERE $this ORDER BY venue DESC, symbol DESC, event_time DESC LIMIT 1) $bounded
 """)
 CANDLES = question("""
-SELECT toUnixTimestamp(open_time) AS time, toFloat64(open) AS open, toFloat64(high) AS high, toFloat64(low) AS low,
-       toFloat64(close) AS close, toFloat64(volume) AS volume, toInt64(trades) AS trades
-FROM {view:Identifier} WHERE $this AND open_time >= fromUnixTimestamp64Nano({since_ns:Int64}, 'UTC')
-  AND open_time <= fromUnixTimestamp64Nano({until_ns:Int64}, 'UTC')
-ORDER BY open_time $bounded
+SELECT toUnixTimestamp(toStartOfInterval(bar.open_time, toIntervalSecond({length_s:UInt32}))) AS time,
+       toFloat64(argMin(bar.open, bar.open_time)) AS open, toFloat64(max(bar.high)) AS high,
+       toFloat64(min(bar.low)) AS low, toFloat64(argMax(bar.close, bar.open_time)) AS close,
+       toFloat64(sum(bar.volume)) AS volume, toInt64(sum(bar.trades)) AS trades
+FROM (SELECT open_time, open, high, low, close, volume, trades FROM {view:Identifier}
+      WHERE $this AND open_time >= fromUnixTimestamp64Nano({since_ns:Int64}, 'UTC')
+        AND open_time <= fromUnixTimestamp64Nano({until_ns:Int64}, 'UTC')) AS bar
+GROUP BY time ORDER BY time $bounded
 """)
 TAPE = question("""
 SELECT trade_id, toUnixTimestamp64Nano(event_time) AS event_ns, toString(price) AS price, toString(size) AS size,
@@ -37,9 +48,9 @@ FROM book_stats WHERE $this AND event_time >= now() - INTERVAL 1 DAY
 ORDER BY venue DESC, symbol DESC, event_time DESC, offset DESC LIMIT 1 $bounded
 """)
 LATELY = question("""
-SELECT toUnixTimestamp(toStartOfInterval(event_time, INTERVAL 2 SECOND)) AS time, avg(spread_bps) AS spread_bps,
-       avg(imbalance_5) AS imbalance, avg(mid) AS mid
-FROM book_stats WHERE $this AND source = 'maintained' AND event_time >= now() - INTERVAL 15 MINUTE
+SELECT toUnixTimestamp(toStartOfInterval(event_time, toIntervalSecond({step_s:UInt32}))) AS time,
+       avg(spread_bps) AS spread_bps, avg(imbalance_5) AS imbalance, avg(mid) AS mid
+FROM book_stats WHERE $this AND source = 'maintained' AND event_time >= now() - toIntervalSecond({seconds:UInt32})
 GROUP BY time ORDER BY time $bounded
 """)
 QUOTE = question("""

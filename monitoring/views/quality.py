@@ -8,8 +8,9 @@ from typing import Any
 from common.clock import NS_PER_S
 from monitoring.desk import AsOf
 from monitoring.page import Look
+from monitoring.ranges import SECONDS
 from monitoring.views.balances import Balance
-from monitoring.views.quality_reading import MOST_INCIDENTS, SECONDS, Answers, Found
+from monitoring.views.quality_reading import MOST_INCIDENTS, Answers, Found
 from monitoring.views.timeline import Timeline, timeline
 from monitoring.wholeness import Told, wholeness
 

@@ -1,20 +1,19 @@
 """What /quality asks ClickHouse: what was told of each venue, how late it came, and how many rows stand."""
 
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import Query
 
 from common.clickhouse import Store
 from monitoring.asked import question
 from monitoring.desk import Answer, Desk
+from monitoring.ranges import SECONDS, Range
 from monitoring.views.balances import Balance, balances_of
 from monitoring.watch import Snapshot
 
 EVERY_S = 5.0
 RECONCILED_EVERY_S = 4.0
-Range = Literal["15m", "1h", "6h", "24h", "7d"]
-SECONDS: dict[str, int] = {"15m": 900, "1h": 3600, "6h": 21_600, "24h": 86_400, "7d": 604_800}
 MOST_INCIDENTS = 2000
 Rows = list[dict[str, Any]]
 

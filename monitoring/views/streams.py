@@ -7,7 +7,8 @@ from common.redis_streams import Redis
 from monitoring import stream_rows
 from monitoring.desk import Answer, AsOf, Desk
 from monitoring.facts import Group, Stream
-from monitoring.page import Look, Nothing
+from monitoring.page import Look
+from monitoring.ranges import Ranged
 from monitoring.watch import Snapshot
 
 MEASURED_EVERY_S = 5.0
@@ -31,7 +32,7 @@ class Streams:
     memory: AsOf
 
 
-async def ask(desk: Desk, given: Nothing, shot: Snapshot) -> Answer[dict[str, int]]:
+async def ask(desk: Desk, given: Ranged, shot: Snapshot) -> Answer[dict[str, int]]:
     """Return the memory of every shard, by its key."""
     del given
     keys = tuple(shard.key for shard in shot.redis.shards) if shot.redis else ()

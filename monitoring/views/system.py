@@ -1,14 +1,12 @@
 """/system: programs, servers, settings and their origin, disk."""
 
 import platform
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from common.heartbeat import VERSION
-from common.settings import Settings
 from monitoring.desk import Answer, AsOf, Desk
+from monitoring.disks import Disk, ask_disks
 from monitoring.facts import Disabled, Process, Server
 from monitoring.overview import overview
 from monitoring.page import Look, Nothing
@@ -17,7 +15,6 @@ from monitoring.supervised import Supervised, supervised
 from monitoring.watch import Snapshot
 
 SUPERVISED_EVERY_S = 2.0
-DISK_EVERY_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -28,16 +25,6 @@ class Program:
     pid: int | None
     restarts: int | None
     supervised: Supervised | None
-
-
-@dataclass(frozen=True)
-class Disk:
-    """The file system that a directory is on."""
-
-    name: str
-    path: str
-    total_bytes: int
-    free_bytes: int
 
 
 @dataclass(frozen=True)
@@ -70,20 +57,9 @@ async def ask(desk: Desk, given: Nothing, shot: Snapshot) -> Found:
     around, settings = desk.around, desk.settings
     return Found(
         await desk.of_machine("supervised", SUPERVISED_EVERY_S, lambda: supervised(around.supervisor)),
-        await desk.of_machine("disks", DISK_EVERY_S, lambda: disks(settings)),
+        await ask_disks(desk),
         settings_rows(settings, around.environ, around.env_file),
     )
-
-
-def disks(settings: Settings) -> tuple[Disk, ...]:
-    """Return the file systems of data and logs; raise OSError where one cannot be asked."""
-    return tuple(_disk(name, path) for name, path in (("data", settings.data_dir), ("logs", settings.log_dir)))
-
-
-def _disk(name: str, path: Path) -> Disk:
-    there = next(one for one in (path.absolute(), *path.absolute().parents) if one.exists())
-    usage = shutil.disk_usage(there)
-    return Disk(name, str(path), usage.total, usage.free)
 
 
 def view(look: Look) -> System:

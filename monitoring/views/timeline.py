@@ -42,10 +42,10 @@ class Lane:
 
 @dataclass(frozen=True)
 class Timeline:
-    """All lanes between two times; `hidden` instruments had incidents too and are not drawn."""
+    """All lanes between two times, `ticks` in nanoseconds; `hidden` instruments had incidents too and are not drawn."""
 
     lanes: tuple[Lane, ...]
-    ticks: tuple[tuple[float, str], ...]
+    ticks: tuple[int, ...]
     hidden: int
 
 
@@ -61,10 +61,7 @@ def timeline(incidents: Sequence[dict[str, Any]], start_ns: int, stop_ns: int) -
         for (venue, symbol), marks in sorted(ordered[:MOST_LANES])
     )
     step_ns = (stop_ns - start_ns) // TICKS
-    ticks = tuple(
-        (WIDTH * number / TICKS, utc_text(start_ns + number * step_ns)[5:16].replace("T", " "))
-        for number in range(TICKS)
-    )
+    ticks = tuple(start_ns + number * step_ns for number in range(TICKS))
     return Timeline(lanes, ticks, max(0, len(ordered) - MOST_LANES))
 
 
