@@ -5,6 +5,7 @@ from monitoring.overview import overview
 from monitoring.page import Page
 from monitoring.pipeline import pipeline
 from monitoring.views import (
+    actions,
     alerts,
     groups,
     instrument,
@@ -143,5 +144,16 @@ PAGES = (
         ask=system.ask,
         view=system.view,
         fragments=("processes", "machine"),
+    ),
+    Page(
+        path="/actions",
+        name="actions",
+        title="Actions",
+        shortcut="x",
+        model=actions.ActionsPage,
+        ask=actions.ask,
+        view=actions.view,
+        fragments=("rows",),
+        lines=actions.lines,
     ),
 )

@@ -8,6 +8,7 @@ import typer
 
 from common.errors import TickfleetError
 from monitoring.cli import (
+    acting,
     alerts,
     backfill,
     bench,
@@ -49,6 +50,10 @@ COMMANDS: tuple[Command, ...] = (
     ("streams", streams.streams, streams.EXAMPLES),
     ("groups", groups.groups, groups.EXAMPLES),
     ("quality", quality.quality, quality.EXAMPLES),
+    ("pause", acting.pause, acting.EXAMPLES),
+    ("resume", acting.resume, acting.EXAMPLES),
+    ("reset", acting.reset, acting.EXAMPLES),
+    ("claim", acting.claim, acting.EXAMPLES),
     ("forget", forget.forget, forget.EXAMPLES),
     ("tail", tail.tail, tail.EXAMPLES),
     ("book", book.book, book.EXAMPLES),
@@ -58,6 +63,8 @@ COMMANDS: tuple[Command, ...] = (
     ("venues", venues.venues, venues.EXAMPLES),
     ("export", export.export, export.EXAMPLES),
     ("symbols", symbols.symbols, symbols.EXAMPLES),
+    ("search", acting.search, acting.EXAMPLES),
+    ("try", acting.try_out, acting.EXAMPLES),
     ("record", record.record, record.EXAMPLES),
     ("backfill", backfill.backfill, backfill.EXAMPLES),
     ("doctor", doctor.doctor, doctor.EXAMPLES),
@@ -69,6 +76,7 @@ LETTERS: tuple[Command, ...] = (
     ("show", dead_letters.show, dead_letters.EXAMPLES),
     ("redrive", redrive.redrive, dead_letters.EXAMPLES),
     ("drop", redrive.drop, dead_letters.EXAMPLES),
+    ("mend", acting.mend, dead_letters.EXAMPLES),
 )
 ALARMS: tuple[Command, ...] = (
     ("ls", alerts.ls, alerts.EXAMPLES),
