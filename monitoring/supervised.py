@@ -44,9 +44,10 @@ def ask_supervisor(address: str, method: str, *arguments: Any) -> Any:  # noqa: 
     """Return what a Supervisor answers; raise OSError where it does not, or refuses."""
     if not address:
         raise OSError("this dashboard was not started by Supervisor")
-    proxy: Any = xmlrpc.client.ServerProxy("http://127.0.0.1", transport=SupervisorTransport(None, None, address))
+    transport = SupervisorTransport(None, None, address)
     try:
-        return getattr(proxy.supervisor, method)(*arguments)
+        with xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport) as proxy:
+            return getattr(proxy.supervisor, method)(*arguments)
     except xmlrpc.client.Fault as fault:
         raise OSError(f"Supervisor: {fault.faultString}") from fault
     except (xmlrpc.client.Error, http.client.HTTPException) as error:

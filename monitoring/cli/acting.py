@@ -1,7 +1,6 @@
 """`fleet pause`, `resume`, `claim`, `reset`, `search`, `try` and `dlq mend`: what the pages do, at a prompt."""
 
 import asyncio
-import getpass
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -19,9 +18,10 @@ from monitoring.cli.asking import Call, ask_redis
 from monitoring.cli.dead_letters import NAMED, letters_where
 from monitoring.cli.exits import FAILED, USAGE
 from monitoring.cli.printing import console, show_json, table, tell
+from monitoring.cli.whose import person
 from monitoring.doing import groups, letters, resetting
 from monitoring.doing.connections import tried
-from monitoring.doing.deeds import Deed, NotDone, Who, do
+from monitoring.doing.deeds import Deed, NotDone, do
 from monitoring.doing.listings import Listings
 
 EXAMPLES = """
@@ -139,7 +139,7 @@ def _act(call: Call, look: Look, *, yes: bool) -> None:
         rows = table("", ("what", "how"), deed.touches)
         console().print(rows)
         if deed.refusal or yes:
-            return await do(redis, deed, Who(getpass.getuser(), "fleet"))
+            return await do(redis, deed, person())
         tell(deed.words, "nothing was changed; --yes does it")
         return ""
 

@@ -15,6 +15,7 @@ from common.settings import Settings
 from common.streams import symbols_key
 from monitoring.doing.deeds import Deed, NotDone, Who
 
+UNCHANGED = ("the settings count already", "nothing would change")
 MOST_KEPT = 50  # choices of a program that can be brought back
 LONGEST = 128  # characters of a symbol: a Polymarket token has 78
 SYMBOL = re.compile(r"[^\x00-\x20\x7f,;\"'<>][^\x00-\x1f\x7f,;\"'<>]{0,127}")
@@ -127,10 +128,10 @@ async def choosing(redis: Redis, settings: Settings, program: str, wanted: Wante
 
 def _why_not(now: Chosen, wanted: Wanted, after: Sequence[str]) -> str:
     if wanted.settings:
-        return "" if now.is_chosen else "the settings count already"
+        return "" if now.is_chosen else UNCHANGED[0]
     if not after:
         return "an ingester without symbols records nothing: stop it instead"
-    return "nothing would change" if set(after) == set(now.symbols) else ""
+    return UNCHANGED[1] if set(after) == set(now.symbols) else ""
 
 
 async def _replace(redis: Redis, program: str, symbols: Sequence[str], choice: Choice) -> None:

@@ -62,7 +62,7 @@ async def ask(desk: Desk, given: Nothing, shot: Snapshot) -> Found:
     """Return what both servers know."""
     del given, shot
     stored = await desk.of_store("actions", EVERY_S, _stored)
-    return Found(stored, await desk.of_redis("actions", EVERY_S, _lying))
+    return Found(stored, await desk.of_redis("actions lying", EVERY_S, _lying))
 
 
 async def _stored(store: Store) -> tuple[Action, ...]:
