@@ -35,6 +35,7 @@ class GroupReading:
     beat: int
     attempts: int
     in_flight: bool
+    is_paused: bool = False  # a person has told its program to leave it alone
 
 
 @dataclass(frozen=True)

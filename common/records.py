@@ -305,3 +305,21 @@ class Alert(Record, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     words: str
     since_ns: int
     sequence: int | None = None
+
+
+class Action(Record, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """
+    Something that a person did to the fleet; it concerns no venue's data.
+
+    `command` is the same deed at a prompt, `before` and `after` are what stood there; what failed says so in `outcome`.
+    """
+
+    who: str
+    way: str
+    action: str
+    subject: str
+    command: str
+    before: str = ""
+    after: str = ""
+    outcome: str
+    sequence: int | None = None

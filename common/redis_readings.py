@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final, cast
 
 from common.clock import NS_PER_S, NS_PER_US, monotonic_s
 from common.errors import Unreachable
+from common.pauses import paused_key
 from common.readings import (
     EntryReading,
     GroupReading,
@@ -158,15 +160,16 @@ class RedisReader:
         for shard, group in found:
             ask.hmget(shard.group(text_of(group["name"])), "position", "last_id", "owner", "beat", "attempts")
             ask.hexists(shard.group(text_of(group["name"])), "manifest")
+            ask.sismember(paused_key(text_of(group["name"])), shard.key)
         held = await ask.execute()
-        lasts = [_last_committed(group, facts) for (_, group), facts in zip(found, held[::2], strict=True)]
+        lasts = [_last_committed(group, facts) for (_, group), facts in zip(found, held[::3], strict=True)]
         for (shard, _), last in zip(found, lasts, strict=True):
             ask.eval(NEXT, 1, shard.key, last)
         oldest = await ask.execute()
         return tuple(
-            _group(shard, group, facts, busy=busy, ids=ids)
-            for (shard, group), facts, busy, ids in zip(
-                found, held[::2], held[1::2], zip(lasts, oldest, strict=True), strict=True
+            replace(_group(shard, group, facts, busy=busy, ids=ids), is_paused=bool(is_paused))
+            for (shard, group), facts, busy, is_paused, ids in zip(
+                found, held[::3], held[1::3], held[2::3], zip(lasts, oldest, strict=True), strict=True
             )
         )
 

@@ -92,7 +92,8 @@ class Settings(BaseModel):
 
     dashboard_host: str = "127.0.0.1"
     dashboard_port: Port = 8000
-    dashboard_password: SecretStr | None = None
+    dashboard_password: SecretStr | None = None  # who knows it may act
+    dashboard_reader_password: SecretStr | None = None  # who knows this one may look
 
     notification_url: HttpUrl | None = None  # a webhook: alerts, and how many rows have come to stand
     notification_every_s: Annotated[float, Field(gt=0)] = 60.0
@@ -174,6 +175,7 @@ class Settings(BaseModel):
     upstox_access_token: SecretStr | None = None
     upstox_token_url: HttpUrl | None = None
     upstox_api_url: HttpUrl = "https://api.upstox.com"
+    upstox_instruments_url: HttpUrl = "https://assets.upstox.com/market-quote/instruments/exchange/complete.json.gz"
     upstox_instrument_keys: Words = ("NSE_INDEX|Nifty 50", "NSE_INDEX|Nifty Bank")
     upstox_mode: Annotated[str, Field(pattern="^(ltpc|full|option_greeks|full_d30)$")] = "full"
     upstox_connections: Annotated[int, Field(ge=1, le=5)] = 1  # for more keys than one takes, as far as the plan allows

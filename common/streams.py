@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from common.book_stat import BookStat
 from common.records import (
+    Action,
     Alert,
     Bar,
     BookSnapshot,
@@ -71,6 +72,7 @@ STATUSES = Stream("statuses", Status)
 FEED_EVENTS = Stream("feed_events", FeedEvent)
 DEAD_LETTERS = Stream("dead_letters", DeadLetter)
 ALERTS = Stream("alerts", Alert)
+ACTIONS = Stream("actions", Action)
 
 STREAMS = (
     MARKETS,
@@ -88,6 +90,7 @@ STREAMS = (
     FEED_EVENTS,
     DEAD_LETTERS,
     ALERTS,
+    ACTIONS,
 )
 
 # A set of words beside the streams: outcome tokens that order events name and no market is known for.

@@ -3,6 +3,7 @@
 from common.book_stat_table import BOOK_STAT_ROWS
 from common.columns import Column, Table
 from common.streams import (
+    ACTIONS,
     ALERTS,
     BARS,
     BOOK_SNAPSHOTS,
@@ -354,6 +355,25 @@ ALERT_ROWS = Table(
     comment="Alarms of the fleet: when each began and when it was over.",
 )
 
+ACTION_ROWS = Table(
+    "actions",
+    ACTIONS,
+    (
+        _text("who", "who did it: the name given to the dashboard, or the user of the machine"),
+        _text("way", "from where: the dashboard and the address, or the command line"),
+        _word("action", "what was done"),
+        _text("subject", "to what"),
+        _text("command", "the same at a prompt"),
+        _text("before", "what stood there"),
+        _text("after", "what stands there since"),
+        _text("outcome", "done, or why not"),
+        RECEIVED,
+    ),
+    order_by="(received_time, offset)",
+    partition_by="toYYYYMM(received_time)",
+    comment="What people did to the fleet, from the dashboard and at a prompt.",
+)
+
 TABLES = (
     MARKET_VERSIONS,
     ORDER_EVENT_ROWS,
@@ -369,4 +389,5 @@ TABLES = (
     FEED_EVENT_ROWS,
     DEAD_LETTER_ROWS,
     ALERT_ROWS,
+    ACTION_ROWS,
 )

@@ -15,7 +15,8 @@ KINDS = ("ingester", "processor", "dashboard", OPERATOR)
 PASSWORD_BYTES = 24
 
 # What each kind may do in Redis. Scripts run with the rights of who calls them. An ingester cannot remove a record, a
-# processor cannot append for a source, the dashboard cannot change a record: only say that it lives.
+# processor cannot append for a source, the dashboard cannot remove a record: it says that it lives, writes down alarms
+# and what people did, and does what an operator tells it to.
 COMMON = (
     "-@all +@read +@connection +@transaction +@scripting -script|flush -script|kill -@dangerous +info +time"
     " +hset +expire"
@@ -27,12 +28,16 @@ ACL = {
     ),
     "processor": (
         "~stream:* ~shard:* ~group:* ~members:* ~checkpoint:* ~aside:* ~redriven:* ~proc:* ~topics ~wanted:* ~state:* "
+        "%R~paused:* "
         f"{COMMON} +@stream +@hash +@set +@sortedset +set +del +unlink +pexpire"
     ),
     "dashboard": (
         "~* -@all +@read +@connection +@transaction +@scripting -script|flush -script|kill -@dangerous +info +time "
         "+config|get (~proc:* +hset +expire) "
-        "(~stream:alerts ~shard:{stream:alerts} ~state:alerts ~topics +@scripting +@hash +@read +xadd +set)"
+        "(~stream:alerts ~shard:{stream:alerts} ~state:alerts ~topics +@scripting +@hash +@read +xadd +set) "
+        "(~stream:* ~shard:* ~group:* ~topics ~dead_letters:settled ~alerts:muted +@scripting +@hash +@read +xadd "
+        "+xgroup|setid +xgroup|destroy) "
+        "(~group:* ~paused:* ~symbols:* +del +sadd +srem +lpush +ltrim)"
     ),
     OPERATOR: "~* &* +@all",
 }

@@ -56,9 +56,10 @@ def fleet(
     """
     Return every program beside the servers, those that are not to run with the reason.
 
-    `feed` is for ingesters; `users` has by kind what a program must know to be let in by the servers.
+    `feed` is for ingesters, and for the dashboard, which searches their venues; `users` has by kind what a program must
+    know to be let in by the servers.
     """
-    every = [*_processors(settings), *_ingesters(settings, feed), _dashboard()]
+    every = [*_processors(settings), *_ingesters(settings, feed), _dashboard(feed)]
     known = users or {}
     return [replace(one, environment={**one.environment, **known.get(one.kind, {})}) for one in every]
 
@@ -92,8 +93,8 @@ def _processors(settings: Settings) -> list[Program]:
     ]
 
 
-def _dashboard() -> Program:
-    return Program("dashboard", "dashboard", ("-m", "monitoring"), DASHBOARD)
+def _dashboard(feed: Mapping[str, str]) -> Program:
+    return Program("dashboard", "dashboard", ("-m", "monitoring"), DASHBOARD, environment=feed)
 
 
 def declared(programs: Sequence[Program]) -> str:

@@ -1,18 +1,21 @@
-"""Who may look: loopback by its own name, or anybody with the password; and what a page may load: nothing foreign."""
+"""Who may look, and who may act: loopback by its own name, or who knows a password; and what a page may load."""
 
 import base64
 import binascii
 import secrets
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from common.settings import LOOPBACK
+from common.settings import LOOPBACK, Settings
 
 OPEN: Final = "/healthz"  # says only that the process lives, so that a supervisor needs no password
+LONGEST_NAME = 64
 HEADERS: Final = {
     "content-security-policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
@@ -22,14 +25,47 @@ HEADERS: Final = {
     "referrer-policy": "no-referrer",
     "cross-origin-opener-policy": "same-origin",
 }
+Role = Literal["operator", "reader"]
+
+
+@dataclass(frozen=True)
+class Viewer:
+    """Who asks: the name that was given, which nobody has proved, and what the password allows."""
+
+    name: str
+    role: Role
+
+
+@dataclass(frozen=True)
+class Doors:
+    """What lets whom in; without a password, who asks on loopback is `local`."""
+
+    operator: str | None
+    reader: str | None
+    local: Role
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Doors":
+        """
+        Return the doors that the settings ask for.
+
+        On loopback without a password everybody on this machine may act, as anybody there may talk to Redis itself;
+        where the servers have passwords of their own, or looking has one, acting needs one too.
+        """
+        operator, reader = settings.dashboard_password, settings.dashboard_reader_password
+        return cls(
+            operator=operator.get_secret_value() if operator else None,
+            reader=reader.get_secret_value() if reader else None,
+            local="reader" if settings.embedded_passwords else "operator",
+        )
 
 
 class Access:
     """Lets a request in, or answers it; marks every answer with the rules for browsers."""
 
-    def __init__(self, app: ASGIApp, *, password: str | None) -> None:
+    def __init__(self, app: ASGIApp, *, doors: Doors) -> None:
         self._app = app
-        self._password = password
+        self._doors = doors
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -44,19 +80,29 @@ class Access:
                     headers.setdefault(name, value)
             await send(message)
 
-        refusal = None if scope["path"] == OPEN else self._refusal(Headers(scope=scope))
-        await (refusal or self._app)(scope, receive, send_marked)
+        found = Viewer("", "reader") if scope["path"] == OPEN else self._viewer(Headers(scope=scope))
+        if isinstance(found, Viewer):
+            scope.setdefault("state", {})["viewer"] = found
+            await self._app(scope, receive, send_marked)
+        else:
+            await found(scope, receive, send_marked)
 
-    def _refusal(self, headers: Headers) -> Response | None:
-        if self._password is not None:
-            return None if _knows(headers.get("authorization", ""), self._password) else _ask()
+    def _viewer(self, headers: Headers) -> Viewer | Response:
+        if self._doors.operator is not None or self._doors.reader is not None:
+            return _known(headers.get("authorization", ""), self._doors) or _ask()
         # A foreign name that resolves to 127.0.0.1 would let any web page read ours (DNS rebinding).
         if _hostname(headers.get("host", "")) in LOOPBACK:
-            return None
+            return Viewer("local", self._doors.local)
         return PlainTextResponse(
             "this dashboard answers to 127.0.0.1 and localhost only; DASHBOARD_PASSWORD opens it under other names\n",
             status_code=421,
         )
+
+
+def viewer_of(request: Request) -> Viewer:
+    """Return who asks."""
+    found: Viewer = request.state.viewer
+    return found
 
 
 def _ask() -> Response:
@@ -67,15 +113,23 @@ def _ask() -> Response:
     )
 
 
-def _knows(authorization: str, password: str) -> bool:
+def _known(authorization: str, doors: Doors) -> Viewer | None:
     scheme, _, coded = authorization.partition(" ")
     if scheme.lower() != "basic":
-        return False
+        return None
     try:
-        _, _, given = base64.b64decode(coded, validate=True).partition(b":")
+        name, _, given = base64.b64decode(coded, validate=True).partition(b":")
     except (binascii.Error, ValueError):
-        return False
-    return secrets.compare_digest(given, password.encode())
+        return None
+    roles: tuple[tuple[Role, str | None], ...] = (("operator", doors.operator), ("reader", doors.reader))
+    for role, password in roles:
+        if password is not None and secrets.compare_digest(given, password.encode()):
+            return Viewer(_plain(name.decode(errors="replace")) or role, role)
+    return None
+
+
+def _plain(name: str) -> str:
+    return "".join(letter for letter in name if letter.isprintable())[:LONGEST_NAME]
 
 
 def _hostname(host: str) -> str:

@@ -11,8 +11,13 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from common.clock import now_ns
 from common.heartbeat import VERSION
 from common.settings import Settings
-from monitoring.access import Access
+from monitoring.access import Access, Doors
+from monitoring.actions.action import Tools
+from monitoring.actions.places import mount_places
+from monitoring.actions.registry import ACTIONS
+from monitoring.actions.routes import mount_actions
 from monitoring.desk import Desk
+from monitoring.doing.listings import Listings
 from monitoring.metrics import FleetCollector
 from monitoring.overview import House, house_of, overview
 from monitoring.page import NotThere
@@ -20,7 +25,6 @@ from monitoring.pages import Studio, Watching, mount
 from monitoring.painter import HERE, Painter
 from monitoring.probes import mount_probes
 from monitoring.registry import PAGES
-from monitoring.settle import mount_settling
 from monitoring.views.trends import mount_trends
 from monitoring.watch import Watch
 
@@ -30,8 +34,7 @@ def create_app(settings: Settings, watch: Watch, desk: Desk) -> FastAPI:
     house = house_of(settings)
     app = FastAPI(title="Tickfleet", version=VERSION, docs_url=None, redoc_url=None, openapi_url="/openapi.json")
     app.state.watch = watch
-    password = settings.dashboard_password
-    app.add_middleware(Access, password=password.get_secret_value() if password else None)
+    app.add_middleware(Access, doors=Doors.of(settings))
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     studio = Studio(Painter(PAGES), desk, house)
     for page in PAGES:
@@ -40,7 +43,9 @@ def create_app(settings: Settings, watch: Watch, desk: Desk) -> FastAPI:
     mount_probes(app, house)
     _mount_metrics(app, house, settings.data_dir)
     _mount_papers(app, studio.painter)
-    mount_settling(app, desk, studio.painter)
+    tools = Tools(desk, Listings(settings))
+    mount_actions(app, tools, studio.painter, ACTIONS)
+    mount_places(app, tools, studio.painter)
     _mount_absence(app, studio.painter)
     return app
 

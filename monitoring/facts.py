@@ -90,6 +90,7 @@ class Group:
     owners: tuple[str, ...]
     records_per_s: float | None
     trend: Trend
+    is_paused: bool = False
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from monitoring.page import Page
 from monitoring.pipeline import pipeline
 from monitoring.ranges import Ranged
 from monitoring.views import (
+    actions,
     alerts,
     groups,
     instrument,
@@ -148,5 +149,16 @@ PAGES = (
         ask=system.ask,
         view=system.view,
         fragments=("processes", "machine"),
+    ),
+    Page(
+        path="/actions",
+        name="actions",
+        title="Actions",
+        shortcut="x",
+        model=actions.ActionsPage,
+        ask=actions.ask,
+        view=actions.view,
+        fragments=("rows",),
+        lines=actions.lines,
     ),
 )

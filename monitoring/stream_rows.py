@@ -73,6 +73,7 @@ def _group(parts: Sequence[GroupReading], offsets: Mapping[str, int], shot: Snap
         owners=tuple(sorted({part.owner for part in parts if part.owner})),
         records_per_s=shot.rates_per_s.get(f"group|{name}|{topic}"),
         trend=shot.trends.get(f"lag|{name}|{topic}", ()),
+        is_paused=any(part.is_paused for part in parts),
     )
 
 
@@ -83,6 +84,7 @@ def _worst_part(parts: Sequence[GroupReading], shot: Snapshot, server_ns: int) -
             lag_s=id_age_s(part.oldest_id, server_ns) if part.oldest_id else 0.0,
             owner=part.owner,
             silent_s=shot.owner_silent_s.get(f"{part.key}|{part.name}"),
+            is_paused=part.is_paused,
         )
         for part in parts
     ]

@@ -10,9 +10,14 @@ from supervisor.xmlrpc import SupervisorTransport  # type: ignore[import-untyped
 
 @dataclass(frozen=True)
 class Supervised:
-    """A process as Supervisor sees it: RUNNING, STARTING, BACKOFF, STOPPED, EXITED, FATAL; `why` where it ended ill."""
+    """
+    A process as Supervisor sees it: RUNNING, STARTING, BACKOFF, STOPPED, EXITED, FATAL; `why` where it ended ill.
+
+    `full_name` is what `supervisorctl` wants to hear.
+    """
 
     name: str
+    full_name: str
     state: str
     pid: int | None
     exit_status: int | None
@@ -21,16 +26,11 @@ class Supervised:
 
 def supervised(address: str) -> dict[str, Supervised]:
     """Return every process of a Supervisor, by name; raise OSError where it does not answer."""
-    if not address:
-        raise OSError("this dashboard was not started by Supervisor")
-    proxy: Any = xmlrpc.client.ServerProxy("http://127.0.0.1", transport=SupervisorTransport(None, None, address))
-    try:
-        found: list[dict[str, Any]] = proxy.supervisor.getAllProcessInfo()
-    except (xmlrpc.client.Error, http.client.HTTPException) as error:
-        raise OSError(f"Supervisor: {error}") from error
+    found: list[dict[str, Any]] = ask_supervisor(address, "getAllProcessInfo")
     return {
         str(one["name"]): Supervised(
             name=str(one["name"]),
+            full_name=str(one["name"] if one["group"] == one["name"] else f"{one['group']}:{one['name']}"),
             state=str(one["statename"]),
             pid=one["pid"] or None,
             exit_status=one["exitstatus"] if one["statename"] in ("EXITED", "FATAL", "BACKOFF") else None,
@@ -38,3 +38,17 @@ def supervised(address: str) -> dict[str, Supervised]:
         )
         for one in found
     }
+
+
+def ask_supervisor(address: str, method: str, *arguments: Any) -> Any:  # noqa: ANN401  what it says has no types
+    """Return what a Supervisor answers; raise OSError where it does not, or refuses."""
+    if not address:
+        raise OSError("this dashboard was not started by Supervisor")
+    transport = SupervisorTransport(None, None, address)
+    try:
+        with xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport) as proxy:
+            return getattr(proxy.supervisor, method)(*arguments)
+    except xmlrpc.client.Fault as fault:
+        raise OSError(f"Supervisor: {fault.faultString}") from fault
+    except (xmlrpc.client.Error, http.client.HTTPException) as error:
+        raise OSError(f"Supervisor: {error}") from error

@@ -97,8 +97,10 @@ def _of_living(pulse: Pulse) -> Verdict:
     return Verdict(Level.WELL, pulse.detail or "running")
 
 
-def of_group(name: str, *, lag_s: float | None, owner: str, silent_s: float | None) -> Verdict:
+def of_group(name: str, *, lag_s: float | None, owner: str, silent_s: float | None, is_paused: bool = False) -> Verdict:
     """Judge a consumer group's place in a topic; `silent_s` is how long its owner's beat has stood still."""
+    if is_paused:
+        return Verdict(Level.SLOW, "paused by hand" if not owner else "is being paused", f"./fleet resume {name}")
     if lag_s is None:
         return Verdict(Level.UNKNOWN, "its lag is not known")
     if not owner:

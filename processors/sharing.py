@@ -10,6 +10,7 @@ from common.heartbeat import Figures
 from common.lifecycle import wait
 from common.log import logger
 from common.members import Members, beat_member, remove_member
+from common.pauses import paused
 from common.redis_streams import Redis, RedisError
 
 log = logger("share")
@@ -99,7 +100,7 @@ class Share:
             await remove_member(self._redis, program, name)
         living = self._members.living(now_s)
         owners = assigned(self._streams, living)
-        mine = {shard for shard, owner in owners.items() if owner == process}
+        mine = {shard for shard, owner in owners.items() if owner == process} - await paused(self._redis, program)
         self._figures.gauges |= {"members": len(living), "shards_share": len(mine)}
         for shard, grant in self.grants.items():
             if grant.given.is_set() != (shard in mine):

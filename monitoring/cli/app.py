@@ -8,6 +8,7 @@ import typer
 
 from common.errors import TickfleetError
 from monitoring.cli import (
+    acting,
     alerts,
     backfill,
     bench,
@@ -53,6 +54,10 @@ COMMANDS: tuple[Command, ...] = (
     ("doctor", doctor.doctor, doctor.EXAMPLES),
     ("logs", logs.logs, logs.EXAMPLES),
     ("groups", groups.groups, groups.EXAMPLES),
+    ("pause", acting.pause, acting.EXAMPLES),
+    ("resume", acting.resume, acting.EXAMPLES),
+    ("reset", acting.reset, acting.EXAMPLES),
+    ("claim", acting.claim, acting.EXAMPLES),
     ("forget", forget.forget, forget.EXAMPLES),
     ("tail", tail.tail, tail.EXAMPLES),
     ("quality", quality.quality, quality.EXAMPLES),
@@ -61,6 +66,8 @@ COMMANDS: tuple[Command, ...] = (
     ("export", export.export, export.EXAMPLES),
     ("venues", venues.venues, venues.EXAMPLES),
     ("symbols", symbols.symbols, symbols.EXAMPLES),
+    ("search", acting.search, acting.EXAMPLES),
+    ("try", acting.try_out, acting.EXAMPLES),
     ("record", record.record, record.EXAMPLES),
     ("backfill", backfill.backfill, backfill.EXAMPLES),
     ("up", life.up, life.EXAMPLES),
@@ -86,6 +93,7 @@ FAMILIES = (
             ("show", dead_letters.show, dead_letters.EXAMPLES),
             ("redrive", redrive.redrive, dead_letters.EXAMPLES),
             ("drop", redrive.drop, dead_letters.EXAMPLES),
+            ("mend", acting.mend, dead_letters.EXAMPLES),
         ),
         dead_letters.EXAMPLES,
     ),

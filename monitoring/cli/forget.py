@@ -8,6 +8,9 @@ from common.redis_streams import Redis, all_shards
 from monitoring.cli.asking import Call, ask_redis
 from monitoring.cli.exits import FAILED, USAGE
 from monitoring.cli.printing import console, number, show_json, table, tell
+from monitoring.cli.whose import person
+from monitoring.doing.deeds import do
+from monitoring.doing.groups import forgetting
 
 EXAMPLES = """
 Examples:  fleet forget file_writer  |  fleet forget old_reader --topic trades --yes
@@ -45,7 +48,7 @@ def forget(
     if readers := sorted({row["owner"] for row in rows if row["owner"]}):
         tell(f"{', '.join(readers)} reads it: supervisorctl stop {readers[0]} first")
         raise typer.Exit(FAILED)
-    ask_redis(call.settings, lambda redis: _forget(redis, rows))
+    ask_redis(call.settings, lambda redis: _forget(redis, group, topic or ""))
     tell(f"{group} is forgotten in {len(rows)} streams")
 
 
@@ -75,9 +78,5 @@ async def _places(redis: Redis, group: str, topic: str | None) -> list[dict[str,
     return places
 
 
-async def _forget(redis: Redis, rows: list[dict[str, Any]]) -> None:
-    for row in rows:
-        async with redis.pipeline(transaction=True) as pipe:
-            pipe.xgroup_destroy(row["stream"], row["group"])
-            pipe.delete(row["hash"])
-            await pipe.execute()
+async def _forget(redis: Redis, group: str, topic: str) -> str:
+    return await do(redis, await forgetting(redis, group, topic), person())

@@ -16,6 +16,9 @@ from monitoring.cli import exits
 from monitoring.cli.asking import Call, ask_redis
 from monitoring.cli.dead_letters import LETTERS, letters_where
 from monitoring.cli.printing import console, number, show_json, table, tell
+from monitoring.cli.whose import person
+from monitoring.doing.deeds import write_down
+from monitoring.doing.letters import Which, settling
 
 CHOSEN = (
     LETTERS
@@ -53,11 +56,18 @@ def _settle(call: Call, chosen: tuple[str, str], settle: Settle, *, every: bool,
     if letter_id and len(letters) != 1:
         tell(f"{len(letters)} dead letters with an id that begins with {letter_id}")
         raise typer.Exit(exits.FAILED)
-    _show(ask_redis(call.settings, lambda redis: _each(redis, letters, settle)), as_json=as_json)
+    which = Which(letter_id, reason)
+    _show(ask_redis(call.settings, lambda redis: _each(redis, letters, settle, which)), as_json=as_json)
 
 
-async def _each(redis: Redis, letters: list[DeadLetter], settle: Settle) -> Counter[tuple[str, str]]:
-    return Counter([(letter.stream or letter.venue, await settle(redis, letter)) for letter in letters])
+async def _each(redis: Redis, letters: list[DeadLetter], settle: Settle, which: Which) -> Counter[tuple[str, str]]:
+    outcomes: Counter[tuple[str, str]] = Counter(
+        [(letter.stream or letter.venue, await settle(redis, letter)) for letter in letters]
+    )
+    deed = settling(redis, "redrive" if settle is redrive_letter else "drop", which, letters)
+    after = ", ".join(f"{count:,} {how}" for (_, how), count in outcomes.items())
+    await write_down(redis, deed, person(), after=after, outcome="done")
+    return outcomes
 
 
 def _show(outcomes: Counter[tuple[str, str]], *, as_json: bool) -> None:

@@ -4,12 +4,14 @@ from typing import Annotated
 
 import typer
 
-from common.redis_facts import words_of
 from common.redis_streams import Redis
-from common.streams import symbols_key
 from monitoring.cli.asking import Call, ask_redis
 from monitoring.cli.exits import USAGE
 from monitoring.cli.printing import console, show_json, table, tell
+from monitoring.cli.whose import person
+from monitoring.doing.deeds import NotDone, do
+from monitoring.doing.symbols import UNCHANGED, Wanted, choosing, listed
+from monitoring.doing.symbols import chosen as chosen_by
 
 EXAMPLES = """
 Examples:  fleet symbols okx  |  fleet symbols binance --set BTCUSDT,SOLUSDT  |  fleet symbols okx --add XRP-USDT  |
@@ -31,43 +33,34 @@ def symbols(
     """Show or change the symbols of an ingester; a change takes effect within five seconds, without a restart."""
     call: Call = ctx.obj
     name = program.removesuffix("_ingester") + "_ingester"
-    configured = call.settings.symbols_of(name)
-    if configured is None:
+    if call.settings.symbols_of(name) is None:
         tell(f"{program}: records no symbols of one's choice; see: fleet venues")
         raise typer.Exit(USAGE)
-    held = ask_redis(call.settings, lambda redis: words_of(redis, symbols_key(name)))
-    wanted = _wanted(held or list(configured), chosen, add, remove)
-    if wanted == [] and chosen != "":
-        tell('an ingester without symbols records nothing: stop it instead; --set "" brings back those of the settings')
-        raise typer.Exit(USAGE)
-    if wanted is not None:
-        ask_redis(call.settings, lambda redis: _replace(redis, symbols_key(name), wanted))
-        held = wanted
-    origin = "chosen while running" if held else "settings"
-    rows = [{"program": name, "symbol": symbol, "from": origin} for symbol in held or configured]
+    if (chosen, add, remove) != (None, None, None):
+        _choose(call, name, wanted_of(chosen, add, remove))
+    now = ask_redis(call.settings, lambda redis: chosen_by(redis, call.settings, name))
+    origin = "chosen while running" if now.is_chosen else "settings"
+    rows = [{"program": name, "symbol": symbol, "from": origin} for symbol in now.symbols]
     if as_json:
         show_json(rows)
         return
     console().print(table("", ("program", "symbol", "from"), [tuple(row.values()) for row in rows]))
 
 
-def _wanted(now: list[str], chosen: str | None, add: str | None, remove: str | None) -> list[str] | None:
-    """Return the new choice, None when nothing is to change."""
-    if chosen is None and add is None and remove is None:
-        return None
-    kept = _names(chosen) if chosen is not None else now
-    gone = set(_names(remove))
-    return [symbol for symbol in dict.fromkeys([*kept, *_names(add)]) if symbol not in gone]
+def wanted_of(chosen: str | None, add: str | None, remove: str | None) -> Wanted:
+    """Return what the options ask for; nothing to be set means those of the settings, unless some are added."""
+    only = None if chosen is None else listed(chosen)
+    return Wanted(listed(add or ""), listed(remove or ""), only, settings=only == [] and not add)
 
 
-def _names(text: str | None) -> list[str]:
-    return [word.strip() for word in (text or "").split(",") if word.strip()]
+def _choose(call: Call, program: str, wanted: Wanted) -> None:
+    async def act(redis: Redis) -> None:
+        deed = await choosing(redis, call.settings, program, wanted, person())
+        if deed.refusal not in UNCHANGED:
+            await do(redis, deed, person())
 
-
-async def _replace(redis: Redis, key: str, words: list[str]) -> None:
-    """Have a set hold these words, in one step: an ingester must never see half of a choice."""
-    async with redis.pipeline(transaction=True) as pipe:
-        pipe.delete(key)
-        if words:
-            pipe.sadd(key, *words)
-        await pipe.execute()
+    try:
+        ask_redis(call.settings, act)
+    except NotDone as error:
+        tell(f'{error}; --set "" brings back those of the settings')
+        raise typer.Exit(USAGE) from error

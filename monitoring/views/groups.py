@@ -133,7 +133,7 @@ def _place(part: GroupReading, look: Look, reading: RedisReading, kept: Kept | N
         key=part.key,
         owner=part.owner,
         owner_state=_state_of(part.owner, reading.processes, look),
-        verdict=of_group(part.name, lag_s=lag_s, owner=part.owner, silent_s=silent_s),
+        verdict=of_group(part.name, lag_s=lag_s, owner=part.owner, silent_s=silent_s, is_paused=part.is_paused),
         position=part.position,
         behind_records=None if part.position is None else max(0, offset - part.position),
         behind_s=lag_s,

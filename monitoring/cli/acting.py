@@ -1,0 +1,161 @@
+"""`fleet pause`, `resume`, `claim`, `reset`, `search`, `try` and `dlq mend`: what the pages do, at a prompt."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from common.clickhouse import Store, connect
+from common.clock import monotonic_s
+from common.records import DeadLetter
+from common.redis_streams import Redis
+from common.settings import Settings
+from monitoring.cli.asking import Call, ask_redis
+from monitoring.cli.dead_letters import NAMED, letters_where
+from monitoring.cli.exits import FAILED, USAGE
+from monitoring.cli.printing import console, show_json, table, tell
+from monitoring.cli.whose import person
+from monitoring.doing import groups, letters, resetting
+from monitoring.doing.connections import tried
+from monitoring.doing.deeds import Deed, NotDone, do
+from monitoring.doing.listings import Listings
+
+EXAMPLES = """
+Examples:  fleet pause clickhouse_writer --topic trades  |  fleet resume clickhouse_writer  |
+fleet reset clickhouse_writer trades --to -500  |  fleet claim book_processor "stream:{books:0}"  |
+fleet search binance sol  |  fleet try okx
+"""
+PATIENCE_S = 30.0  # for what a reset waits for by itself: trades that are not written yet
+Look = Callable[[Redis], Awaitable[Deed]]
+Group = Annotated[str, typer.Argument(help="The consumer group.")]
+Topic = Annotated[str, typer.Option("--topic", help="Only in this topic.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do it; without, only say what it would touch.")]
+
+
+def pause(ctx: typer.Context, group: Group, topic: Topic = "") -> None:
+    """Let a group rest, as soon as it has committed what it has in hand, until it is resumed."""
+    _act(ctx.obj, lambda redis: groups.pausing(redis, group, topic), yes=True)
+
+
+def resume(ctx: typer.Context, group: Group, topic: Topic = "") -> None:
+    """Let a group go on where it has committed."""
+    _act(ctx.obj, lambda redis: groups.resuming(redis, group, topic), yes=True)
+
+
+def claim(
+    ctx: typer.Context,
+    group: Group,
+    shard: Annotated[str, typer.Argument(help="The stream's key.")],
+    yes: Yes = False,  # noqa: FBT002
+) -> None:
+    """Take a shard from its owner, so that whose share it is takes it at once."""
+    _act(ctx.obj, lambda redis: groups.handing_over(redis, group, shard), yes=yes)
+
+
+def reset(
+    ctx: typer.Context,
+    group: Group,
+    topic: Annotated[str, typer.Argument(help="The topic.")],
+    to: Annotated[str, typer.Option("--to", help="beginning, newest, 30m, 2026-11-20T10:00, +500 or -500.")],
+    yes: Yes = False,  # noqa: FBT002
+) -> None:
+    """Put a group that rests elsewhere: what it reads again stands once all the same."""
+
+    async def look(redis: Redis) -> Deed:
+        deed = await resetting.resetting(redis, group, topic, to)
+        deadline_s = monotonic_s() + PATIENCE_S
+        while deed.carries and "not written yet" in deed.refusal and monotonic_s() < deadline_s:
+            await asyncio.sleep(0.2)
+            deed = await resetting.resetting(redis, group, topic, to, seen=dict(deed.carries)["seen"])
+        return deed
+
+    _act(ctx.obj, look, yes=yes)
+
+
+def search(
+    ctx: typer.Context,
+    venue: Annotated[str, typer.Argument(help="A venue, as in: fleet venues.")],
+    text: Annotated[str, typer.Argument(help="A part of the symbol or of the name.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array.")] = False,  # noqa: FBT002
+) -> None:
+    """Search what a venue lists for something to record."""
+    settings = _settings(ctx)
+
+    async def ask(redis: Redis) -> list[dict[str, str]]:
+        listings = Listings(settings)
+        found = await listings.search(redis, lambda: Store(connect(settings)), _program(venue), text)
+        return [asdict(one) for one in found]
+
+    rows = ask_redis(settings, ask)
+    if as_json:
+        show_json(rows)
+    else:
+        console().print(table("", ("symbol", "what it is", "state"), [tuple(row.values()) for row in rows]))
+
+
+def try_out(
+    ctx: typer.Context,
+    venue: Annotated[str, typer.Argument(help="A venue, as in: fleet venues.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array.")] = False,  # noqa: FBT002
+) -> None:
+    """Try whether a venue can be reached from here."""
+    found = asyncio.run(tried(_settings(ctx), _program(venue)))
+    if not found:
+        tell(f"{venue}: no address of it is set; see: fleet venues")
+        raise typer.Exit(USAGE)
+    if as_json:
+        show_json([asdict(one) for one in found])
+    else:
+        cells = [(one.what, one.words, f"{one.took_ms:.0f}") for one in found]
+        console().print(table("", ("address", "", "ms>"), cells))
+    if not all(one.is_well for one in found):
+        raise typer.Exit(FAILED)
+
+
+def mend(
+    ctx: typer.Context,
+    id: Annotated[str, typer.Argument(help="The letter's id, or its beginning.")],  # noqa: A002  the column's name
+    payload: Annotated[Path, typer.Option("--payload", exists=True, dir_okay=False, help="What is put back instead.")],
+    yes: Yes = False,  # noqa: FBT002
+) -> None:
+    """Put a dead letter back into its stream with other bytes, once."""
+    found = [one for one in letters_where(_settings(ctx), NAMED, {"id": id}) if one["id"].startswith(id)]
+    if len(found) != 1:
+        tell(f"{len(found)} dead letters with an id that begins with {id}")
+        raise typer.Exit(FAILED)
+    letter = msgspec.convert(found[0], DeadLetter)
+    _act(ctx.obj, lambda redis: letters.mending(redis, letter, payload.read_text(encoding="utf-8")), yes=yes)
+
+
+def _act(call: Call, look: Look, *, yes: bool) -> None:
+    """Say what it would touch, and with `yes` do it and write it down."""
+
+    async def act(redis: Redis) -> str:
+        deed = await look(redis)
+        rows = table("", ("what", "how"), deed.touches)
+        console().print(rows)
+        if deed.refusal or yes:
+            return await do(redis, deed, person())
+        tell(deed.words, "nothing was changed; --yes does it")
+        return ""
+
+    try:
+        after = ask_redis(call.settings, act)
+    except NotDone as error:
+        tell(f"not done: {error}")
+        raise typer.Exit(FAILED) from error
+    if after:
+        tell(after)
+
+
+def _settings(ctx: typer.Context) -> Settings:
+    call: Call = ctx.obj
+    return call.settings
+
+
+def _program(venue: str) -> str:
+    return venue.removesuffix("_ingester") + "_ingester"

@@ -1,0 +1,70 @@
+"""Alerts muted for a while, heard again, and a message sent to try who is told."""
+
+import asyncio
+from collections.abc import Callable
+
+from common.clock import NS_PER_S, now_ns
+from common.redis_streams import Redis
+from common.settings import Settings
+from monitoring.alert_rules import RULES
+from monitoring.alerting import MUTED
+from monitoring.doing.deeds import Deed, NotDone
+from monitoring.notifiers import Message, NotTold, notifiers
+
+LENGTHS = {"15m": 900, "1h": 3600, "8h": 28_800, "1d": 86_400, "7d": 604_800}
+
+
+async def muting(redis: Redis, what: str, length: str) -> Deed:
+    """Return the deed that lets nobody be told of a rule, or of one subject of it; a length of 0 ends that."""
+    rule = what.partition("|")[0]
+    if rule not in {known.name for known in RULES}:
+        raise NotDone(f"expected a rule of {', '.join(known.name for known in RULES)}, found {rule!r}")
+    if length not in (*LENGTHS, "0"):
+        raise NotDone(f"expected a time of {', '.join(LENGTHS)}, or 0, found {length!r}")
+    until = await redis.hget(MUTED, what)
+    is_muted = until is not None and float(until) > now_ns() / NS_PER_S
+
+    async def run() -> str:
+        if length == "0":
+            await redis.hdel(MUTED, what)
+            return "heard"
+        await redis.hset(MUTED, what, f"{now_ns() / NS_PER_S + LENGTHS[length]:.0f}")
+        return f"quiet for {length}"
+
+    return Deed(
+        action="mute" if length != "0" else "unmute",
+        subject=what,
+        command=f'./fleet alerts mute "{what}" {length}',
+        run=run,
+        touches=((what, "quiet now" if is_muted else "heard now"),),
+        words="Nobody is told when it begins or ends; it is shown and written down all the same.",
+        before="quiet" if is_muted else "heard",
+        refusal="it is not muted" if length == "0" and not is_muted else "",
+    )
+
+
+async def trying(settings: Settings) -> Deed:
+    """Return the deed that sends a message to everybody who would be told of an alert."""
+    ways = notifiers(settings)
+
+    async def run() -> str:
+        return "; ".join([await asyncio.to_thread(_try, way.name, way.send) for way in ways])
+
+    return Deed(
+        action="test alerts",
+        subject=", ".join(way.name for way in ways),
+        command="./fleet alerts test",
+        run=run,
+        touches=tuple((way.name, "gets a message that says it is a test") for way in ways),
+        refusal=""
+        if ways
+        else "nobody would be told: set NOTIFICATION_URL, TELEGRAM_TOKEN and TELEGRAM_CHAT_ID, or NOTIFY_URLS",
+    )
+
+
+def _try(name: str, send: Callable[[Message], object]) -> str:
+    try:
+        send(Message("Tickfleet", "this is a test", {"event": "test"}))
+    except NotTold as error:
+        return f"{name}: {error}"
+    return f"{name}: told"

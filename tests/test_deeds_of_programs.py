@@ -1,0 +1,117 @@
+"""Programs started and stopped through a real Supervisor, as the pages and `supervisorctl` do."""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+import requests
+
+from monitoring.doing.deeds import NotDone
+from monitoring.doing.programs import ordering, tail
+from monitoring.supervised import supervised
+from tests.deed_kit import done
+from tests.monitoring_fixtures import dashboard, until
+
+pytestmark = pytest.mark.redis
+
+CONFIGURATION = """
+[unix_http_server]
+file={folder}/supervisor.sock
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
+[supervisord]
+logfile={folder}/supervisord.log
+pidfile={folder}/supervisord.pid
+[program:okx_ingester]
+command={python} -uc "print('<b>hello</b>'); import time; time.sleep(600)"
+startsecs=0
+redirect_stderr=true
+stdout_logfile={folder}/okx_ingester.log
+[program:redis]
+command={python} -c "import time; time.sleep(600)"
+startsecs=0
+[program:dashboard]
+command={python} -c "import time; time.sleep(600)"
+startsecs=0
+"""
+
+
+@pytest.fixture(scope="module")
+def address():
+    """A Supervisor with three idle programs."""
+    with tempfile.TemporaryDirectory() as name:  # a socket's path must be short
+        folder = Path(name)
+        file = folder / "supervisord.conf"
+        file.write_text(CONFIGURATION.format(folder=folder, python=sys.executable))
+        command = [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(file)]
+        daemon = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        address = f"unix://{folder}/supervisor.sock"
+        try:
+            until(lambda: _all_run(address), "the programs run")
+            yield address
+        finally:
+            daemon.terminate()
+            daemon.wait(20)
+
+
+def _all_run(address):
+    try:
+        return {"RUNNING"} == {one.state for one in supervised(address).values()}
+    except OSError:
+        return False
+
+
+def order(fleet, address, what, program):
+    return done(fleet, lambda _: ordering(address, what, program))
+
+
+def test_a_program_stops_starts_and_starts_again(redis_only, address):
+    first = supervised(address)["okx_ingester"].pid
+
+    assert "stopped" == order(redis_only, address, "stop", "okx_ingester")
+    assert order(redis_only, address, "start", "okx_ingester").startswith("running, pid ")
+    second = supervised(address)["okx_ingester"].pid
+    order(redis_only, address, "restart", "okx_ingester")
+    assert 3 == len({first, second, supervised(address)["okx_ingester"].pid})
+    deeds = [entry["data"] for _, entry in redis_only.redis.xrange("stream:actions")]
+    assert ["stop", "start", "restart"] == [deed.partition('"action":"')[2].partition('"')[0] for deed in deeds]
+
+
+@pytest.mark.parametrize(
+    ("what", "program", "words"),
+    [
+        ("start", "okx_ingester", "already"),
+        ("stop", "dashboard", "end this page"),
+        ("restart", "nobody", "Supervisor runs no nobody"),
+        ("stop", "<script>", "Supervisor runs no <script>"),
+    ],
+)
+def test_what_cannot_be_ordered_says_why(redis_only, address, what, program, words):
+    with pytest.raises(NotDone, match=words):
+        order(redis_only, address, what, program)
+
+
+def test_the_end_of_a_log_is_shown_as_text(redis_only, address, tmp_path):
+    if shutil.which("redis-server") is None:
+        pytest.skip("redis-server is not installed")
+    until(lambda: "<b>hello</b>" in tail(address, "okx_ingester"), "it has said something")
+    with dashboard(tmp_path, redis_only.redis_port, SUPERVISOR_SERVER_URL=address) as url:
+        page = requests.get(f"{url}/system/log?program=okx_ingester", timeout=10).text
+        stop = requests.get(f"{url}/do/stop?program=redis", timeout=10).text
+        nobody = requests.get(f"{url}/system/log?program=%3Cscript%3E", timeout=10)
+
+    assert "&lt;b&gt;hello&lt;/b&gt;" in page
+    assert "supervisorctl stop redis" in stop
+    assert 'name="typed"' in stop
+    assert "<script>" not in nobody.text.replace('<script src="/static/', "")
+
+
+def test_a_dashboard_without_a_supervisor_says_so(redis_only, tmp_path):
+    with dashboard(tmp_path, redis_only.redis_port) as url:
+        page = requests.get(f"{url}/do/stop?program=okx_ingester", timeout=10)
+
+    assert 503 == page.status_code
+    assert "was not started by Supervisor" in page.text
