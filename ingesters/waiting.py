@@ -8,12 +8,15 @@ from common.packet import Packet
 from common.packing import Packing
 from common.records import Record
 
+PACKET_BYTES = 2**20  # Redis takes so much in a few milliseconds: one that has not in a second is slow indeed
+
 
 class Waiting:
     """
     Records on their way to one shard.
 
-    While Redis is well there is one packet at most, on its way, and the records that came since then.
+    While Redis is well there is one packet at most, on its way, and the records that came since then; in a burst there
+    are several.
     """
 
     def __init__(self) -> None:
@@ -78,6 +81,11 @@ class Waiting:
     def is_empty(self) -> bool:
         """Return whether there is nothing to tell Redis."""
         return not (self._packed.records or self._state or self._queue or self.is_in_doubt)
+
+    def divide(self) -> None:
+        """Begin another packet if this one is large; to be called between frames, as what one says stays together."""
+        if self._packed.size_bytes > PACKET_BYTES:
+            self._seal()
 
     def sealed(self) -> Sequence[Packet]:
         """Return everything as packets, oldest first."""
