@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 
 from common.packet import Packet
-from common.packing import Packing
+from common.packing import ENCODED_TOGETHER, Packing
 from common.records import Record
 
 PACKET_BYTES = 2**20  # Redis takes so much in a few milliseconds: one that has not in a second is slow indeed
@@ -33,8 +33,11 @@ class Waiting:
         self._told_state: dict[str, str] = {}
 
     def put(self, record: Record) -> None:
-        """Take a record."""
-        self._packed.add(record)
+        """Take a record: the hot path."""
+        packed = self._packed
+        packed.open.append(record)
+        if len(packed.open) == ENCODED_TOGETHER:
+            packed.encode()
         sequence = record.sequence  # type: ignore[attr-defined]  # every record but the root has one
         if sequence is not None:
             self._marks[record.symbol] = sequence
