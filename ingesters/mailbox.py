@@ -7,7 +7,7 @@ from ingesters.feed import Frame
 
 MOST_WAITING = 5_000  # frames that may wait to be heard; past it, or past so many bytes, the socket is not read
 MOST_WAITING_BYTES = 16 * 2**20
-MOST_TAKEN = 1_000  # then everything else has its turn: one read of a socket may bring tens of thousands
+MOST_TAKEN = 5_000  # then everything else has its turn: one read of a socket may bring ten times as many
 
 
 class Mailbox:
