@@ -52,7 +52,8 @@ class Client(WSListener):
 
     def __init__(self, crowd: "Crowd", streams: list[str]) -> None:
         self.transport: WSTransport | None = None
-        self.books = [name.partition("@")[0].upper() for name in streams if "@depth" in name]
+        self.joining = [name.partition("@")[0].upper() for name in streams if "@depth" in name]
+        self.slices: list[list[str]] = [[] for _ in range(SLICES)]
         self.is_okx = not streams
         self.crowd = crowd
 
@@ -88,7 +89,21 @@ class Client(WSListener):
             self.write(json.dumps(said, separators=(",", ":")).encode())
             if argument["channel"] == "books" and command["op"] == "subscribe":
                 self.write(okx_book(argument["instId"], self.crowd.tick, OKX_WHOLE, "snapshot"))
-                self.books.append(argument["instId"])
+                self.joining.append(argument["instId"])
+            elif argument["channel"] == "books":
+                self.leave(argument["instId"])
+
+    def join(self) -> None:
+        """Let the books that were asked for change from now on: in the tick of their snapshot they have."""
+        for book in self.joining:
+            min(self.slices, key=len).append(book)
+        self.joining.clear()
+
+    def leave(self, book: str) -> None:
+        """Tell no more of a book."""
+        for books in (self.joining, *self.slices):
+            if book in books:
+                books.remove(book)
 
     def write(self, payload: bytes) -> None:
         """Send a message."""
@@ -108,9 +123,11 @@ class Crowd:
         while True:
             start_s = time.monotonic()
             self.tick += 1
+            for client in self.clients:
+                client.join()
             for part in range(SLICES):
                 for client in list(self.clients):
-                    self._tell(client, client.books[part::SLICES])
+                    self._tell(client, client.slices[part])
                 await asyncio.sleep(max(0.0, start_s + TICK_S * (part + 1) / SLICES - time.monotonic()))
 
     def _tell(self, client: Client, books: list[str]) -> None:

@@ -63,12 +63,17 @@ def joined(entries: Iterable[Entry]) -> list[Entry]:
 
 
 class Packing:
-    """Records on their way into entries, in order; encoding a hundred in one call costs half of one by one."""
+    """
+    Records on their way into entries, in order; encoding a hundred in one call costs half of one by one.
+
+    A record is taken by appending it to `open`; where that holds ENCODED_TOGETHER, `encode` is due. A method that does
+    both would be a call for each record of the busiest path.
+    """
 
     def __init__(self) -> None:
         self.size_bytes = 0  # of what is encoded; fewer than ENCODED_TOGETHER are not yet
         self._entries: list[Entry] = []
-        self._open: list[Record] = []
+        self.open: list[Record] = []
         self._encoded = 0
         self._parts: list[bytes] = []  # of the next entry
         self._part_records = 0
@@ -77,25 +82,20 @@ class Packing:
     @property
     def records(self) -> int:
         """Return how many were taken."""
-        return self._encoded + len(self._open)
-
-    def add(self, record: Record) -> None:
-        """Take a record."""
-        self._open.append(record)
-        if len(self._open) == ENCODED_TOGETHER:
-            self._encode()
+        return self._encoded + len(self.open)
 
     def entries(self) -> list[Entry]:
         """Return everything as entries."""
-        self._encode()
+        self.encode()
         self._seal()
         return self._entries
 
-    def _encode(self) -> None:
-        if not self._open:
+    def encode(self) -> None:
+        """Turn the open records into bytes."""
+        if not self.open:
             return
-        data, count = encode_lines(self._open), len(self._open)
-        self._open = []
+        data, count = encode_lines(self.open), len(self.open)
+        self.open = []
         self._encoded += count
         if self._part_records + count > MAX_RECORDS or self._part_bytes + len(data) > MAX_BYTES:
             self._seal()

@@ -156,6 +156,7 @@ class Conversation:
 
     async def _hold_back(self, stop: asyncio.Event) -> None:
         """Let the sink and the sockets have their turn; read no further while neither Redis nor the spool keeps up."""
+        self._work.sink.divide()
         await asyncio.sleep(0)
         since_ns = 0
         while self._work.sink.is_full and not stop.is_set():
@@ -164,7 +165,8 @@ class Conversation:
             await asyncio.sleep(FULL_PAUSE_S)
         if since_ns:
             self._work.sink.tell_unread(since_ns)
-        self._wires.resume()
+        if not self._mailbox.is_full:
+            self._wires.resume()
 
     async def _watch(self, stop: asyncio.Event) -> None:
         """Look once a second whether a socket is dead or mute, and whether we are told to stop."""

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from common.backoff import delays_s
-from common.clock import monotonic_s
 from common.errors import HistoryLost, SpoolRefused, StreamRefused
 from common.lifecycle import heed_cancellation
 from common.log import logger
@@ -20,9 +19,10 @@ from ingesters.waiting import Waiting
 
 log = logger("sink")
 
-SLOW_S = 1.0  # a packet that is not confirmed for so long goes to the spool, and all that come behind it
-CROWDED_BYTES = 8 * 2**20  # of what waits in memory: past it Redis has less time, before the wire has to wait
-CROWDED_S = 0.25  # a Redis that confirms keeps up with a burst: the wire may wait, the disk would only cost
+# A packet that so many looks, FLUSH_S apart, find on its way goes to the spool, and all that come behind it. Looks are
+# counted, not seconds: while this process is busy with a burst, or kept from running, an answer lies unread; between
+# two looks it is read. A Redis that confirms, however slowly, holds up the wire instead: the disk would only cost.
+SLOW_LOOKS = 10
 
 
 class Lane:
@@ -34,7 +34,7 @@ class Lane:
         self.waiting = Waiting()
         self.put = self.waiting.put
         self.on_its_way = 0  # the number of the packet that was sent last
-        self._since_s: float | None = None  # when it was first sent, None when Redis has it
+        self._looks = 0  # that found it on its way
         self._has_failed = False
         self._on_disk = 0  # the number of the newest packet on disk
         self._taken_marks: dict[str, int] = {}  # of all that Redis has confirmed, for one that forgets
@@ -59,13 +59,10 @@ class Lane:
             self.waiting.recall(*await self._spool.remembered(self.key))
             self.waiting.wake.set()
 
-    @property
-    def is_held_up(self) -> bool:
+    def look(self) -> bool:
         """Return whether what waits belongs on disk: Redis does not take it, or what is there goes first."""
-        if self._has_failed or self._on_disk > self.outbox.batch:
-            return True
-        patience_s = CROWDED_S if self.waiting.size_bytes > CROWDED_BYTES else SLOW_S
-        return self._since_s is not None and monotonic_s() - self._since_s > patience_s
+        self._looks += self.on_its_way > self.outbox.batch
+        return self._has_failed or self._on_disk > self.outbox.batch or self._looks > SLOW_LOOKS
 
     def keep(self, state: Mapping[str, str]) -> None:
         """Restore these strings on a Redis that has forgotten them, until another value is put."""
@@ -115,12 +112,12 @@ class Lane:
     async def _append(self) -> None:
         """Append the oldest packet."""
         packet = await self._oldest()
-        self.on_its_way, self._since_s = packet.batch, monotonic_s()
+        self.on_its_way, self._looks = packet.batch, 0
         try:
             end = await self.outbox.append(packet)
         except (RedisError, StreamRefused) as error:
             packet, end = await self._insist(packet, error)
-        self._since_s, self._has_failed = None, False
+        self._looks, self._has_failed = 0, False
         self._figures.works(self.key)
         self._figures.counters[f"records_total|{self.outbox.shard.stream.topic}"] += packet.records
         self._taken_marks |= packet.marks

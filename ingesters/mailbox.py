@@ -7,6 +7,7 @@ from ingesters.feed import Frame
 
 MOST_WAITING = 5_000  # frames that may wait to be heard; past it, or past so many bytes, the socket is not read
 MOST_WAITING_BYTES = 16 * 2**20
+MOST_TAKEN = 5_000  # then everything else has its turn: one read of a socket may bring ten times as many
 
 
 class Mailbox:
@@ -50,16 +51,22 @@ class Mailbox:
 
     async def take(self) -> list[Frame]:
         """
-        Return what has come since the last time; nothing when somebody else rang the bell.
+        Return the oldest of what has come since the last time; nothing when somebody else rang the bell.
 
         Raises:
             WireLost: a wire is gone, and all that it brought has been taken.
         """
         await self.arrived.wait()
-        if self.lost is None:
-            self.arrived.clear()
-        elif not self.frames:
+        if self.lost is not None and not self.frames:
             raise self.lost
-        self.taken_bytes = self.size_bytes
-        frames, self.frames, self.size_bytes = self.frames, [], 0
+        frames = self.frames
+        if len(frames) > MOST_TAKEN:
+            frames = frames[:MOST_TAKEN]
+            del self.frames[:MOST_TAKEN]
+            self.taken_bytes = sum(len(frame.payload) for frame in frames)
+        else:
+            self.frames, self.taken_bytes = [], self.size_bytes
+            if self.lost is None:
+                self.arrived.clear()
+        self.size_bytes -= self.taken_bytes
         return frames

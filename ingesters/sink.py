@@ -87,6 +87,11 @@ class Sink:
         """Return how many records wait in memory."""
         return sum(lane.waiting.records for lane in self._every)
 
+    def divide(self) -> None:
+        """Let no packet become larger than Redis takes at once; to be called between frames."""
+        for lane in self._every:
+            lane.waiting.divide()
+
     @property
     def is_full(self) -> bool:
         """Return whether the wire must not be read until Redis or the spool has taken some."""

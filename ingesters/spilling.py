@@ -32,7 +32,7 @@ class Spilling:
         """Spill whatever is held up, for ever; while Redis is well this looks, and does nothing."""
         while True:
             await asyncio.sleep(FLUSH_S)
-            if held_up := [lane for lane in self._lanes if lane.is_held_up]:
+            if held_up := [lane for lane in self._lanes if lane.look()]:
                 await self.write_down(held_up)
             else:
                 self._figures.works(SPOOL)

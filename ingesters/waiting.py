@@ -5,15 +5,18 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 
 from common.packet import Packet
-from common.packing import Packing
+from common.packing import ENCODED_TOGETHER, Packing
 from common.records import Record
+
+PACKET_BYTES = 4 * 2**20  # Redis takes so much in some 20 ms: one that has not in a second is slow indeed
 
 
 class Waiting:
     """
     Records on their way to one shard.
 
-    While Redis is well there is one packet at most, on its way, and the records that came since then.
+    While Redis is well there is one packet at most, on its way, and the records that came since then; in a burst there
+    are several.
     """
 
     def __init__(self) -> None:
@@ -30,8 +33,11 @@ class Waiting:
         self._told_state: dict[str, str] = {}
 
     def put(self, record: Record) -> None:
-        """Take a record."""
-        self._packed.add(record)
+        """Take a record: the hot path."""
+        packed = self._packed
+        packed.open.append(record)
+        if len(packed.open) == ENCODED_TOGETHER:
+            packed.encode()
         sequence = record.sequence  # type: ignore[attr-defined]  # every record but the root has one
         if sequence is not None:
             self._marks[record.symbol] = sequence
@@ -78,6 +84,11 @@ class Waiting:
     def is_empty(self) -> bool:
         """Return whether there is nothing to tell Redis."""
         return not (self._packed.records or self._state or self._queue or self.is_in_doubt)
+
+    def divide(self) -> None:
+        """Begin another packet if this one is large; to be called between frames, as what one says stays together."""
+        if self._packed.size_bytes > PACKET_BYTES:
+            self._seal()
 
     def sealed(self) -> Sequence[Packet]:
         """Return everything as packets, oldest first."""

@@ -7,7 +7,7 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from benchmarks import ours, plain
+from benchmarks import many, ours, plain
 from benchmarks.bench import Found, bars
 from benchmarks.measure import Figures, fault, measure
 from benchmarks.trades import Totals, frame, message, totals
@@ -67,6 +67,17 @@ def test_our_path_carries_every_trade_once_and_a_missing_or_doubled_one_is_told(
 @pytest.mark.clickhouse
 def test_the_plain_design_carries_every_trade_too():
     assert "" == plain.throughput(1_000).fault
+
+
+@pytest.mark.redis
+@pytest.mark.parametrize("venue", ["binance", "okx"])
+def test_a_crowd_of_books_changes_ten_times_a_second_and_all_of_it_comes(venue):
+    found = many.measure(venue, symbols=10, for_s=1.0)
+
+    assert (venue, 10) == (found.venue, found.symbols)
+    assert 90 < found.messages_per_s
+    assert 0 < found.cpu_pct
+    assert not {"gap", "stale"} & set(found.told)
 
 
 def test_the_report_is_json():

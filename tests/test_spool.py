@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sqlite3
+import time
 from contextlib import asynccontextmanager
 
 import pytest
@@ -17,6 +18,7 @@ from common.redis_streams import connect
 from common.settings import Settings
 from ingesters import spilling
 from ingesters.handover import take
+from ingesters.lane import SLOW_LOOKS
 from ingesters.sink import Sink
 from ingesters.spool import Spool
 from ingesters.spool_file import SpoolFile
@@ -66,6 +68,28 @@ async def test_while_redis_is_well_nothing_is_written(redis_only):
 
         assert 0 == spooled(sink)
     assert list(range(200)) == ids(redis_only)
+
+
+async def test_a_burst_goes_to_redis_in_packets_that_it_takes_at_once_and_not_to_the_disk(redis_only):
+    async with carried(redis_only) as sink:
+        for number in range(1000):
+            sink.put(trade(number, "x" * 10_000))
+            sink.divide()
+        await emptied(sink)
+
+        assert 0 == spooled(sink)
+    assert 2 <= int(redis_only.redis.hget("shard:{stream:trades}", f"{SOURCE}.batch"))
+    assert list(range(1000)) == ids(redis_only)
+
+
+async def test_a_process_that_stood_still_itself_does_not_take_redis_for_slow(redis_only):
+    async with carried(redis_only) as sink:
+        put(sink, 0)
+        await asyncio.sleep(0.01)  # it is sent, and the answer is there before the next line ends
+        time.sleep(SLOW_LOOKS * spilling.FLUSH_S * 1.5)  # noqa: ASYNC251  nothing of this process goes on
+        await emptied(sink)
+
+        assert 0 == spooled(sink)
 
 
 async def test_what_a_killed_ingester_left_is_sent_first_and_its_marks_and_places_are_given_to_the_feed(redis_only):

@@ -8,7 +8,7 @@ from websockets.exceptions import ConnectionClosed
 
 from common.errors import WireLost
 from ingesters.feed import Dial, Frame
-from ingesters.mailbox import MOST_WAITING_BYTES, Mailbox
+from ingesters.mailbox import MOST_TAKEN, MOST_WAITING_BYTES, Mailbox
 from ingesters.wires import MAX_FRAME_BYTES, Wires
 from tests.fleet_harness import free_port
 from tests.ingest_kit import listener, until, venue_socket
@@ -208,6 +208,24 @@ async def test_no_more_is_read_than_the_mailbox_may_hold():
         await until(lambda: sent > 2 * MOST_WAITING_BYTES // MEGABYTE)
 
     assert held_bytes < 2 * MOST_WAITING_BYTES
+
+
+async def test_a_read_that_brings_thousands_is_heard_in_parts_with_answers_first():
+    mailbox = Mailbox()
+    for number in range(2 * MOST_TAKEN + 1):
+        mailbox.put(Frame(number, b"12"))
+
+    first = await mailbox.take()
+    mailbox.put(Frame(-1, b"", reply_to="asked"))
+    second = await mailbox.take()
+    third = await mailbox.take()
+
+    assert (MOST_TAKEN, MOST_TAKEN, 2) == (len(first), len(second), len(third))
+    assert [*range(MOST_TAKEN), -1, *range(MOST_TAKEN, 2 * MOST_TAKEN + 1)] == [
+        frame.received_ns for frame in first + second + third
+    ]
+    assert (0, 4) == (mailbox.size_bytes, mailbox.taken_bytes)
+    assert not mailbox.arrived.is_set()
 
 
 async def hang(reader, _writer):
