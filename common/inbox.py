@@ -164,25 +164,26 @@ class Inbox:
         if await run_script(self._redis, "tell", keys, args) != [b"OK"]:
             raise Fenced(f"{self.group} on {self.shard.key}", epoch=self.epoch)
 
-    async def begin(self, start: int, manifest: bytes, *, alone: bool = False) -> int:
+    async def begin(self, start: int, manifest: bytes, *, seen_id: str = "", alone: bool = False) -> int:
         """
         Name a batch in Redis before anything of it is written; return how many lives have begun this very one.
 
-        A life that begins it again counts once. `alone` says that this process does nothing else meanwhile.
+        A life that begins it again counts once. `alone` says that this process does nothing else meanwhile. With a
+        `seen_id` that is not in the stream any more the batch is refused: Redis has lost it, and may be given it again.
         """
         counted = "" if manifest == self._begun else "alone" if alone else "among"
-        attempts = await self._name(start, manifest, counted)
+        attempts = await self._name(start, manifest, counted, seen_id)
         self._begun = manifest
         return attempts
 
     async def rename(self, start: int, manifest: bytes) -> None:
         """Name the batch in hand anew."""
-        await self._name(start, manifest, "")
+        await self._name(start, manifest, "", "")
         self._begun = manifest
 
-    async def _name(self, start: int, manifest: bytes, counted: str) -> int:
-        keys = [self.shard.group(self.group)]
-        word, fact = await run_script(self._redis, "begin", keys, [self.epoch, start, manifest, counted])
+    async def _name(self, start: int, manifest: bytes, counted: str, seen_id: str) -> int:
+        keys = [self.shard.group(self.group), self.shard.key]
+        word, fact = await run_script(self._redis, "begin", keys, [self.epoch, start, manifest, counted, seen_id])
         self._judge(word, fact)
         return int(fact)
 
@@ -206,7 +207,7 @@ class Inbox:
         for key, words in carried.words.items():
             keys.append(key)
             args += (len(words), *words)
-        args.append(carried.stored or "")
+        args += (carried.stored or "", carried.seen_id)
         word, fact = await run_script(self._redis, "commit", keys, args)
         self._judge(word, fact)
 
@@ -215,3 +216,7 @@ class Inbox:
             raise Fenced(f"{self.group} on {self.shard.key}", epoch=self.epoch)
         if word == b"MISMATCH":
             raise StreamRefused(self.shard.key, reason=f"the position of {self.group} is {fact.decode()}, not ours")
+        if word == b"GONE":
+            raise StreamRefused(
+                self.shard.key, reason=f"entry {fact.decode()}, which {self.group} has in hand, is gone"
+            )
