@@ -15,6 +15,7 @@ SKIPPED = 1_000_000
 EPOCH_STEP = 2**20
 
 AGAIN, ALIVE = ".again", ".alive"
+EPOCH = b".epoch"
 
 
 class Held(NamedTuple):
@@ -126,6 +127,15 @@ class Outbox:
             await self._redis.hdel(self.shard.facts, name)
         else:
             await self._redis.hset(self.shard.facts, name, str(start))
+
+    async def server_run(self) -> str:
+        """Return which life of which server this is: another one may have lost what the last had confirmed."""
+        return str((await self._redis.info("server"))["run_id"])
+
+    async def has_company(self) -> bool:
+        """Return whether others append to the shard, too."""
+        names = await self._redis.hkeys(self.shard.facts)
+        return any(name.endswith(EPOCH) and name != f"{self.source}.epoch".encode() for name in names)
 
     async def announced(self) -> int | None:
         """Return the smallest running number from which on another source gives again, None if none does."""

@@ -1,7 +1,7 @@
 """Where the rows of a batch go: into a table, or with the commit into another stream."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Protocol, cast
@@ -22,6 +22,7 @@ from processors.manifest import Manifest, family_of
 from processors.processor import Made
 
 Layout = Mapping[Stream, Sequence[Shard]]
+CountOn = Callable[[Shard], Awaitable[object]]
 
 
 @dataclass(frozen=True)
@@ -107,11 +108,17 @@ class TableTarget:
 
 
 class StreamTarget:
-    """Rows as records into another stream, in the transaction that commits their batch."""
+    """
+    Rows as records into another stream, in the transaction that commits their batch.
 
-    def __init__(self, stream: Stream, layout: Layout) -> None:
+    `count_on` has a shard of that stream count on behind what its table holds: a Redis that came back with less would
+    give its numbers to others.
+    """
+
+    def __init__(self, stream: Stream, layout: Layout, count_on: CountOn) -> None:
         self._stream = stream
         self._layout = layout
+        self._count_on = count_on
 
     async def deliver(self, batch: Batch, content: Content, made: Made, named: Named) -> Delivered:
         """Return the entries; nothing is written before the commit, so nothing can be in doubt."""
@@ -123,6 +130,8 @@ class StreamTarget:
     async def end(self, shard: Shard, start: int, group: str) -> int:
         """Return 0: what a batch gives is appended when it is committed, or not at all."""
         del shard, start, group
+        for target in self._layout[self._stream]:
+            await self._count_on(target)
         return 0
 
     async def stands(self, shard: Shard, stored: int) -> int:

@@ -104,6 +104,16 @@ def assert_whole(fleet, count):
     assert sorted(set(numbers)) == numbers
 
 
+def cut_appends(fleet, appends):
+    """Take the last appends away, as a power cut does."""
+    file = next((fleet.folder / "redis" / "appendonlydir").glob("*.incr.aof"))
+    whole = file.read_bytes()
+    at = len(whole)
+    for _ in range(appends):
+        at = whole.rindex(b"XADD", 0, at)
+    file.write_bytes(whole[:at])
+
+
 async def put_until_full(sink, first=0):
     """Put as an ingester does that reads no further when the sink is full; return the number behind the last."""
     number = first
@@ -236,12 +246,7 @@ async def test_a_redis_that_comes_back_with_less_is_given_it_again_under_the_sam
             sink.put(trade(number))
             await emptied(sink)
         redis_only.kill("redis")
-        file = next((redis_only.folder / "redis" / "appendonlydir").glob("*.incr.aof"))
-        whole = file.read_bytes()
-        at = len(whole)
-        for _ in range(3):
-            at = whole.rindex(b"XADD", 0, at)
-        file.write_bytes(whole[:at])  # a power cut took the last appends
+        cut_appends(redis_only, 3)
         redis_only.restart("redis")
         for number in range(10, 20):
             sink.put(trade(number))
@@ -269,6 +274,25 @@ async def test_two_sources_of_a_shard_give_again_in_the_order_of_the_numbers(red
     assert list(range(20)) == ids(redis_only)[:20] == running_numbers(redis_only)[:20]
     assert {20, 21} == set(ids(redis_only)[20:])
     assert len(set(running_numbers(redis_only))) == 22
+
+
+async def test_a_source_that_has_lost_nothing_waits_for_those_that_have(redis_only):
+    async with carried(redis_only) as one, carried(redis_only, folder="other", source="other") as two:
+        one.put(trade(0))
+        await emptied(one)
+        for number in range(1, 6):
+            two.put(trade(number))
+            await emptied(two)
+        redis_only.kill("redis")
+        cut_appends(redis_only, 5)
+        one.put(trade(6))
+        redis_only.restart("redis")
+        await emptied(one)
+        await emptied(two)
+
+    assert list(range(7)) == ids(redis_only)
+    assert list(range(6)) == running_numbers(redis_only)[:6]
+    assert [] == events(redis_only, "gap")
 
 
 async def test_what_cannot_be_given_again_is_told(redis_only, monkeypatch):

@@ -107,7 +107,10 @@ def _numbered(house: House, venue: str, published: dict[str, Any], verdict: Verd
     verdict.doubled += [f"trades of {venue} {symbol}: {count} ids stand twice" for symbol, count in (+doubled).items()]
     away = house.sql(
         "SELECT symbol, toUnixTimestamp64Nano(from_time), toUnixTimestamp64Nano(to_time) FROM feed_events "
-        f"WHERE venue = '{venue}' AND kind IN {AWAY}"
+        f"WHERE venue = '{venue}' AND kind IN {AWAY} UNION ALL "
+        # A message that arrived unreadable is kept whole as a dead letter: what it was is not known, when it came is.
+        "SELECT symbol, toUnixTimestamp64Nano(received_time), toUnixTimestamp64Nano(received_time) FROM dead_letters "
+        f"WHERE venue = '{venue}'"
     )
     for (symbol, kind), times in stored.items():
         facts = published.get(symbol, {}).get(kind)
