@@ -89,7 +89,7 @@ async def test_a_wire_with_the_right_certificate_is_opened(certify):
 
 async def test_a_wire_with_a_wrong_certificate_is_lost_before_a_word_is_said(wrong):
     async with venue(wrong) as (url, heard):
-        with pytest.raises(WireLost, match="no connection to wss.*CERTIFICATE_VERIFY_FAILED"):
+        with pytest.raises(WireLost, match=r"no connection to wss.*CERTIFICATE_VERIFY_FAILED"):
             await Wires("venue", Mailbox()).dial(Dial(url))
 
         assert [] == heard
