@@ -8,7 +8,7 @@ from common.errors import Fenced, StreamRefused
 from common.packing import Entry
 from common.place import Carried, Checkpoint, Held, Ownership
 from common.received import Received, received_of
-from common.redis_streams import TOPICS, Redis, ResponseError, Shard, run_script
+from common.redis_streams import TOPICS, Redis, ResponseError, Shard, run_script, run_settled
 
 # Epochs grow by chance, so that two owners have two different ones even after Redis has forgotten the first.
 EPOCH_STEP = 2**20
@@ -77,9 +77,10 @@ class Inbox:
         """Return the running number behind the newest record of the shard."""
         return int(await self._redis.hget(self.shard.facts, "offset") or 0)
 
-    async def owner(self) -> str:
-        """Return which process owns the shard, empty for none."""
-        return (await self._redis.hget(self.shard.group(self.group), "owner") or b"").decode()
+    async def has_newer_owner(self, name: str) -> bool:
+        """Return whether a process of this name has owned the shard after us; Redis may have forgotten that we do."""
+        owner, epoch = await self._redis.hmget(self.shard.group(self.group), "owner", "epoch")
+        return bool(owner == name.encode() and int(epoch or 0) > self.epoch)
 
     async def _renew(self, what: str, *saved: bytes | str | int) -> None:
         keys = [self.shard.group(self.group), self.shard.checkpoint(self.group)]
@@ -161,7 +162,7 @@ class Inbox:
         for entry in entries:
             args += (entry.records, entry.data)
         keys = [self.shard.group(self.group), target.key, target.facts]
-        if await run_script(self._redis, "tell", keys, args) != [b"OK"]:
+        if await run_settled(self._redis, "tell", keys, args) != [b"OK"]:
             raise Fenced(f"{self.group} on {self.shard.key}", epoch=self.epoch)
 
     async def begin(self, start: int, manifest: bytes, *, seen_id: str = "", alone: bool = False) -> int:
@@ -208,7 +209,7 @@ class Inbox:
             keys.append(key)
             args += (len(words), *words)
         args += (carried.stored or "", carried.seen_id)
-        word, fact = await run_script(self._redis, "commit", keys, args)
+        word, fact = await run_settled(self._redis, "commit", keys, args)
         self._judge(word, fact)
 
     def _judge(self, word: bytes, fact: bytes) -> None:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from common.errors import Fenced, HistoryLost, StreamRefused
 from common.packet import Packet
-from common.redis_streams import TOPICS, Redis, ResponseError, Shard, run_script
+from common.redis_streams import TOPICS, Redis, ResponseError, Shard, run_script, run_settled
 
 # Running numbers left out where Redis lost its newest ones: other sources of the shard may have been given as many
 # behind the last that we know of, and a number must never come again.
@@ -15,7 +15,6 @@ SKIPPED = 1_000_000
 EPOCH_STEP = 2**20
 
 AGAIN, ALIVE = ".again", ".alive"
-EPOCH = b".epoch"
 
 
 class Held(NamedTuple):
@@ -128,15 +127,6 @@ class Outbox:
         else:
             await self._redis.hset(self.shard.facts, name, str(start))
 
-    async def server_run(self) -> str:
-        """Return which life of which server this is: another one may have lost what the last had confirmed."""
-        return str((await self._redis.info("server"))["run_id"])
-
-    async def has_company(self) -> bool:
-        """Return whether others append to the shard, too."""
-        names = await self._redis.hkeys(self.shard.facts)
-        return any(name.endswith(EPOCH) and name != f"{self.source}.epoch".encode() for name in names)
-
     async def announced(self) -> int | None:
         """Return the smallest running number from which on another source gives again, None if none does."""
         held = await self._redis.hgetall(self.shard.facts)
@@ -167,7 +157,7 @@ class Outbox:
         args += packet.state.values()
         keys = [self.shard.key, self.shard.facts, *(f"state:{name}" for name in packet.state)]
         try:
-            word, fact = await run_script(self._redis, "append", keys, args)
+            word, fact = await run_settled(self._redis, "append", keys, args)
         except ResponseError as error:  # OOM, MISCONF, READONLY: refused whole
             raise StreamRefused(self.shard.key, reason=str(error)) from error
         if word in (b"FENCED", b"MISMATCH"):

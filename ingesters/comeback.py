@@ -42,7 +42,6 @@ class Comeback:
         self._confirmed: int | None = None  # by the Redis that is gone, while we are at it
         self._until_s = 0.0
         self._given: list[Taken] = []
-        self._server_run = ""
 
     async def start(self) -> tuple[int, list[FeedEvent]]:
         """Become the source; return the last packet of the spool that must be sent, 0 if none, and what to tell."""
@@ -60,7 +59,6 @@ class Comeback:
             stands = held.batch if rows is None else held.batch - claim.shift if claim else 0
             if await self._take_over(held, stands):
                 break
-        self._server_run = await self._outbox.server_run()
         if rows is None:
             return 0, events
         if stands < rows.first_batch - 1:
@@ -96,26 +94,6 @@ class Comeback:
         if has_shrunk or lost or self._given:
             await self._give_all(lost)
         return self._told(stands)
-
-    async def reached(self) -> None:
-        """
-        Look at a Redis that was away before anything new goes to it.
-
-        It may have lost nothing of ours and something of others, who would be too late to give it again under its
-        numbers if we went on at once. Whether we have lost something ourselves is found by the next append.
-        """
-        run = await self._outbox.server_run()
-        if run == self._server_run:
-            return
-        known = self._outbox.known
-        if self._outbox.compare(known, await self._outbox.held()) and await self._outbox.has_company():
-            until_s = monotonic_s() + TOGETHER_S
-            while monotonic_s() < until_s and await self._outbox.announced() is None:
-                heed_cancellation()
-                await asyncio.sleep(LOOK_AGAIN_S)
-            self._until_s = monotonic_s() + TOGETHER_S
-            await self._others_are_done(before=None)
-        self._server_run = run
 
     async def _take_over(self, held: Held, batch: int) -> bool:
         epoch = self._outbox.next_epoch(held)

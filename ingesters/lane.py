@@ -155,7 +155,6 @@ class Lane:
                     packet = await self._come_back(packet, error)
                 else:
                     await self._wait(error, pause_s)
-                    await self._comeback.reached()
                 return packet, await self.outbox.append(packet)
             except HistoryLost as lost:
                 error = lost

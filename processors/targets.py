@@ -47,11 +47,11 @@ class Target(Protocol):
     async def deliver(self, batch: Batch, content: Content, made: Made, named: "Named") -> Delivered:
         """Bring the rows where they belong."""
 
-    async def end(self, shard: Shard, start: int, group: str) -> int:
+    async def end(self, shard: Shard, start: int, group: str) -> int | None:
         """
         Return the running number behind the last record from `start` on of a shard that stands there, 0 for none.
 
-        What an earlier owner of the group's place in the shard has left running is over then.
+        None if that is not known there. What an earlier owner of the group's place has left running is over then.
         """
 
     async def stands(self, shard: Shard, stored: int) -> int:
@@ -127,12 +127,11 @@ class StreamTarget:
         rows = {**made.also, self._stream: made.rows}
         return Delivered(_entries(letters, rows, self._layout), _counts(rows), len(letters))
 
-    async def end(self, shard: Shard, start: int, group: str) -> int:
-        """Return 0: what a batch gives is appended when it is committed, or not at all."""
+    async def end(self, shard: Shard, start: int, group: str) -> None:
+        """Return None: what a batch gives is appended when it is committed, or not at all."""
         del shard, start, group
         for target in self._layout[self._stream]:
             await self._count_on(target)
-        return 0
 
     async def stands(self, shard: Shard, stored: int) -> int:
         """Return that nothing is missing: a commit that has lost its entries is lost itself."""

@@ -8,12 +8,18 @@
 --       number of targets, then per target: number of entries, {n, data} ...; then per set: number of words, word ...;
 --       the running number behind the last row that stands in the group's table ('' for none),
 --       the id of an entry that must stand ('' for none): Redis may have come back without what it gave
+--+ settling
 local held = redis.call('HMGET', KEYS[2], 'epoch', 'position', 'last_id')
 if held[1] ~= ARGV[2] then return {'FENCED', held[1] or ''} end
 if (held[2] or '0') == ARGV[4] and ARGV[3] ~= ARGV[4] then return {'DUP', ARGV[4]} end
 if (held[2] or '0') ~= ARGV[3] then return {'MISMATCH', held[2] or '0'} end
 local seen = ARGV[#ARGV]
 if seen ~= '' and #redis.call('XRANGE', KEYS[1], seen, seen) == 0 then return {'GONE', seen} end
+local count = 10 + tonumber(ARGV[9])
+count = count + 1 + tonumber(ARGV[count])
+for i = 5, 3 + 2 * tonumber(ARGV[count]), 2 do
+  if is_settling(KEYS[i + 1], '') then return {'WAIT', ''} end
+end
 local at = 9
 for i = at + 1, at + tonumber(ARGV[at]) do redis.call('ZADD', KEYS[4], ARGV[i], ARGV[i]) end
 at = at + 1 + tonumber(ARGV[at])
