@@ -14,7 +14,7 @@ SKIPPED = 1_000_000
 # Epochs grow by chance, so that two copies have two different ones even after Redis has forgotten the first.
 EPOCH_STEP = 2**20
 
-AGAIN, ALIVE = ".again", ".alive"
+ALIVE = ".alive"
 
 
 class Held(NamedTuple):
@@ -120,20 +120,13 @@ class Outbox:
         return int(held) if held else None
 
     async def announce(self, start: int | None) -> None:
-        """Tell the shard's other sources from which running number on we give again, or that we have done so."""
-        name = f"{self.source}{AGAIN}"
-        if start is None:
-            await self._redis.hdel(self.shard.facts, name)
-        else:
-            await self._redis.hset(self.shard.facts, name, str(start))
+        """Tell the shard's other sources from which running number on we give again, None that we have done so."""
+        await run_script(self._redis, "announce", [self.shard.facts], [self.source, "" if start is None else start])
 
     async def announced(self) -> int | None:
         """Return the smallest running number from which on another source gives again, None if none does."""
-        held = await self._redis.hgetall(self.shard.facts)
-        own = f"{self.source}{AGAIN}".encode()
-        return min(
-            (int(value) for name, value in held.items() if name.endswith(AGAIN.encode()) and name != own), default=None
-        )
+        (start,) = await run_script(self._redis, "announced", [self.shard.facts], [self.source])
+        return int(start) if start else None
 
     def compare(self, known: Held, found: Held) -> bool:
         """

@@ -15,7 +15,7 @@ Fault = Callable[[Fleet, random.Random], Awaitable[str]]
 SPARE = "clickhouse_writer_02"
 SOCKETS = ("binance", "okx", "alpaca", "upstox", "polymarket_clob")
 MOST_UNSYNCED_S = 2.0  # what `appendfsync everysec` may lose
-CUT_PAUSE_S = 6.0  # a machine that has lost its power does not lose it again at once
+CUT_PAUSE_S = 10.0  # a machine that has lost its power does not lose it again at once
 POISON = ("quotes", "trades", "books:1", "order_events", "markets")
 
 

@@ -16,10 +16,10 @@ local function is_settling(shard, source)
   local facts, names = {}, redis.call('HGETALL', shard)
   for i = 1, #names, 2 do facts[names[i]] = names[i + 1] end
   local are_all, is_given = facts['raised_run'] == run, false
-  for name, _ in pairs(facts) do
+  for name, value in pairs(facts) do
     local other, kind = string.match(name, '^(.*)%.(%a+)$')
     if kind == 'epoch' and facts[other .. '.run'] ~= run then are_all = false end
-    if kind == 'again' then is_given = true end
+    if kind == 'again' and string.match(value, ' (%x+)$') == run then is_given = true end
   end
   local passed_ms = held[4] and now_ms - since_ms or LONGEST_MS  -- without a record there is nothing to lose
   if passed_ms >= 0 and passed_ms < (is_given and LONGEST_MS or are_all and 0 or WHILE_MS) then return true end
