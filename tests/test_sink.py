@@ -15,7 +15,7 @@ from common.redis_facts import read_state
 from common.redis_streams import Shard, connect
 from common.settings import Settings
 from common.streams import DEAD_LETTERS, FEED_EVENTS, ORDER_EVENTS, TRADES
-from ingesters import tail
+from ingesters import comeback, tail
 from ingesters.sink import FULL_BYTES, Sink
 from ingesters.spool import Spool
 from tests.ingest_kit import Proxy, events, listener, records, until
@@ -274,6 +274,22 @@ async def test_two_sources_of_a_shard_give_again_in_the_order_of_the_numbers(red
     assert list(range(20)) == ids(redis_only)[:20] == running_numbers(redis_only)[:20]
     assert {20, 21} == set(ids(redis_only)[20:])
     assert len(set(running_numbers(redis_only))) == 22
+
+
+async def test_numbers_that_nobody_gives_again_hold_nobody_up(redis_only, monkeypatch):
+    monkeypatch.setattr(comeback, "PATIENCE_S", 60.0)
+    async with carried(redis_only) as one, carried(redis_only, folder="other", source="other") as two:
+        for number in range(0, 8, 2):
+            one.put(trade(number))
+            await emptied(one)
+            redis_only.redis.hincrby("shard:{stream:trades}", "offset", 1)  # a record that a processor made
+            two.put(trade(number + 1))
+            await emptied(two)
+        redis_only.redis.flushall()
+        await until(lambda: len(ids(redis_only)), 8)
+
+    assert list(range(8)) == ids(redis_only)
+    assert [0, 2, 3, 5, 6, 8, 9, 11] == running_numbers(redis_only)
 
 
 async def test_a_source_that_has_lost_nothing_waits_for_those_that_have(redis_only):
