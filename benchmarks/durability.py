@@ -1,7 +1,6 @@
 """What it costs to be sure, of appends and inserts, by fsync settings: python -m benchmarks.durability."""
 
 import asyncio
-import sys
 import time
 from collections.abc import Awaitable, Callable
 from statistics import quantiles
@@ -123,7 +122,7 @@ async def main() -> None:
 def show(what: str, cost: Cost) -> None:
     """Print a line."""
     figures = f"{cost.rate:>12,.0f} records/s   p50 {cost.p50_ms:8.2f} ms   p99 {cost.p99_ms:8.2f} ms"
-    print(f"{what:<45}{figures}", file=sys.stdout, flush=True)
+    print(f"{what:<45}{figures}", flush=True)
 
 
 if __name__ == "__main__":
