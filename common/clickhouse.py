@@ -25,6 +25,7 @@ INSERT_SETTINGS = {
     "max_partitions_per_insert_block": 1000,  # a walk through years of history is one batch
 }
 CHUNK_BYTES = 2**20
+MOMENT = pl.Datetime("ns", "UTC")
 # What the engine says of the rows themselves: repeating cannot help, setting the guilty ones aside does.
 # https://github.com/ClickHouse/ClickHouse/blob/master/src/Common/ErrorCodes.cpp
 CONTENT_CODES = frozenset({6, 25, 26, 27, 33, 38, 41, 53, 69, 70, 72, 117, 131, 321, 349, 395, 407, 469, 691})
@@ -81,28 +82,25 @@ class Store:
         except (ClickHouseError, urllib3.exceptions.HTTPError, OSError) as error:
             raise _refused(f"insert into {table.name}", error) from error
 
-    async def offsets(
-        self, table: Table, *, shard: int, numbers: tuple[int, int], received_ns: tuple[int, int]
-    ) -> pl.Series:
-        """Return which offsets from..to (exclusive) of a shard stand in rows received between two times, each once."""
+    async def rows(self, table: Table, *, shard: int, numbers: tuple[int, int]) -> pl.DataFrame:
+        """Return what tells rows from others, `columns_of_a_row`, of the offsets from..to (exclusive) of a shard."""
         sql = (
-            f"SELECT DISTINCT offset FROM {table.name} "  # noqa: S608  the name is from TABLES
-            "WHERE shard = {shard:UInt16} AND offset >= {start:UInt64} AND offset < {stop:UInt64} "
-            "AND toUnixTimestamp64Nano(received_time) BETWEEN {first_ns:Int64} AND {last_ns:Int64}"
+            f"SELECT DISTINCT {', '.join(columns_of_a_row(table))} FROM {table.name} "  # noqa: S608  from TABLES
+            "WHERE shard = {shard:UInt16} AND offset >= {start:UInt64} AND offset < {stop:UInt64}"
         )
-        asked = dict(zip(("start", "stop", "first_ns", "last_ns"), (*numbers, *received_ns), strict=True))
-        frame = await self.query(sql, {"shard": shard, **asked})
-        return frame["offset"].cast(pl.UInt64)
+        frame = await self.query(sql, {"shard": shard, "start": numbers[0], "stop": numbers[1]})
+        names = pl.col(table.identity).cast(pl.String)
+        return frame.with_columns(names, pl.col("offset").cast(pl.UInt64), pl.col("received_time").cast(MOMENT))
 
-    async def derived(self, table: Table, received_ns: tuple[int, int]) -> pl.DataFrame:
-        """Return (venue, symbol, trade_id, stands_at) of derived rows received between two times."""
+    async def standing(self, table: Table, venues: Sequence[str], event_ns: tuple[int, int]) -> pl.DataFrame:
+        """Return the identity and the place (`stands_at`) of some venues' rows that happened between two times."""
         sql = (
-            f"SELECT venue, symbol, trade_id, offset AS stands_at FROM {table.name} "  # noqa: S608  from TABLES
-            "WHERE source = 'derived' "
-            "AND toUnixTimestamp64Nano(received_time) BETWEEN {first_ns:Int64} AND {last_ns:Int64}"
+            f"SELECT {', '.join(table.identity)}, offset AS stands_at FROM {table.name} "  # noqa: S608  from TABLES
+            "WHERE venue IN {venues:Array(String)} AND event_time BETWEEN fromUnixTimestamp64Nano({first_ns:Int64}) "
+            "AND fromUnixTimestamp64Nano({last_ns:Int64})"
         )
-        frame = await self.query(sql, dict(zip(("first_ns", "last_ns"), received_ns, strict=True)))
-        return frame.with_columns(pl.col("venue", "symbol", "trade_id").cast(pl.String))
+        frame = await self.query(sql, {"venues": list(venues), "first_ns": event_ns[0], "last_ns": event_ns[1]})
+        return frame.with_columns(pl.col(table.identity).cast(pl.String))
 
     async def end(self, table: Table, *, shard: int, start: int) -> int:
         """Return the running number behind the last row of a shard from `start` on, 0 when there is none."""
@@ -163,6 +161,11 @@ class Store:
 def _says_nothing(column: pl.Series) -> bool:
     """Return whether a column is what the engine fills in by itself: sending it would cost and say nothing."""
     return column.null_count() == len(column) or (column.dtype == pl.String and bool((column == "").all()))
+
+
+def columns_of_a_row(table: Table) -> tuple[str, ...]:
+    """Return the columns by which a row is known: a server that lost its newest records gives their numbers again."""
+    return ("offset", "received_time", *table.identity)
 
 
 def query_id(token: str) -> str:

@@ -65,6 +65,7 @@ class Table:
     A table and the stream that fills it.
 
     Every row also has `shard` and `offset`, the place of its record, so that completeness can be proven by SQL.
+    `identity` are the columns by which a record is known that may come a second time, under another number.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Table:
     partition_by: str
     comment: str
     engine: str = "MergeTree"
+    identity: tuple[str, ...] = ()
 
     @property
     def all_columns(self) -> tuple[Column, ...]:

@@ -8,7 +8,7 @@ from common.errors import Fenced, StreamRefused
 from common.packing import Entry
 from common.place import Carried, Checkpoint, Held, Ownership
 from common.received import Received, received_of
-from common.redis_streams import TOPICS, Redis, ResponseError, Shard, run_script
+from common.redis_streams import TOPICS, Redis, ResponseError, Shard, run_script, run_settled
 
 # Epochs grow by chance, so that two owners have two different ones even after Redis has forgotten the first.
 EPOCH_STEP = 2**20
@@ -77,9 +77,10 @@ class Inbox:
         """Return the running number behind the newest record of the shard."""
         return int(await self._redis.hget(self.shard.facts, "offset") or 0)
 
-    async def owner(self) -> str:
-        """Return which process owns the shard, empty for none."""
-        return (await self._redis.hget(self.shard.group(self.group), "owner") or b"").decode()
+    async def has_newer_owner(self, name: str) -> bool:
+        """Return whether a process of this name has owned the shard after us; Redis may have forgotten that we do."""
+        owner, epoch = await self._redis.hmget(self.shard.group(self.group), "owner", "epoch")
+        return bool(owner == name.encode() and int(epoch or 0) > self.epoch)
 
     async def _renew(self, what: str, *saved: bytes | str | int) -> None:
         keys = [self.shard.group(self.group), self.shard.checkpoint(self.group)]
@@ -161,28 +162,29 @@ class Inbox:
         for entry in entries:
             args += (entry.records, entry.data)
         keys = [self.shard.group(self.group), target.key, target.facts]
-        if await run_script(self._redis, "tell", keys, args) != [b"OK"]:
+        if await run_settled(self._redis, "tell", keys, args) != [b"OK"]:
             raise Fenced(f"{self.group} on {self.shard.key}", epoch=self.epoch)
 
-    async def begin(self, start: int, manifest: bytes, *, alone: bool = False) -> int:
+    async def begin(self, start: int, manifest: bytes, *, seen_id: str = "", alone: bool = False) -> int:
         """
         Name a batch in Redis before anything of it is written; return how many lives have begun this very one.
 
-        A life that begins it again counts once. `alone` says that this process does nothing else meanwhile.
+        A life that begins it again counts once. `alone` says that this process does nothing else meanwhile. With a
+        `seen_id` that is not in the stream any more the batch is refused: Redis has lost it, and may be given it again.
         """
         counted = "" if manifest == self._begun else "alone" if alone else "among"
-        attempts = await self._name(start, manifest, counted)
+        attempts = await self._name(start, manifest, counted, seen_id)
         self._begun = manifest
         return attempts
 
     async def rename(self, start: int, manifest: bytes) -> None:
         """Name the batch in hand anew."""
-        await self._name(start, manifest, "")
+        await self._name(start, manifest, "", "")
         self._begun = manifest
 
-    async def _name(self, start: int, manifest: bytes, counted: str) -> int:
-        keys = [self.shard.group(self.group)]
-        word, fact = await run_script(self._redis, "begin", keys, [self.epoch, start, manifest, counted])
+    async def _name(self, start: int, manifest: bytes, counted: str, seen_id: str) -> int:
+        keys = [self.shard.group(self.group), self.shard.key]
+        word, fact = await run_script(self._redis, "begin", keys, [self.epoch, start, manifest, counted, seen_id])
         self._judge(word, fact)
         return int(fact)
 
@@ -206,8 +208,8 @@ class Inbox:
         for key, words in carried.words.items():
             keys.append(key)
             args += (len(words), *words)
-        args.append(carried.stored or "")
-        word, fact = await run_script(self._redis, "commit", keys, args)
+        args += (carried.stored or "", carried.seen_id)
+        word, fact = await run_settled(self._redis, "commit", keys, args)
         self._judge(word, fact)
 
     def _judge(self, word: bytes, fact: bytes) -> None:
@@ -215,3 +217,7 @@ class Inbox:
             raise Fenced(f"{self.group} on {self.shard.key}", epoch=self.epoch)
         if word == b"MISMATCH":
             raise StreamRefused(self.shard.key, reason=f"the position of {self.group} is {fact.decode()}, not ours")
+        if word == b"GONE":
+            raise StreamRefused(
+                self.shard.key, reason=f"entry {fact.decode()}, which {self.group} has in hand, is gone"
+            )

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from common.errors import Fenced, HistoryLost, StreamRefused
 from common.packet import Packet
-from common.redis_streams import TOPICS, Redis, ResponseError, Shard, run_script
+from common.redis_streams import TOPICS, Redis, ResponseError, Shard, run_script, run_settled
 
 # Running numbers left out where Redis lost its newest ones: other sources of the shard may have been given as many
 # behind the last that we know of, and a number must never come again.
@@ -14,7 +14,7 @@ SKIPPED = 1_000_000
 # Epochs grow by chance, so that two copies have two different ones even after Redis has forgotten the first.
 EPOCH_STEP = 2**20
 
-AGAIN, ALIVE = ".again", ".alive"
+ALIVE = ".alive"
 
 
 class Held(NamedTuple):
@@ -120,20 +120,13 @@ class Outbox:
         return int(held) if held else None
 
     async def announce(self, start: int | None) -> None:
-        """Tell the shard's other sources from which running number on we give again, or that we have done so."""
-        name = f"{self.source}{AGAIN}"
-        if start is None:
-            await self._redis.hdel(self.shard.facts, name)
-        else:
-            await self._redis.hset(self.shard.facts, name, str(start))
+        """Tell the shard's other sources from which running number on we give again, None that we have done so."""
+        await run_script(self._redis, "announce", [self.shard.facts], [self.source, "" if start is None else start])
 
     async def announced(self) -> int | None:
         """Return the smallest running number from which on another source gives again, None if none does."""
-        held = await self._redis.hgetall(self.shard.facts)
-        own = f"{self.source}{AGAIN}".encode()
-        return min(
-            (int(value) for name, value in held.items() if name.endswith(AGAIN.encode()) and name != own), default=None
-        )
+        (start,) = await run_script(self._redis, "announced", [self.shard.facts], [self.source])
+        return int(start) if start else None
 
     def compare(self, known: Held, found: Held) -> bool:
         """
@@ -157,7 +150,7 @@ class Outbox:
         args += packet.state.values()
         keys = [self.shard.key, self.shard.facts, *(f"state:{name}" for name in packet.state)]
         try:
-            word, fact = await run_script(self._redis, "append", keys, args)
+            word, fact = await run_settled(self._redis, "append", keys, args)
         except ResponseError as error:  # OOM, MISCONF, READONLY: refused whole
             raise StreamRefused(self.shard.key, reason=str(error)) from error
         if word in (b"FENCED", b"MISMATCH"):

@@ -49,7 +49,8 @@ class Carried:
 
     `state` is what a processor remembers behind the batch, None for not now; `suspicion` how warily to go on, empty for
     as ever; `aside` the running numbers of records that killed their process and must not be turned again; `stored` the
-    number behind the last row that the batch has brought into a table, 0 for none.
+    number behind the last row that the batch has brought into a table, 0 for none; `seen_id` the batch's last entry,
+    which must stand in the stream, empty when none of them does.
     """
 
     entries: Mapping[Shard, Sequence[Entry]] = field(default_factory=dict)
@@ -58,3 +59,4 @@ class Carried:
     suspicion: bytes = b""
     aside: Sequence[int] = ()
     stored: int = 0
+    seen_id: str = ""

@@ -26,6 +26,8 @@ __all__ = ["Redis", "RedisConnectionError", "RedisError", "RedisTimeoutError", "
 LUA = Path(__file__).with_name("lua")
 TIMEOUT_S = 15.0  # above every BLOCK of ours, so that a silent network cut is found
 TOPICS = "topics"
+SETTLING = "--+ settling\n"  # in scripts that append: `settling.lua` goes there
+SETTLING_S = 0.1  # between two looks whether a shard takes something new again
 
 
 def connect(settings: Settings) -> Redis:
@@ -111,7 +113,7 @@ async def run_script(redis: Redis, name: str, keys: Sequence[str], args: Sequenc
     """Run one of our scripts; it is one transaction. Scalars come back as a list of one."""
     script = _SCRIPTS.get((id(redis), name))
     if script is None:
-        text = (LUA / f"{name}.lua").read_text(encoding="utf-8")
+        text = _text(name).replace(SETTLING, _text("settling"))
         if text.startswith("#!") and await _version(redis) < (7,):
             text = text.partition("\n")[2]  # flags came with 7.0; without them a full server refuses these too
         script = _SCRIPTS[id(redis), name] = redis.register_script(text)
@@ -121,6 +123,17 @@ async def run_script(redis: Redis, name: str, keys: Sequence[str], args: Sequenc
         if isinstance(reply, list)
         else [reply if isinstance(reply, bytes) else str(reply).encode()]
     )
+
+
+def _text(name: str) -> str:
+    return (LUA / f"{name}.lua").read_text(encoding="utf-8")
+
+
+async def run_settled(redis: Redis, name: str, keys: Sequence[str], args: Sequence[bytes | str | int]) -> list[bytes]:
+    """Run one of our scripts that appends, again while a server that was started anew takes nothing new yet."""
+    while (reply := await run_script(redis, name, keys, args))[0] == b"WAIT":  # noqa: ASYNC110  Redis rings no bell
+        await asyncio.sleep(SETTLING_S)
+    return reply
 
 
 _SCRIPTS: dict[tuple[int, str], Any] = {}

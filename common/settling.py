@@ -4,7 +4,7 @@ import base64
 from typing import Literal, NamedTuple
 
 from common.records import DeadLetter
-from common.redis_streams import Redis, all_shards, run_script
+from common.redis_streams import Redis, all_shards, run_settled
 
 SETTLED = "dead_letters:settled"
 Outcome = Literal["redriven", "dropped", "settled before", "not from a stream"]
@@ -50,7 +50,7 @@ async def redrive(redis: Redis, letter: DeadLetter) -> Outcome:
     data = bytes_of(letter)
     keys = [SETTLED, shard.key, shard.facts]
     lines = data.count(b"\n") + 1
-    word, _ = await run_script(redis, "redrive", keys, [letter.id, letter.program, lines, data])
+    word, _ = await run_settled(redis, "redrive", keys, [letter.id, letter.program, lines, data])
     return "redriven" if word == b"OK" else "settled before"
 
 

@@ -96,6 +96,7 @@ ORDER_EVENT_ROWS = Table(
     order_by="(event_time, event_id)",
     partition_by="toYYYYMM(event_time)",
     comment="OrderFilled events of the Polymarket exchanges, one row each.",
+    identity=("venue", "event_id"),
 )
 
 TRADE_ROWS = Table(
@@ -124,6 +125,7 @@ TRADE_ROWS = Table(
     order_by="(venue, symbol, event_time, offset)",
     partition_by="toYYYYMM(event_time)",
     comment="Trades of all venues, each once.",
+    identity=("venue", "symbol", "trade_id"),
 )
 
 TRADE_CORRECTION_ROWS = Table(

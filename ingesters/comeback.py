@@ -106,10 +106,11 @@ class Comeback:
             await self._outbox.announce(lost[0].start)
         await asyncio.sleep(max(0.0, self._until_s - monotonic_s()))
         for taken in lost:
+            # Not where the last one ended: what follows there may be nobody's, and all would wait for each other.
+            await self._outbox.announce(taken.start)
             await self._others_are_done(before=taken.start)
             if await self._outbox.give_again(taken.packet, taken.start):
                 self._given.append(taken)
-                await self._outbox.announce(taken.start + taken.packet.records)
             else:
                 log.warning("sink.number_taken", shard=self._key, records=taken.packet.records, number=taken.start)
         await self._outbox.announce(None)

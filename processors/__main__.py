@@ -17,6 +17,7 @@ from common.redis_streams import connect as connect_redis
 from common.schema import wait_current
 from common.settings import Settings
 from common.streams import STREAMS, TRADES, Stream
+from common.tables import TABLES
 from processors.amended import Amended
 from processors.company import Company
 from processors.consumer import Consumer
@@ -136,7 +137,8 @@ class Program:
     def _target(self, processor: Processor, inbox: Inbox) -> Target:
         match processor.target:
             case Stream():
-                return StreamTarget(processor.target, self._layout)
+                # Who needs ClickHouse to do its work may as well ask it first; books go on without it.
+                return StreamTarget(processor.target, self._layout, self._count_on if processor.lookup else _as_it_is)
             case Copy():
                 return FileTarget(processor.target.table, folder_of(self._settings), self._layout)
             case Table():
@@ -144,6 +146,16 @@ class Program:
                 taken = self._share.grants[inbox.shard.key].taken
                 delivery = Delivery(self._store, processor.target, inbox.rename, waits, partial(_unless_taken, taken))
                 return TableTarget(processor.target, delivery, self._layout)
+
+    async def _count_on(self, shard: Shard) -> None:
+        """Have a shard count on behind what its table holds."""
+        inbox = Inbox(self._redis, shard, self._figures.program)
+        table = next(table for table in TABLES if table.source is shard.stream)
+        await inbox.raise_end(await self._store.end(table, shard=shard.number, start=await inbox.end()))
+
+
+async def _as_it_is(_: Shard) -> None:
+    """Leave a shard's count alone."""
 
 
 async def _unless_taken(taken: asyncio.Event, pause_s: float) -> None:

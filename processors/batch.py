@@ -47,6 +47,11 @@ class Batch:
         """Return the ids to acknowledge."""
         return [entry.id for entry in (self.entries[:-1] if self.partial else self.entries)]
 
+    @property
+    def seen_id(self) -> str:
+        """Return the last entry that was in the stream when the batch was read, empty for none."""
+        return next((entry.id for entry in reversed(self.entries) if not entry.is_gone), "")
+
 
 @dataclass(frozen=True)
 class Content:

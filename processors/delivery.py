@@ -7,13 +7,13 @@ sure nothing of it still runs, ask which rows stand there, and insert the differ
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, cast
 
 import polars as pl
 
 from common.backoff import delays_s
-from common.clickhouse import is_about_content
+from common.clickhouse import columns_of_a_row, is_about_content
 from common.columns import Table
 from common.errors import StoreRefused
 from common.log import logger
@@ -21,6 +21,8 @@ from processors.manifest import Manifest
 from processors.processor import REFUSED_SCHEMA
 
 log = logger("delivery")
+
+RUNNING_S = 0.2  # between two looks whether an insert of somebody else still runs
 
 Failed = Callable[[str], None]
 Sleep = Callable[[float], Awaitable[None]]
@@ -33,16 +35,14 @@ class Shelf(Protocol):
     async def insert(self, table: Table, frame: pl.DataFrame, token: str) -> None:
         """Insert under a token."""
 
-    async def offsets(
-        self, table: Table, *, shard: int, numbers: tuple[int, int], received_ns: tuple[int, int]
-    ) -> pl.Series:
-        """Return the offsets that stand in the table, of rows received between two times."""
+    async def rows(self, table: Table, *, shard: int, numbers: tuple[int, int]) -> pl.DataFrame:
+        """Return what tells the rows from others that stand under the numbers of a shard."""
 
     async def end(self, table: Table, *, shard: int, start: int) -> int:
         """Return the running number behind the last row from `start` on, 0 when there is none."""
 
-    async def derived(self, table: Table, received_ns: tuple[int, int]) -> pl.DataFrame:
-        """Return (venue, symbol, trade_id, stands_at) of derived rows received between two times."""
+    async def standing(self, table: Table, venues: Sequence[str], event_ns: tuple[int, int]) -> pl.DataFrame:
+        """Return the identity and the place (`stands_at`) of rows that happened between two times."""
 
     async def is_running(self, token: str) -> bool:
         """Return whether an insert under the token is at work."""
@@ -86,20 +86,26 @@ class Delivery:
         """Return the running number behind the last row of a shard from `start` on, 0 when there is none."""
         return await self._store.end(self._table, shard=shard, start=start)
 
+    async def rest(self, family: str) -> None:
+        """Return when no insert runs any more that an earlier owner has left behind; its tokens begin with `family`."""
+        while await self._store.is_running(family):
+            await self._sleep(RUNNING_S)
+
     async def repeated(self, frame: pl.DataFrame) -> pl.Series:
-        """Return the offsets of derived trades that stand under other numbers already."""
-        derived = frame.filter(pl.col("source") == "derived")
-        if derived.is_empty():
-            return derived["offset"]
+        """Return the offsets of records that were fetched or made a second time, and stand under other numbers."""
+        doubtful = frame.filter(pl.col("source") != "live")
+        if doubtful.is_empty():
+            return doubtful["offset"]
+        venues, identity = doubtful["venue"].unique().to_list(), self._table.identity
         for pause_s in delays_s(first_s=0.2, ceiling_s=10.0):
             try:
-                stand = await self._store.derived(self._table, _received_ns(derived))
+                stand = await self._store.standing(self._table, venues, _times_ns(doubtful, "event_time"))
             except StoreRefused as error:
                 self._failed(str(error))
                 log.warning("delivery.waiting", table=self._table.name, pause_s=round(pause_s, 2), reason=str(error))
                 await self._sleep(pause_s)
             else:
-                both = derived.join(stand, on=("venue", "symbol", "trade_id"), maintain_order="left")
+                both = doubtful.join(stand, on=identity, maintain_order="left")
                 return both.filter(pl.col("offset") != pl.col("stands_at"))["offset"].unique(maintain_order=True)
         raise AssertionError  # the delays never end
 
@@ -150,14 +156,9 @@ class Delivery:
         for pause_s in delays_s(first_s=0.2, ceiling_s=10.0):
             try:
                 if not await self._store.is_running(manifest.family):
-                    stands = await self._store.offsets(
-                        self._table,
-                        shard=int(frame["shard"][0]),
-                        numbers=(manifest.start, manifest.stop),
-                        # A server that lost its newest records gives their numbers again: those rows are others.
-                        received_ns=_received_ns(frame),
-                    )
-                    return frame.filter(~pl.col("offset").is_in(stands.implode()))
+                    numbers = manifest.start, manifest.stop
+                    stand = await self._store.rows(self._table, shard=int(frame["shard"][0]), numbers=numbers)
+                    return frame.join(stand, on=columns_of_a_row(self._table), how="anti", maintain_order="left")
             except StoreRefused as error:
                 self._failed(str(error))
                 log.warning("delivery.waiting", table=self._table.name, pause_s=round(pause_s, 2), reason=str(error))
@@ -165,7 +166,7 @@ class Delivery:
         raise AssertionError  # the delays never end
 
 
-def _received_ns(frame: pl.DataFrame) -> tuple[int, int]:
-    """Return between which times the rows of a table's frame were received."""
-    times = frame["received_time"].dt.epoch("ns")
+def _times_ns(frame: pl.DataFrame, column: str) -> tuple[int, int]:
+    """Return between which times the rows of a table's frame lie."""
+    times = frame[column].dt.epoch("ns")
     return cast("int", times.min()), cast("int", times.max())

@@ -44,7 +44,7 @@ def standing(inbox: Inbox, start: int, stop: int, *, now_ns: int) -> FeedEvent:
         expected=f"record {start}",
         found=f"record {stop}",
         detail=f"{inbox.shard.key}: {stop - start} running numbers from {start} to {stop} "
-        f"(exclusive) have no row: Redis lost a commit, and these trades stand under the numbers they had before",
+        f"(exclusive) have no row: Redis lost what it had, and these records stand under the numbers of before",
     )
 
 

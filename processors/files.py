@@ -60,11 +60,12 @@ class FileTarget:
         letters = [*content.dead, *refused_letters(batch, content, bad)]
         return Delivered(letters_of(letters, self._layout), {self._table.name: len(fitting)}, len(letters))
 
-    async def end(self, shard: Shard, start: int) -> int:
+    async def end(self, shard: Shard, start: int, group: str) -> int | None:
         """Return the running number behind the last record of a shard that stands in a file."""
+        del group
         pattern = f"*/{self._table.name}-{shard.number}-*.{self._folder.format}"
         stops = [int(file.stem.rpartition("-")[2]) for file in self._root.glob(pattern)]
-        return max([stop for stop in stops if stop > start], default=0)
+        return max([stop for stop in stops if stop > start], default=None)
 
     async def stands(self, shard: Shard, stored: int) -> int:
         """Return all of it: files are the operator's, who may have moved them away."""

@@ -24,7 +24,7 @@ STAGE = "received_to_committed"
 async def finish(work: Consumer, batch: Batch, named: Named, *, alone: bool) -> None:
     """Bring a batch to its end; nothing of it is written before its name stands in Redis."""
     async with work.company.alone() if alone else work.company.among():
-        await work.inbox.begin(batch.start, named.manifest.encode(), alone=alone)
+        await work.inbox.begin(batch.start, named.manifest.encode(), seen_id=batch.seen_id, alone=alone)
         content = content_of(batch, now_ns=now_ns())
         made = work.memory.turn(batch, content, await work.knowledge.about(content.frame))
         began_s = monotonic_s()
@@ -33,7 +33,7 @@ async def finish(work: Consumer, batch: Batch, named: Named, *, alone: bool) -> 
         state = work.memory.due()
         suspicion = after_success(named.manifest.suspicion, batch.stop)
         entries = _with_events(work, batch, delivered)
-        carried = Carried(entries, made.wanted, state, _text(suspicion), stored=delivered.stored)
+        carried = Carried(entries, made.wanted, state, _text(suspicion), stored=delivered.stored, seen_id=batch.seen_id)
         await _commit(work, batch, carried, suspicion)
     if state is not None:
         work.memory.saved()
@@ -47,7 +47,9 @@ async def set_aside(work: Consumer, batch: Batch, suspicion: Suspicion | None, *
     entries = letters_of(letters, work.layout)
     suspicion = after_removal(suspicion, batch.stop)
     aside = [batch.start] if work.processor.state is not None else []
-    await _commit(work, batch, Carried(entries, suspicion=_text(suspicion), aside=aside), suspicion)
+    await _commit(
+        work, batch, Carried(entries, suspicion=_text(suspicion), aside=aside, seen_id=batch.seen_id), suspicion
+    )
     work.memory.pass_by(batch)
     _count(work, batch, Delivered(entries, {}, len(letters)))
 

@@ -33,7 +33,7 @@ class Knowledge:
             found = await self._store.query(self._lookup.sql, {"keys": missing[name].to_list()})
             if not found.is_empty():
                 kept = self._known if len(self._known) < MOST_KEYS else self._known.clear()
-                self._known = pl.concat(
-                    [kept, found.select(list(self._lookup.schema)).cast(pl.Schema(self._lookup.schema))]
-                )
+                answer = found.select(list(self._lookup.schema)).cast(pl.Schema(self._lookup.schema))
+                # Others may have asked for the same keys meanwhile: a key known twice would make two rows of one.
+                self._known = pl.concat([kept, answer.join(kept, on=name, how="anti")])
         return self._known.join(wanted, on=name, how="semi")

@@ -55,7 +55,7 @@ async def consume(work: Consumer, stop: asyncio.Event) -> None:
 async def _is_copied(work: Consumer) -> bool:
     """Return whether another process goes by our own name."""
     try:
-        return await work.inbox.owner() == work.process
+        return await work.inbox.has_newer_owner(work.process)
     except RedisError:
         return False  # it shows with the next attempt
 

@@ -51,7 +51,7 @@ class Manifest(msgspec.Struct, frozen=True):
     @property
     def family(self) -> str:
         """Return how every token of the group in this shard begins."""
-        return f"{self.group}/{self.key}/"
+        return family_of(self.group, self.key)
 
     def next_round(self, offsets: pl.Series) -> "Manifest":
         """Return the same batch under the next token, which stands for these of its records only."""
@@ -70,6 +70,11 @@ class Manifest(msgspec.Struct, frozen=True):
     def encode(self) -> bytes:
         """Return the text that is kept in Redis; equal manifests give equal texts."""
         return msgspec.json.encode(self)
+
+
+def family_of(group: str, key: str) -> str:
+    """Return how every token of a group in a shard begins."""
+    return f"{group}/{key}/"
 
 
 def decode_manifest(text: bytes) -> Manifest:

@@ -34,9 +34,10 @@ async def resume(work: Consumer, owned: Ownership, *, was_deleted: bool) -> Owne
     work.position, work.last_id, work.backlog = owned.position, owned.last_id, True
     work.suspicion = msgspec.json.decode(owned.suspicion, type=Suspicion) if owned.suspicion else None
     events = [remade(work.inbox, owned, now_ns=now_ns())] if was_deleted else []
-    work.doubt_until = await work.target.end(work.inbox.shard, owned.position)
-    if await work.inbox.raise_end(work.doubt_until):
-        events.append(continued(work.inbox, work.doubt_until, owned, now_ns=now_ns()))
+    stored = await work.target.end(work.inbox.shard, owned.position, work.inbox.group)
+    work.doubt_until = stored or 0
+    if stored is not None and await work.inbox.raise_end(stored):
+        events.append(continued(work.inbox, stored, owned, now_ns=now_ns()))
     lost = await work.memory.restore(work.inbox, owned)
     if lost:
         events.append(rebuilt(work.inbox, owned, lost, now_ns=now_ns()))

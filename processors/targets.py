@@ -1,7 +1,7 @@
 """Where the rows of a batch go: into a table, or with the commit into another stream."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Protocol, cast
@@ -14,14 +14,15 @@ from common.columns import Table
 from common.packing import Entry, pack
 from common.records import DeadLetter, Record
 from common.redis_streams import Shard
-from common.streams import DEAD_LETTERS, TRADES, Stream, shard_of
+from common.streams import DEAD_LETTERS, Stream, shard_of
 from processors.batch import Batch, Content, refused_letters
 from processors.delivery import Delivery
 from processors.frames import table_frame, unfit
-from processors.manifest import Manifest
+from processors.manifest import Manifest, family_of
 from processors.processor import Made
 
 Layout = Mapping[Stream, Sequence[Shard]]
+CountOn = Callable[[Shard], Awaitable[object]]
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,12 @@ class Target(Protocol):
     async def deliver(self, batch: Batch, content: Content, made: Made, named: "Named") -> Delivered:
         """Bring the rows where they belong."""
 
-    async def end(self, shard: Shard, start: int) -> int:
-        """Return the running number behind the last record from `start` on of a shard that stands there, 0 for none."""
+    async def end(self, shard: Shard, start: int, group: str) -> int | None:
+        """
+        Return the running number behind the last record from `start` on of a shard that stands there, 0 for none.
+
+        None if that is not known there. What an earlier owner of the group's place has left running is over then.
+        """
 
     async def stands(self, shard: Shard, stored: int) -> int:
         """Return up to which running number, `stored` at the most, rows of a shard stand there."""
@@ -77,8 +82,8 @@ class TableTarget:
             bad = pl.concat([made.refused, unfit(made.rows, self._table)])
             fitting = table_frame(made.rows.join(bad, on="offset", how="anti", maintain_order="left"), self._table)
         passed = fitting.clear()["offset"]
-        if self._table.source is TRADES:
-            # Redis may have lost commits, now or under an earlier owner: what was made of their records is made again.
+        if self._table.identity:
+            # Redis may have lost what was fetched or made, now or under an earlier owner: that is done again.
             passed = await self._delivery.repeated(fitting)
             fitting = fitting.filter(~pl.col("offset").is_in(passed.implode()))
         refused = await self._delivery.store(fitting, named.manifest, in_doubt=named.in_doubt)
@@ -90,8 +95,9 @@ class TableTarget:
         stored = cast("int", newest) + 1 if has_all and newest is not None else 0
         return Delivered(entries, rows, len(letters), passed.to_list(), stored)
 
-    async def end(self, shard: Shard, start: int) -> int:
-        """Return what the table holds."""
+    async def end(self, shard: Shard, start: int, group: str) -> int:
+        """Return what the table holds when no insert of an earlier owner runs any more."""
+        await self._delivery.rest(family_of(group, shard.key))
         return await self._delivery.end(shard.number, start)
 
     async def stands(self, shard: Shard, stored: int) -> int:
@@ -102,11 +108,17 @@ class TableTarget:
 
 
 class StreamTarget:
-    """Rows as records into another stream, in the transaction that commits their batch."""
+    """
+    Rows as records into another stream, in the transaction that commits their batch.
 
-    def __init__(self, stream: Stream, layout: Layout) -> None:
+    `count_on` has a shard of that stream count on behind what its table holds: a Redis that came back with less would
+    give its numbers to others.
+    """
+
+    def __init__(self, stream: Stream, layout: Layout, count_on: CountOn) -> None:
         self._stream = stream
         self._layout = layout
+        self._count_on = count_on
 
     async def deliver(self, batch: Batch, content: Content, made: Made, named: Named) -> Delivered:
         """Return the entries; nothing is written before the commit, so nothing can be in doubt."""
@@ -115,10 +127,11 @@ class StreamTarget:
         rows = {**made.also, self._stream: made.rows}
         return Delivered(_entries(letters, rows, self._layout), _counts(rows), len(letters))
 
-    async def end(self, shard: Shard, start: int) -> int:
-        """Return 0: what a batch gives is appended when it is committed, or not at all."""
-        del shard, start
-        return 0
+    async def end(self, shard: Shard, start: int, group: str) -> None:
+        """Return None: what a batch gives is appended when it is committed, or not at all."""
+        del shard, start, group
+        for target in self._layout[self._stream]:
+            await self._count_on(target)
 
     async def stands(self, shard: Shard, stored: int) -> int:
         """Return that nothing is missing: a commit that has lost its entries is lost itself."""

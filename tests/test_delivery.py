@@ -1,10 +1,11 @@
 """Delivery into a table, against every way an insert can end without telling."""
 
+import msgspec
 import polars as pl
 import pytest
 
 from common.errors import StoreRefused
-from common.tables import TICKER_ROWS
+from common.tables import TICKER_ROWS, TRADE_ROWS
 from processors.delivery import Delivery
 from processors.manifest import Manifest
 
@@ -50,10 +51,9 @@ class Engine:
         if fault != "well":
             raise LOST
 
-    async def offsets(self, _table, *, shard, numbers, received_ns):
+    async def rows(self, _table, *, shard, numbers):
         assert (3, (100, 106)) == (shard, numbers)
-        found = {offset for offset in self.stored if received_ns[0] <= offset <= received_ns[1]}
-        return pl.Series(sorted(found), dtype=pl.UInt64)
+        return rows(*sorted(set(self.stored)))
 
     async def is_running(self, _token):
         self.running -= 1
@@ -159,3 +159,63 @@ async def test_an_empty_batch_asks_the_engine_nothing():
     await deliver(engine, frame=ROWS.clear())
 
     assert [] == engine.tokens
+
+
+class Standing(Engine):
+    """A table of trades of which one stands under number 7."""
+
+    def __init__(self, *script):
+        super().__init__(*script)
+        self.asked = []
+
+    async def standing(self, table, venues, event_ns):
+        self.asked.append((table.name, venues, event_ns))
+        if self.script and self.script.pop(0) == "away":
+            raise LOST
+        return pl.DataFrame({"venue": ["okx"], "symbol": ["A"], "trade_id": ["1"], "stands_at": [7]})
+
+
+def trades(*places, source):
+    rows = [("okx", "A", trade_id, source, offset) for trade_id, offset in places]
+    frame = pl.DataFrame(rows, schema=["venue", "symbol", "trade_id", "source", "offset"], orient="row")
+    return frame.with_columns(event_time=pl.lit(5, dtype=pl.Int64).cast(pl.Datetime("ns", "UTC")))
+
+
+async def repeated(engine, frame):
+    async def at_once(_):
+        return None
+
+    delivery = Delivery(engine, TRADE_ROWS, None, lambda _: None, sleep=at_once)
+    return (await delivery.repeated(frame)).to_list()
+
+
+@pytest.mark.parametrize("source", ["derived", "backfill"])
+async def test_a_trade_that_was_fetched_or_made_again_is_known_by_its_id(source):
+    engine = Standing("away")
+
+    assert [9] == await repeated(engine, trades(("0", 8), ("1", 9), ("2", 10), source=source))
+    assert [("trades", ["okx"], (5, 5))] * 2 == engine.asked
+
+
+async def test_a_trade_that_stands_in_its_own_place_is_no_repetition():
+    assert [] == await repeated(Standing(), trades(("1", 7), source="derived"))
+
+
+async def test_nothing_is_asked_about_what_a_venue_tells_only_once():
+    engine = Standing()
+
+    assert [] == await repeated(engine, trades(("1", 9), source="live"))
+    assert [] == engine.asked
+
+
+async def test_a_number_that_another_record_has_taken_does_not_hide_a_row():
+    engine = Engine()
+    taken = ROWS.with_columns(received_time=pl.col("received_time") + pl.duration(nanoseconds=1))
+
+    async def others(*_, **__):
+        return taken if not engine.stored else rows(*engine.stored)
+
+    engine.rows = others
+    await deliver(engine, in_doubt=True, manifest=msgspec.structs.replace(MANIFEST, doubtful=True))
+
+    assert ROWS["offset"].to_list() == sorted(engine.stored)

@@ -15,7 +15,7 @@ from common.redis_facts import read_state
 from common.redis_streams import Shard, connect
 from common.settings import Settings
 from common.streams import DEAD_LETTERS, FEED_EVENTS, ORDER_EVENTS, TRADES
-from ingesters import tail
+from ingesters import comeback, tail
 from ingesters.sink import FULL_BYTES, Sink
 from ingesters.spool import Spool
 from tests.ingest_kit import Proxy, events, listener, records, until
@@ -102,6 +102,16 @@ def assert_whole(fleet, count):
     assert list(range(count)) == ids(fleet)
     numbers = running_numbers(fleet)
     assert sorted(set(numbers)) == numbers
+
+
+def cut_appends(fleet, appends):
+    """Take the last appends away, as a power cut does."""
+    file = next((fleet.folder / "redis" / "appendonlydir").glob("*.incr.aof"))
+    whole = file.read_bytes()
+    at = len(whole)
+    for _ in range(appends):
+        at = whole.rindex(b"XADD", 0, at)
+    file.write_bytes(whole[:at])
 
 
 async def put_until_full(sink, first=0):
@@ -236,12 +246,7 @@ async def test_a_redis_that_comes_back_with_less_is_given_it_again_under_the_sam
             sink.put(trade(number))
             await emptied(sink)
         redis_only.kill("redis")
-        file = next((redis_only.folder / "redis" / "appendonlydir").glob("*.incr.aof"))
-        whole = file.read_bytes()
-        at = len(whole)
-        for _ in range(3):
-            at = whole.rindex(b"XADD", 0, at)
-        file.write_bytes(whole[:at])  # a power cut took the last appends
+        cut_appends(redis_only, 3)
         redis_only.restart("redis")
         for number in range(10, 20):
             sink.put(trade(number))
@@ -269,6 +274,41 @@ async def test_two_sources_of_a_shard_give_again_in_the_order_of_the_numbers(red
     assert list(range(20)) == ids(redis_only)[:20] == running_numbers(redis_only)[:20]
     assert {20, 21} == set(ids(redis_only)[20:])
     assert len(set(running_numbers(redis_only))) == 22
+
+
+async def test_numbers_that_nobody_gives_again_hold_nobody_up(redis_only, monkeypatch):
+    monkeypatch.setattr(comeback, "PATIENCE_S", 60.0)
+    async with carried(redis_only) as one, carried(redis_only, folder="other", source="other") as two:
+        for number in range(0, 8, 2):
+            one.put(trade(number))
+            await emptied(one)
+            redis_only.redis.hincrby("shard:{stream:trades}", "offset", 1)  # a record that a processor made
+            two.put(trade(number + 1))
+            await emptied(two)
+        redis_only.redis.flushall()
+        await until(lambda: len(ids(redis_only)), 8)
+
+    assert list(range(8)) == ids(redis_only)
+    assert [0, 2, 3, 5, 6, 8, 9, 11] == running_numbers(redis_only)
+
+
+async def test_a_source_that_has_lost_nothing_waits_for_those_that_have(redis_only):
+    async with carried(redis_only) as one, carried(redis_only, folder="other", source="other") as two:
+        one.put(trade(0))
+        await emptied(one)
+        for number in range(1, 6):
+            two.put(trade(number))
+            await emptied(two)
+        redis_only.kill("redis")
+        cut_appends(redis_only, 5)
+        one.put(trade(6))
+        redis_only.restart("redis")
+        await emptied(one)
+        await emptied(two)
+
+    assert list(range(7)) == ids(redis_only)
+    assert list(range(6)) == running_numbers(redis_only)[:6]
+    assert [] == events(redis_only, "gap")
 
 
 async def test_what_cannot_be_given_again_is_told(redis_only, monkeypatch):

@@ -15,7 +15,8 @@ from redis.exceptions import RedisError
 
 from benchmarks.chaos.fleet import INGESTERS, Fleet
 from benchmarks.chaos.plan import NAMES, choose
-from benchmarks.chaos.truth import Verdict, judge, prove
+from benchmarks.chaos.truth import judge, prove
+from benchmarks.chaos.verdict import Verdict
 from benchmarks.chaos.without import PARTS
 from benchmarks.house import Broken
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import os
 import resource
 import shutil
 import signal
@@ -22,6 +23,7 @@ LOOK_EVERY_S = 0.1
 RESTART_S = 0.5
 STAYS_DOWN = (0, 2)  # told to stop, refused: as Supervisor has it
 SERVERS = ("redis", "clickhouse")
+EXEC = b"*1\r\n$4\r\nEXEC\r\n"  # the end of a transaction in Redis' append file
 INGESTERS = (
     "binance_ingester",
     "okx_ingester",
@@ -98,6 +100,22 @@ class Fleet:
         process = self.house.processes[name]
         if process.poll() is None:
             process.send_signal(number)
+
+    def append_file(self) -> Path:
+        """Return the file that Redis appends to."""
+        return max((self.house.folder / "appendonlydir").glob("*.incr.aof"), key=lambda each: each.stat().st_mtime)
+
+    def kill_and_cut_redis(self, file: Path, size_bytes: int) -> int:
+        """Kill Redis and leave of its append file whole transactions up to a size; return how many bytes are lost."""
+        process = self.house.processes["redis"]
+        process.kill()
+        process.wait()
+        content = file.read_bytes() if file.exists() else b""  # it may have been rewritten meanwhile
+        kept = content.rfind(EXEC, 0, size_bytes)
+        if kept < 0:
+            return 0
+        os.truncate(file, kept + len(EXEC))
+        return len(content) - kept - len(EXEC)
 
     async def retire(self, name: str) -> int | None:
         """Tell a process to stop, for good; return its exit code, None when it had to be killed."""

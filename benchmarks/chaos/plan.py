@@ -14,6 +14,8 @@ Fault = Callable[[Fleet, random.Random], Awaitable[str]]
 
 SPARE = "clickhouse_writer_02"
 SOCKETS = ("binance", "okx", "alpaca", "upstox", "polymarket_clob")
+MOST_UNSYNCED_S = 2.0  # what `appendfsync everysec` may lose
+CUT_PAUSE_S = 10.0  # a machine that has lost its power does not lose it again at once
 POISON = ("quotes", "trades", "books:1", "order_events", "markets")
 
 
@@ -62,6 +64,15 @@ async def _kill_in_rewrite(fleet: Fleet, chance: random.Random) -> str:
     await asyncio.sleep(chance.uniform(0.0, 0.05))
     fleet.send("redis", signal.SIGKILL)
     return "kill -9 redis while it rewrites its append file"
+
+
+async def _lose_end(fleet: Fleet, chance: random.Random) -> str:
+    file = await asyncio.to_thread(fleet.append_file)
+    size_bytes, for_s = file.stat().st_size, chance.uniform(0.1, MOST_UNSYNCED_S)
+    await asyncio.sleep(for_s)
+    lost_bytes = await asyncio.to_thread(fleet.kill_and_cut_redis, file, size_bytes)
+    await asyncio.sleep(CUT_PAUSE_S)
+    return f"power cut of redis for the last {for_s:.1f} s, {lost_bytes:,} bytes"
 
 
 async def _starve(fleet: Fleet, chance: random.Random) -> str:
@@ -160,6 +171,7 @@ FAULTS: tuple[tuple[int, Fault], ...] = (
     (4, _kill_server),
     (1, _restart_server),
     (1, _kill_in_rewrite),
+    (1, _lose_end),
     (2, _starve),
     (2, _lose_replies),
     (2, _kill_both),

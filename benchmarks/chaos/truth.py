@@ -5,10 +5,11 @@ import subprocess
 import sys
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from benchmarks.chaos.events import derived, fills, order_events
+from benchmarks.chaos.verdict import Verdict
 from benchmarks.house import ROOT, Broken, House
 
 TABLES = (
@@ -27,28 +28,6 @@ SLACK_NS = 2 * 10**9  # between the venue's clock at a trade and ours at the eve
 PROVE_S = 120.0
 
 
-@dataclass
-class Verdict:
-    """
-    What was found; `told` is what is missing and was written down as missing.
-
-    `unheard_quotes` were published by a venue that keeps none, while nobody recorded: what a spool makes fewer of.
-    """
-
-    rows: dict[str, int] = field(default_factory=dict)
-    lost: list[str] = field(default_factory=list)
-    doubled: list[str] = field(default_factory=list)
-    disordered: list[str] = field(default_factory=list)
-    unproven: list[str] = field(default_factory=list)
-    told: int = 0
-    unheard_quotes: int = 0
-
-    @property
-    def is_clean(self) -> bool:
-        """Return whether nothing is missing without a word, nothing is there twice and nothing out of order."""
-        return not (self.lost or self.doubled or self.disordered or self.unproven)
-
-
 def judge(house: House, ledger: dict[str, Any]) -> Verdict:
     """Return the verdict on all that stands in the tables."""
     verdict = Verdict()
@@ -62,11 +41,11 @@ def judge(house: House, ledger: dict[str, Any]) -> Verdict:
     _trades(house, ledger["binance"]["published"], verdict)
     _numbered(house, "okx", ledger["okx"]["published"], verdict)
     _numbered(house, "alpaca", ledger["alpaca"]["published"], verdict)
-    _order_events(house, ledger["goldsky"], verdict)
-    _fills(house, ledger["polygon"], verdict)
+    order_events(house, ledger["goldsky"], verdict)
+    fills(house, ledger["polygon"], verdict)
     published = sum(kinds.get("bookTicker", {}).get("distinct", 0) for kinds in ledger["binance"]["published"].values())
     verdict.unheard_quotes = published - house.sql("SELECT count() FROM quotes WHERE venue = 'binance'")[0][0]
-    _derived(house, verdict)
+    derived(house, verdict)
     _order(house, verdict)
     return verdict
 
@@ -74,8 +53,16 @@ def judge(house: House, ledger: dict[str, Any]) -> Verdict:
 def _trades(house: House, published: dict[str, Any], verdict: Verdict) -> None:
     """Look for every trade from the first stored to the last stored, or a gap that says which is missing."""
     stored: dict[str, list[int]] = {}
-    for symbol, number in house.sql("SELECT symbol, toUInt64(trade_id) FROM trades WHERE venue = 'binance'"):
+    times: dict[str, dict[int, int]] = {}
+    for symbol, number, event_ns in house.sql(
+        "SELECT symbol, toUInt64(trade_id), toUnixTimestamp64Nano(event_time) FROM trades WHERE venue = 'binance'"
+    ):
         stored.setdefault(symbol, []).append(number)
+        times.setdefault(symbol, {})[number] = event_ns
+    lost_by_redis = house.sql(
+        "SELECT toUnixTimestamp64Nano(from_time), toUnixTimestamp64Nano(to_time) FROM feed_events "
+        "WHERE venue = 'binance' AND channel = 'redis' AND kind = 'gap'"
+    )
     gaps = house.sql(
         "SELECT symbol, toUInt64OrZero(expected), toUInt64OrZero(found) FROM feed_events "
         "WHERE venue = 'binance' AND channel = 'trade' AND kind = 'gap'"
@@ -86,6 +73,8 @@ def _trades(house: House, published: dict[str, Any], verdict: Verdict) -> None:
             verdict.doubled.append(f"trades of {symbol}: {len(numbers) - len(distinct)} ids stand twice")
         told = {number for name, first, behind in gaps if name == symbol for number in range(first, behind)}
         missing = set(_ids(published[symbol]["trade"], min(distinct), max(distinct))) - distinct
+        known = sorted(times[symbol].items())
+        told |= {number for number in missing - told if _is_told(number, known, lost_by_redis)}
         verdict.told += len(missing & told)
         if unexplained := sorted(missing - told):
             verdict.lost.append(f"trades of {symbol}: {len(unexplained)} without a word, the first is {unexplained[0]}")
@@ -107,7 +96,10 @@ def _numbered(house: House, venue: str, published: dict[str, Any], verdict: Verd
     verdict.doubled += [f"trades of {venue} {symbol}: {count} ids stand twice" for symbol, count in (+doubled).items()]
     away = house.sql(
         "SELECT symbol, toUnixTimestamp64Nano(from_time), toUnixTimestamp64Nano(to_time) FROM feed_events "
-        f"WHERE venue = '{venue}' AND kind IN {AWAY}"
+        f"WHERE venue = '{venue}' AND kind IN {AWAY} UNION ALL "
+        # A message that arrived unreadable is kept whole as a dead letter: what it was is not known, when it came is.
+        "SELECT symbol, toUnixTimestamp64Nano(received_time), toUnixTimestamp64Nano(received_time) FROM dead_letters "
+        f"WHERE venue = '{venue}'"
     )
     for (symbol, kind), times in stored.items():
         facts = published.get(symbol, {}).get(kind)
@@ -122,24 +114,11 @@ def _numbered(house: House, venue: str, published: dict[str, Any], verdict: Verd
             verdict.lost.append(f"trades of {venue} {symbol}: {len(unexplained)}, the first is {unexplained[0]}")
 
 
-def _is_told(number: int, known: list[tuple[int, int]], stretches: list[tuple[int, int]]) -> bool:
+def _is_told(number: int, known: list[tuple[int, int]], stretches: Sequence[tuple[Any, ...]]) -> bool:
     """Return whether an event speaks of the time between the neighbours of a missing trade."""
     place = bisect_left(known, (number, 0))
     before_ns, behind_ns = known[place - 1][1] - SLACK_NS, known[place][1] + SLACK_NS
     return any(start <= behind_ns and stop >= before_ns for start, stop in stretches)
-
-
-def _fills(house: House, polygon: dict[str, Any], verdict: Verdict) -> None:
-    """Look for every fill of the chain up to the newest one that is stored, in the order of the chain."""
-    rows = house.sql("SELECT event_id, offset FROM order_events WHERE source = 'chain' ORDER BY offset")
-    stored = {event for event, _ in rows}
-    if len(stored) != len(rows):
-        numbers = [number for event, number in rows if [other for other, _ in rows].count(event) > 1]
-        verdict.doubled.append(f"order_events of the chain: {len(rows) - len(stored)} twice, records {numbers[:100]}")
-    fills = polygon["event_ids"]
-    newest = max((place for place, event in enumerate(fills) if event in stored), default=-1)
-    if missing := [event for event in fills[: newest + 1] if event not in stored]:
-        verdict.lost.append(f"order_events of the chain: {len(missing)}, the first is {missing[0]}")
 
 
 def prove(house: House, verdict: Verdict) -> None:
@@ -167,32 +146,6 @@ def _ids(facts: dict[str, Any], first: int, last: int) -> Iterator[int]:
     for number in range(max(first, facts["first_id"]), min(last, facts["last_id"]) + 1):
         if not any(number in hole for hole in holes):
             yield number
-
-
-def _order_events(house: House, goldsky: dict[str, Any], verdict: Verdict) -> None:
-    """Look for every event that the subgraph has served, once."""
-    stored = [row[0] for row in house.sql("SELECT event_id FROM order_events WHERE source = 'subgraph'")]
-    if len(set(stored)) != len(stored):
-        verdict.doubled.append(f"order_events: {len(stored) - len(set(stored))} events stand twice")
-    served, stands = goldsky["served_ids"], set(stored)
-    # An answer that was under way when the ingester was told to stop moves no cursor: it would be asked for again.
-    newest = max((place for place, event in enumerate(served) if event in stands), default=-1)
-    if missing := set(served[: newest + 1]) - stands:
-        verdict.lost.append(f"order_events: {len(missing)} that were served, e.g. {min(missing)}")
-
-
-def _derived(house: House, verdict: Verdict) -> None:
-    """Look for one trade for every maker's fill."""
-    fills = house.sql("SELECT count() FROM order_events WHERE role = 'maker_fill'")[0][0]
-    trades, events = house.sql("SELECT count(), uniqExact(trade_id) FROM trades WHERE venue = 'polymarket'")[0]
-    if trades != events:
-        where = house.sql(
-            "SELECT trade_id, groupArray(offset), groupArray(toString(received_time)) FROM trades "
-            "WHERE venue = 'polymarket' GROUP BY trade_id HAVING count() > 1 ORDER BY min(offset) LIMIT 5"
-        )
-        verdict.doubled.append(f"trades of polymarket: {trades - events} ids stand twice, e.g. {where}")
-    if events < fills:
-        verdict.lost.append(f"trades of polymarket: {fills - events} fills gave none")
 
 
 def _order(house: House, verdict: Verdict) -> None:

@@ -4,6 +4,7 @@
 -- ARGV: source, epoch, previous batch, new batch, least running number, the only running number ('' for any),
 --       number of entries, {n, data} ..., number of marks, {symbol, sequence} ..., one value per state key
 -- With an only number the entries are given again: they go in unless an entry stands behind that number (TAKEN).
+--+ settling
 local stream, shard = KEYS[1], KEYS[2]
 local source, epoch, previous, new = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local held = redis.call('HMGET', shard, source .. '.epoch', source .. '.batch', 'offset', source .. '.end')
@@ -11,6 +12,7 @@ if held[1] ~= epoch then return {'FENCED', held[1] or ''} end
 local batch = held[2] or '0'
 if batch == new then return {'DUP', held[4] or held[3] or '0'} end
 if batch ~= previous then return {'MISMATCH', batch} end
+if ARGV[6] == '' and is_settling(shard, source) then return {'WAIT', ''} end
 local offset = tonumber(held[3] or '0')
 local known = offset
 local entries = tonumber(ARGV[7])

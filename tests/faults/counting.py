@@ -97,6 +97,10 @@ async def nothing_caught_up(self, _inbox, owned, *_):
     return []
 
 
+async def as_it_is(_):
+    """Leave a shard's count alone."""
+
+
 async def main(process, settings, stop):
     redis = connect(settings)
     layout = {stream: await shards(redis, stream, settings) for stream in STREAMS}
@@ -110,7 +114,7 @@ async def main(process, settings, stop):
             processor=counting,
             process=process,
             inbox=Inbox(redis, shard, GROUP),
-            target=StreamTarget(TICKERS, layout),
+            target=StreamTarget(TICKERS, layout, as_it_is),
             knowledge=Knowledge(None, None),
             figures=figures,
             linger_s=0.0,
