@@ -6,7 +6,7 @@ from collections.abc import Hashable
 from common.clock import NS_PER_S
 from simulator.capture import Event
 
-TOGETHER_NS = 5 * NS_PER_S  # sockets dialled within it were meant to stand side by side
+TOGETHER_NS = 5 * NS_PER_S  # sockets dialled, or ended, within it were meant to stand side by side
 
 Life = tuple[int, int]
 
@@ -41,8 +41,8 @@ class Turns:
 
 def _in_turn(lives: dict[str, Life]) -> dict[str, Life]:
     turns: dict[str, Life] = {}
-    end_ns = -1
-    while left := {name: life for name, life in lives.items() if life[1] > end_ns}:
+    end_ns = -1 - TOGETHER_NS
+    while left := {name: life for name, life in lives.items() if life[1] > end_ns + TOGETHER_NS}:
         earliest_ns = max(end_ns, min(first_ns for first_ns, _ in left.values()))
         name = min(name for name, (first_ns, _) in left.items() if first_ns <= earliest_ns + TOGETHER_NS)
         first_ns, last_ns = lives[name]
