@@ -127,7 +127,11 @@ def test_a_socket_that_was_dialled_after_another_had_ended_is_heard_whole():
 
 
 def test_a_socket_that_outlives_another_is_heard_from_there_on():
-    assert ["ws2@0", "ws2@20", "ws1@21"] == told_by("ws2@0", "ws1@10", "ws2@20", "ws1@21")
+    assert ["ws2@0", "ws2@20", "ws1@40"] == told_by("ws2@0", "ws1@10", "ws2@20", "ws1@40")
+
+
+def test_a_socket_that_outlives_its_twin_by_a_moment_tells_nothing_more():
+    assert ["ws1@0", "ws1@20"] == told_by("ws1@0", "ws2@1", "ws1@20", "ws2@21")
 
 
 def book(action, **row):
