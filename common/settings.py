@@ -151,6 +151,7 @@ class Settings(BaseModel):
     binance_book_refresh_s: Annotated[float, Field(ge=10)] = 300.0  # a new snapshot, for levels no delta has told of
     binance_history_from_id: Histories = ()  # trades from an id on, before the stream: BTCUSDT:1000
     binance_mute_s: Annotated[float, Field(gt=0)] = 120.0  # a socket with nothing but pings is dialled again
+    binance_hot_spare: bool = False  # two sockets for each: a planned reconnect costs no message
 
     okx_enabled: bool = True
     okx_api_base_url: HttpUrl = "https://www.okx.com"
@@ -158,6 +159,7 @@ class Settings(BaseModel):
     okx_symbols: Words = ("BTC-USDT", "ETH-USDT")
     okx_books_full_interval_s: Annotated[float, Field(gt=0)] = 60.0  # a 5000-level book by REST for each symbol
     okx_mute_s: Annotated[float, Field(gt=0)] = 120.0
+    okx_hot_spare: bool = False
 
     alpaca_stocks_enabled: bool = True  # when ALPACA_API_KEY and ALPACA_SECRET_KEY are set
     alpaca_crypto_enabled: bool = True

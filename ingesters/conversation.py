@@ -4,9 +4,12 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import msgspec
+
 from common.clock import now_ns
 from common.errors import BadAnswer, FeedRefused, WireError, WireLost
 from common.lifecycle import wait
+from common.log import logger
 from common.records import DeadLetter, FeedEvent, Record
 from ingesters.feed import Checkpoint, Dial, Fetch, Forget, Frame, Recall, Resume, Send, Step, Wake, hear
 from ingesters.ingester import CONNECTION, Ingester, connection_event
@@ -22,6 +25,8 @@ WATCH_EVERY_S = 1.0
 FULL_PAUSE_S = 0.01
 NOT_DATA = (FeedEvent, DeadLetter)
 
+log = logger("ingest")
+
 
 class Conversation:
     """One connection to a venue, from the first step to the last frame."""
@@ -32,7 +37,8 @@ class Conversation:
         self._figures = work.figures
         self._feed = work.venue.feed(work.settings, resume)
         self._mailbox = Mailbox()
-        self._wires = Wires(work.venue.name, self._mailbox)
+        has_spares = work.venue.has_spares(work.settings)
+        self._wires = Wires(work.venue.name, self._mailbox, has_spares=has_spares, tell=self._spared)
         web = Web(work.venue.answer_s)
         self._questions = Questions(web, work.allowance, work.redis, self._mailbox, work.figures)
         self._unheard = Unheard(work, self._questions)
@@ -106,15 +112,22 @@ class Conversation:
             self._heard_ns = last.received_ns
 
     def _could_not_hear(self, frame: Frame, error: WireError | BadAnswer | WireLost) -> None:
-        if isinstance(error, WireLost):  # announced by the venue; what came with it is still heard
-            self._mailbox.lose(error)
-        else:
+        if not isinstance(error, WireLost):
             self._unheard.take(frame, error)
+        elif not self._wires.leave(frame.wire):  # announced by the venue; what came with it is still heard
+            self._mailbox.lose(error)
 
     def _connected(self, frame: Frame) -> None:
         self._figures.works(CONNECTION)
         words = f"first answer, to {frame.reply_to}" if frame.reply_to else f"first frame from {frame.wire}"
         self._work.sink.put(connection_event(self._work, "connected", frame.received_ns, words))
+
+    def _spared(self, detail: str) -> None:
+        """Tell that one of two sockets ended, and that nothing is missing."""
+        self._figures.counters["sockets_spared_total"] += 1
+        log.info("ingest.spared", venue=self._work.venue.name, detail=detail)
+        event = connection_event(self._work, "connected", now_ns(), detail)
+        self._work.sink.put(msgspec.structs.replace(event, channel="spare"))
 
     def _put_event(self, event: FeedEvent) -> None:
         """Count what a user must know, and keep what is stale in sight."""

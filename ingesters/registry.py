@@ -93,6 +93,7 @@ VENUES = (
         state=("binance_backfill", "binance_settled"),
         budget=Budget(weight=3000, window_s=60),  # half of 6000 a minute
         mute_s=lambda settings: settings.binance_mute_s,
+        has_spares=lambda settings: settings.binance_hot_spare,
     ),
     Venue(
         program="okx_ingester",
@@ -103,6 +104,7 @@ VENUES = (
         state=("okx_backfill", "okx_settled", "okx_books_full"),
         budget=Budget(weight=80, window_s=2),  # each endpoint has a limit of its own: see WEIGHTS in okx_cycles
         mute_s=lambda settings: settings.okx_mute_s,
+        has_spares=lambda settings: settings.okx_hot_spare,
     ),
     Venue(
         program="upstox_ingester",

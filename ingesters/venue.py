@@ -24,6 +24,7 @@ class Venue:
     `topics` are the streams it may append to, `state` the names of the strings that survive a restart. A socket without
     any byte for `dead_s` is dead, one with nothing but pings for `mute_s` is mute: both are dialled again. A question
     may go without a byte of its answer for `answer_s`. `recorded_as` is the venue's name in recordings, if another.
+    With `has_spares` each socket has a twin: only where what is told has numbers, and where the venue allows two.
     """
 
     program: str
@@ -37,3 +38,4 @@ class Venue:
     answer_s: float = 30.0
     recorded_as: str = ""
     mute_s: Callable[[Settings], float] = lambda _: 300.0
+    has_spares: Callable[[Settings], bool] = lambda _: False

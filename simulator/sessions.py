@@ -14,7 +14,7 @@ def read_sessions(paths: Sequence[Path], speed: float) -> dict[str, Session]:
     Return venue name -> what was recorded of it in all files, in receive order.
 
     Raises:
-        CaptureRefused: a file is not whole, or holds something that no simulated venue would say.
+        CaptureRefused: a file is not whole, or holds what no simulated venue would say, or there is nothing in any.
     """
     events: defaultdict[str, list[Recorded]] = defaultdict(list)
     spans: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
@@ -27,6 +27,8 @@ def read_sessions(paths: Sequence[Path], speed: float) -> dict[str, Session]:
             events[name].append(Recorded(event, capture.address(event), capture.is_socket(event)))
         for name in names:
             spans[name].append((capture.events[0].received_ns, capture.events[-1].received_ns))
+    if paths and not events:
+        raise CaptureRefused(paths[0], 1, "there is nothing to replay: no event was recorded")
     for recorded in events.values():
         recorded.sort(key=lambda one: one.event.received_ns)
     return {name: Session(events[name], spans[name], speed) for name in events}

@@ -9,7 +9,8 @@ from websockets.exceptions import ConnectionClosed
 from common.errors import WireLost
 from ingesters.feed import Dial, Frame
 from ingesters.mailbox import MOST_TAKEN, MOST_WAITING_BYTES, Mailbox
-from ingesters.wires import MAX_FRAME_BYTES, Wires
+from ingesters.sockets import MAX_FRAME_BYTES
+from ingesters.wires import Wires
 from tests.fleet_harness import free_port
 from tests.ingest_kit import listener, until, venue_socket
 

@@ -52,7 +52,7 @@ class BookSequence:
 
     def snapshot(self, row: BookRow, source: Source, received_ns: int) -> Iterator[Step]:
         """Say what a snapshot is good for: it starts the book, or replaces it."""
-        if self.is_in_step and source != self._source:
+        if self.is_in_step and (source != self._source or self._is_old(row)):
             return
         ladder = Ladder(row)
         self._source = source
@@ -78,7 +78,7 @@ class BookSequence:
         if ladder is None or source != self._source:
             return
         if row.previous != self._last:
-            if (row.previous, row.sequence) != self._applied:
+            if (row.previous, row.sequence) != self._applied and not self._is_old(row):
                 yield from self._break(row, received_ns, expected=str(self._last), found=str(row.previous))
             return
         ladder.apply(row)
@@ -109,6 +109,12 @@ class BookSequence:
         self._refusals["top"] += 1  # for good: that both tell of one state is what we read, not what we measured
         yield from self._break(top, received_ns, expected=f"the best levels of {top.sequence}", found="others")
         yield from self._dismiss("top", received_ns)
+
+    def _is_old(self, row: BookRow) -> bool:
+        """Return whether this was told before: of two sockets that say the same, one may be behind the other."""
+        if row.sequence is None or self._last is None:
+            return False
+        return row.sequence < self._last and venue_ns(row.time) <= self._event_ns
 
     def _contradicts(self, row: BookRow, ladder: Ladder) -> bool:
         if not row.checksum or self._refusals["checksum"] >= PATIENCE:

@@ -3,24 +3,23 @@
 import asyncio
 from bisect import insort
 from collections import defaultdict
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 import msgspec
 
 from simulator.connection import Outgoing
 from simulator.ledger import Book
+from simulator.recorded.alpaca_frames import points_of
 from simulator.timeline import SessionClock, Timeline
 from simulator.venue import Recorded, Session
 from simulator.venues.alpaca_listener import EVERY, Listener
-from simulator.venues.alpaca_messages import Point, TradeNumbers, point, time_ns, trade_fact
+from simulator.venues.alpaca_messages import Point, TradeNumbers, time_ns, trade_fact
 from simulator.venues.alpaca_rest import Row
 
 CHUNK_FRAMES = 200
 CHUNK_BYTES = 128 * 1024
 OK = 200
-CONTROL = (b'[{"T":"success"', b'[{"T":"error"', b'[{"T":"subscription"')
-
-_array = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 class Answer(msgspec.Struct):
@@ -38,7 +37,7 @@ class Recording:
     def __init__(self, session: Session) -> None:
         self.published = Book()
         self._clock = SessionClock(Timeline(session.spans), session.speed)
-        self._frames: list[tuple[bool, list[Point]]] = []
+        self._frames: list[tuple[bool, list[Point] | Outgoing]] = []
         self._times_ns: list[int] = []
         self._rows: defaultdict[str, list[tuple[int, Row]]] = defaultdict(list)
         self._bodies: dict[str, bytes] = {}
@@ -50,8 +49,9 @@ class Recording:
                 self._take_frame(recorded)
                 feeds.add(urlsplit(recorded.address).path.rpartition("/")[2])
             elif recorded.event.direction == "in" and recorded.event.status == OK:
-                self._take_body(urlsplit(recorded.address).path, recorded.event.body())
-        self.stocks, self.crypto = (sorted(self._symbols[is_crypto]) for is_crypto in (False, True))
+                with suppress(msgspec.MsgspecError, KeyError):  # an answer that is none leads to nothing
+                    self._take_body(urlsplit(recorded.address).path, recorded.event.body())
+        self.stocks, self.crypto = (sorted(self._symbols[is_crypto] - {""}) for is_crypto in (False, True))
         self.stocks_feed = next((feed for feed in ("sip", "iex", "delayed_sip", "test") if feed in feeds), "sip")
 
     async def live(self) -> None:
@@ -95,11 +95,8 @@ class Recording:
 
     async def _send(self, listener: Listener, start: int, end: int, only: set[tuple[str, str]] | None) -> None:
         chunk: list[Outgoing] = []
-        for is_crypto, points in self._frames[start:end]:
-            if is_crypto != listener.is_crypto:
-                continue
-            some = points if only is None else [one for one in points if _is_among(one, only)]
-            if outgoing := listener.outgoing(some):
+        for is_crypto, frame in self._frames[start:end]:
+            if is_crypto == listener.is_crypto and (outgoing := _outgoing(listener, frame, only)):
                 chunk.append(outgoing)
             if len(chunk) >= CHUNK_FRAMES:
                 await listener.wire.send(chunk)
@@ -108,18 +105,19 @@ class Recording:
             await listener.wire.send(chunk)
 
     def _take_frame(self, recorded: Recorded) -> None:
-        text = recorded.event.body()
-        if text.startswith(CONTROL):
+        body = recorded.event.body()
+        points = points_of(body)
+        if points == []:
             return
-        points = [point(bytes(raw)) for raw in _array(text)]
         is_crypto = "/crypto/" in recorded.address
-        self._frames.append((is_crypto, points))
+        self._frames.append((is_crypto, Outgoing("", body, ()) if points is None else points))
         self._times_ns.append(recorded.event.received_ns)
-        for one in points:
+        for one in points or ():
             self._symbols[is_crypto].add(one.symbol)
             self.published.count(one.fact)
             if one.channel == "trades":
-                self._keep(one.symbol, one.text, position=len(self._frames))
+                with suppress(msgspec.MsgspecError, KeyError):  # a trade that is none
+                    self._keep(one.symbol, one.text, position=len(self._frames))
 
     def _take_body(self, path: str, body: bytes) -> None:
         self._bodies.setdefault(path, body)
@@ -136,6 +134,13 @@ class Recording:
         numbers = msgspec.json.decode(msgspec.json.encode({"S": symbol, **fields}), type=TradeNumbers)
         row = Row(time_ns(fields["t"]), numbers.x, numbers.i, raw, trade_fact(numbers))
         insort(self._rows[symbol], (position, row), key=lambda pair: pair[1].place)
+
+
+def _outgoing(listener: Listener, frame: list[Point] | Outgoing, only: set[tuple[str, str]] | None) -> Outgoing | None:
+    """Return what a listener gets of a frame; one that cannot be read is told once, as it was."""
+    if isinstance(frame, Outgoing):
+        return frame if only is None else None
+    return listener.outgoing(frame if only is None else [one for one in frame if _is_among(one, only)])
 
 
 def _subscriptions(listener: Listener) -> set[tuple[str, str]]:

@@ -3,6 +3,7 @@
 import asyncio
 from bisect import bisect_left
 from collections import defaultdict
+from contextlib import suppress
 from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
@@ -154,15 +155,19 @@ class Recording:
         elif recorded.event.status == OK:
             url = urlsplit(recorded.address)
             name = url.path.removeprefix("/").partition("/")[2].partition("/")[2]
-            self._take_body(name, dict(parse_qsl(url.query)), recorded.event.body())
+            with suppress(msgspec.MsgspecError):  # an answer that is none leads to nothing
+                self._take_body(name, dict(parse_qsl(url.query)), recorded.event.body())
 
     def _take_frame(self, recorded: Recorded) -> None:
-        frame = self._chained(stream_frame(recorded.event.body(), recorded.address))
+        frame = stream_frame(recorded.event.body(), recorded.address)
+        if frame is None:
+            return
+        frame = self._chained(frame)
         index = len(self._frames)
         self._frames.append(frame)
         self._times_ns.append(recorded.event.received_ns)
         self._of_symbol[frame.symbol].append(index)
-        if not frame.stream.startswith("!"):
+        if frame.stream and not frame.stream.startswith("!"):
             self._symbols_of_streams.add(frame.stream.partition("@")[0].upper())
         self.published.count(frame.fact)
         if row := stream_row(frame, position=index + 1):

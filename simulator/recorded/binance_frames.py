@@ -10,11 +10,21 @@ from simulator.trades import TradeRow
 from simulator.venues.binance_listener import StreamFrame
 
 
-class Envelope(msgspec.Struct, gc=False):
-    """A message of a combined connection."""
+class Outer(msgspec.Struct, gc=False):
+    """A message of a combined connection, a bare one, or an answer to a command."""
 
-    stream: str
-    data: msgspec.Raw
+    stream: str = ""
+    data: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    e: str = ""
+    result: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    error: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    code: int | None = None
+
+    @property
+    def is_said_anew(self) -> bool:
+        """Return whether it was meant for the recorder alone: an answer to its command, or a farewell."""
+        is_farewell = self.stream == "!serverShutdown" or self.e == "serverShutdown"
+        return is_farewell or not (self.result is self.error is msgspec.UNSET and self.code is None)
 
 
 class Kind(msgspec.Struct, gc=False):
@@ -66,7 +76,7 @@ class RestTrade(msgspec.Struct, gc=False):
     isBuyerMaker: bool  # noqa: N815  (the venue's name)
 
 
-_envelope = msgspec.json.Decoder(Envelope).decode
+_outer = msgspec.json.Decoder(Outer).decode
 _kind = msgspec.json.Decoder(Kind).decode
 _trade = msgspec.json.Decoder(Trade).decode
 _agg_trade = msgspec.json.Decoder(AggTrade).decode
@@ -76,13 +86,23 @@ _rest_trade = msgspec.json.Decoder(RestTrade).decode
 STREAM_OF_KIND = {"depthUpdate": "depth@100ms", "24hrTicker": "ticker", "24hrMiniTicker": "miniTicker"}
 
 
-def stream_frame(text: bytes, address: str) -> StreamFrame:
-    """Return a recorded message, told which stream it belongs to if it does not say so itself."""
-    if text.startswith(b'{"stream"'):
-        envelope = _envelope(text)
-        bare = bytes(envelope.data)
-        fact = _fact(bare)
-        return StreamFrame(envelope.stream, fact.symbol, text, bare, fact)
+def stream_frame(text: bytes, address: str) -> StreamFrame | None:
+    """
+    Return a recorded message, told which stream it belongs to if it does not say so itself.
+
+    What cannot be read is passed on as it was, to everybody; what was said to the recorder alone is None.
+    """
+    if not text.startswith(b"["):
+        try:
+            outer = _outer(text)
+        except msgspec.MsgspecError:
+            return StreamFrame("", "", text, text, Fact("", "unreadable"))
+        if outer.is_said_anew:
+            return None
+        if outer.data is not msgspec.UNSET:
+            bare = bytes(outer.data)
+            fact = _fact(bare)
+            return StreamFrame(outer.stream, fact.symbol, text, bare, fact)
     fact = _fact(text)
     stream = f"{fact.symbol.lower()}@{STREAM_OF_KIND.get(fact.kind, fact.kind)}"
     if not fact.symbol:
@@ -91,8 +111,14 @@ def stream_frame(text: bytes, address: str) -> StreamFrame:
 
 
 def _fact(data: bytes) -> Fact:
-    if data.startswith(b"["):
-        return Fact("", "array")
+    """Return what a message is about; one that is not what its kind promises is for everybody."""
+    try:
+        return Fact("", "array") if data.startswith(b"[") else _fact_of(data)
+    except (msgspec.MsgspecError, ArithmeticError):
+        return Fact("", "unreadable")
+
+
+def _fact_of(data: bytes) -> Fact:
     kind = _kind(data)
     if not kind.e:
         return Fact(kind.s, "bookTicker", kind.u, kind.u) if kind.u else Fact("", "partialDepth")

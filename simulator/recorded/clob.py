@@ -1,8 +1,10 @@
 """Polymarket's CLOB from recordings: every connection gets the session from its beginning."""
 
 import asyncio
+import re
 from bisect import bisect_left
 from collections import defaultdict
+from contextlib import suppress
 
 import msgspec
 
@@ -15,6 +17,7 @@ CHUNK_FRAMES = 500
 OK = 200
 EVERYBODY = ""
 PONG = b"PONG"
+TOKEN = re.compile("[0-9]{20,80}")  # shorter ones are names of markets to the fleet, and nobody here knows them
 
 
 class Message(msgspec.Struct, gc=False):
@@ -58,7 +61,7 @@ class Recording:
 
     def chosen(self) -> str:
         """Return every token that was recorded."""
-        return ",".join(sorted({token for token in (*self._of_token, *self._books) if token.isdigit()}))
+        return ",".join(sorted({token for token in (*self._of_token, *self._books) if TOKEN.fullmatch(token)}))
 
     async def live(self) -> None:
         """Do nothing: a recording moves only for its listeners."""
@@ -120,13 +123,12 @@ class Recording:
             if body != PONG:
                 self._take_frame(body, recorded.event.received_ns)
         elif recorded.event.status == OK:
-            self._take_answer(recorded.address, body)
+            with suppress(msgspec.MsgspecError):  # an answer that is none leads to nothing
+                self._take_answer(recorded.address, body)
 
     def _take_frame(self, body: bytes, received_ns: int) -> None:
-        messages = [_decode(raw) for raw in _list(body)] if body.startswith(b"[") else [_decode(body)]
-        facts = tuple(fact for message in messages for fact in _facts(message))
+        kind, facts = _read(body)
         tokens = tuple(dict.fromkeys(fact.symbol for fact in facts if fact.symbol))
-        kind = messages[0].event_type if messages else ""
         for token in tokens or (EVERYBODY,):
             self._of_token[token].append(len(self._frames))
         self._frames.append(ClobFrame(kind, tokens, body, facts))
@@ -141,6 +143,16 @@ class Recording:
                 self._books[msgspec.json.decode(raw, type=RestBook).asset_id].append(bytes(raw))
         elif path.endswith("/book"):
             self._books[msgspec.json.decode(body, type=RestBook).asset_id].append(body)
+
+
+def _read(body: bytes) -> tuple[str, tuple[Fact, ...]]:
+    """Return a frame's kind and facts; none of one that cannot be read: it is passed on as it was, to everybody."""
+    try:
+        messages = [_decode(raw) for raw in _list(body)] if body.startswith(b"[") else [_decode(body)]
+        facts = tuple(fact for message in messages for fact in _facts(message))
+    except (msgspec.MsgspecError, ArithmeticError):
+        return "", ()
+    return messages[0].event_type if messages else "", facts
 
 
 def _facts(message: Message) -> list[Fact]:

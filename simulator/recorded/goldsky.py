@@ -1,5 +1,6 @@
 """Goldsky from recordings: every event of the recorded pages, visible when its second has come."""
 
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -45,6 +46,7 @@ def _events(session: Session) -> list[Fill]:
     events: list[Fill] = []
     for recorded in session.events:
         if recorded.event.direction == "in" and recorded.event.status == OK:
-            data = msgspec.json.decode(recorded.event.body(), type=Page).data or {}
-            events += data.get("orderFilledEvents", [])
+            with suppress(msgspec.MsgspecError):  # an answer that is none leads to nothing
+                data = msgspec.json.decode(recorded.event.body(), type=Page).data or {}
+                events += data.get("orderFilledEvents", [])
     return events

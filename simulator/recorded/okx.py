@@ -2,12 +2,14 @@
 
 import asyncio
 from collections import defaultdict
+from contextlib import suppress
 from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 
 from simulator.ledger import Book
 from simulator.recorded.okx_frames import TRADES, channel_frame, rest_row, snapshot_after, trade_rows
+from simulator.recorded.turns import Turns
 from simulator.timeline import SessionClock, Timeline
 from simulator.trades import TradeQuery, TradeRow, TradeStore
 from simulator.venue import Recorded, Session
@@ -17,12 +19,12 @@ CHUNK_FRAMES = 500
 CHUNK_BYTES = 128 * 1024
 OK = 200
 API = "/api/v5/"
+EVERYBODY = ""
 ALL_ROWS = TradeQuery(limit=2**62, from_id=0)
 TRADE_ENDPOINTS = ("market/trades", "market/history-trades")
 SHAPES = ("sz", "limit", "after", "before", "bar")  # how much is wanted, not of what: a recording holds what it holds
 
 Question = tuple[str, frozenset[tuple[str, str]]]
-Place = tuple[int, str, str, str]
 
 
 class Recording:
@@ -48,8 +50,9 @@ class Recording:
         self._take_frames([one for one in session.events if one.event.direction == "in" and one.is_socket])
         for recorded in session.events:
             if not recorded.is_socket and recorded.event.status == OK:
-                self._take_body(recorded)
-        self.symbols = sorted({frame.symbol for frame in self._frames} | self._symbols_asked_for())
+                with suppress(msgspec.MsgspecError):  # an answer that is none leads to nothing
+                    self._take_body(recorded)
+        self.symbols = sorted(({frame.symbol for frame in self._frames} | self._symbols_asked_for()) - {EVERYBODY})
 
     async def live(self) -> None:
         """Do nothing: a recording moves only for its listeners."""
@@ -98,7 +101,8 @@ class Recording:
             await _wait_or_change(listener, wait_s)
             return position
         end = self._end_of_chunk(position)
-        await self._send(listener, [one for one in self._frames[position:end] if one.symbol in listener.symbols])
+        wanted = listener.symbols | {EVERYBODY}
+        await self._send(listener, [one for one in self._frames[position:end] if one.symbol in wanted])
         await asyncio.sleep(0)  # what is not for this listener takes its turn too
         self._furthest = max(self._furthest, end)
         return end
@@ -142,12 +146,11 @@ class Recording:
 
     def _take_frames(self, events: list[Recorded]) -> None:
         frames = [(one, frame) for one in events if (frame := channel_frame(one)) is not None]
-        told: dict[Place, str] = {}
+        turns: defaultdict[int, Turns] = defaultdict(Turns)
         for recorded, frame in frames:
-            place = self._place(recorded, frame)
-            told[place] = min(told.get(place, recorded.event.connection), recorded.event.connection)
+            turns[self._session(recorded)].note(recorded.event, _subject(frame))
         for recorded, frame in frames:
-            if told[self._place(recorded, frame)] != recorded.event.connection:
+            if not turns[self._session(recorded)].has(recorded.event, _subject(frame)):
                 continue
             self._frames.append(frame)
             self._times_ns.append(recorded.event.received_ns)
@@ -155,11 +158,10 @@ class Recording:
             for row in trade_rows(frame, position=len(self._frames)):
                 self._trades[frame.symbol].add(row)
 
-    def _place(self, recorded: Recorded, frame: ChannelFrame) -> Place:
-        """Return what a message tells of, and in which recorded session."""
+    def _session(self, recorded: Recorded) -> int:
+        """Return in which recorded session a message came."""
         at_ns = recorded.event.received_ns
-        number = next(number for number, (start_ns, stop_ns) in enumerate(self._spans) if start_ns <= at_ns <= stop_ns)
-        return number, frame.path, frame.channel, frame.symbol
+        return next(number for number, (start_ns, stop_ns) in enumerate(self._spans) if start_ns <= at_ns <= stop_ns)
 
     def _take_body(self, recorded: Recorded) -> None:
         url = urlsplit(recorded.address)
@@ -175,6 +177,10 @@ class Recording:
     def _symbols_asked_for(self) -> set[str]:
         asked = {value for _, query in self._bodies for name, value in query if name == "instId"}
         return (asked | set(self._trades)) - {""}
+
+
+def _subject(frame: ChannelFrame) -> tuple[str, str, str]:
+    return frame.path, frame.channel, frame.symbol
 
 
 def _question(name: str, query: dict[str, str]) -> Question:

@@ -1,5 +1,7 @@
 """What recorded OKX messages are about: channel, instrument and ids. The bytes themselves stay as they were."""
 
+import zlib
+from itertools import zip_longest
 from urllib.parse import urlsplit
 
 import msgspec
@@ -10,6 +12,8 @@ from simulator.venue import Recorded
 from simulator.venues.okx_listener import BUSINESS, PUBLIC, ChannelFrame
 
 TRADES = ("trades", "trades-all")
+PONG = b"pong"
+CHECKED_LEVELS = 25
 Level = list[str]
 
 
@@ -58,19 +62,28 @@ _book = msgspec.json.Decoder(Book).decode
 
 
 def channel_frame(recorded: Recorded) -> ChannelFrame | None:
-    """Return a recorded message of a channel; None for an answer to a command, for we answer ourselves."""
+    """
+    Return a recorded message of a channel; None for an answer to a command, for we answer ourselves.
+
+    What cannot be read is passed on as it was, to everybody.
+    """
     payload = recorded.event.body()
-    if not payload.startswith(b"{"):
-        return None
-    push = _push(payload)
-    if push.arg is None or push.event:
-        return None
     path = BUSINESS if urlsplit(recorded.address).path.endswith(f"/{BUSINESS}") else PUBLIC
-    channel, symbol = push.arg.channel, push.arg.instId
-    fact = Fact(symbol, channel)
-    if channel in TRADES and push.data:
-        fact = trade_fact(_trade(push.data[0]), channel)
-    return ChannelFrame(path, channel, symbol, payload, fact)
+    if payload == PONG:
+        return None
+    try:
+        push = _push(payload)
+        if push.arg is None or push.event:
+            return None
+        return ChannelFrame(path, push.arg.channel, push.arg.instId, payload, _fact(push.arg, push.data))
+    except (msgspec.MsgspecError, ArithmeticError, ValueError):
+        return ChannelFrame(path, "", "", payload, Fact("", "unreadable"))
+
+
+def _fact(arg: Arg, data: list[msgspec.Raw]) -> Fact:
+    if arg.channel in TRADES and data:
+        return trade_fact(_trade(data[0]), arg.channel)
+    return Fact(arg.instId, arg.channel)
 
 
 def trade_fact(trade: Trade, channel: str) -> Fact:
@@ -99,19 +112,27 @@ def _row(trade: Trade, position: int) -> TradeRow:
 
 
 def snapshot_after(frames: list[ChannelFrame]) -> ChannelFrame | None:
-    """Return the book after these messages of one channel as the snapshot that a new subscription begins with."""
+    """
+    Return the book after these messages of one channel as the snapshot that a new subscription begins with.
+
+    None if the recorder has missed a message since its last snapshot: then nobody knows the book.
+    """
     bids: dict[float, Level] = {}
     asks: dict[float, Level] = {}
     last: Book | None = None
+    is_whole = False
     for frame in frames:
         push = _push(frame.payload)
         for raw in push.data:
-            last = _book(raw)
+            book = _book(raw)
             if push.action == "snapshot":
-                bids, asks = {}, {}
+                bids, asks, is_whole = {}, {}, True
+            elif last is not None and book.prevSeqId != last.seqId:
+                is_whole = False
+            last = book
             _set(bids, last.bids)
             _set(asks, last.asks)
-    if last is None:
+    if last is None or not is_whole:
         return None
     book = Book(
         asks=[asks[price] for price in sorted(asks)],
@@ -121,9 +142,19 @@ def snapshot_after(frames: list[ChannelFrame]) -> ChannelFrame | None:
         prevSeqId=None if last.seqId is None else -1,
         seqId=last.seqId,
     )
+    if book.checksum and book.checksum != checksum(book):
+        return None
     frame = frames[-1]
     told = {"arg": {"channel": frame.channel, "instId": frame.symbol}, "action": "snapshot", "data": [book]}
     return frame._replace(payload=msgspec.json.encode(told))
+
+
+def checksum(book: Book) -> int:
+    """Return the checksum of the best 25 levels, bid and ask in turn, as the venue wrote their numbers."""
+    turns = zip_longest(book.bids[:CHECKED_LEVELS], book.asks[:CHECKED_LEVELS])
+    text = ":".join(f"{level[0]}:{level[1]}" for turn in turns for level in turn if level)
+    number = zlib.crc32(text.encode())
+    return number - 2**32 if number >= 2**31 else number
 
 
 def _set(side: dict[float, Level], levels: list[Level]) -> None:

@@ -19,8 +19,7 @@ class Recording:
         self._headers: dict[int, dict[str, Any]] = {}
         for recorded in session.events:
             if recorded.event.direction == "in" and recorded.event.status == OK:
-                replies = msgspec.json.decode(recorded.event.body())
-                for reply in replies if isinstance(replies, list) else [replies]:
+                for reply in _replies(recorded.event.body()):
                     self._take(reply.get("result"))
         numbers = sorted(self._logs.keys() | self._headers.keys()) or [0]
         self.first_block = numbers[0]
@@ -52,3 +51,12 @@ class Recording:
         header = self._headers.get(number)
         name = header["hash"] if header else next(iter(named), f"0x{number:064x}")
         return ChainBlock(number, name, "0x", second, (), tuple(log for log in logs if log["blockHash"] == name))
+
+
+def _replies(body: bytes) -> list[dict[str, Any]]:
+    """Return the replies in an answer; none of one that is none."""
+    try:
+        replies = msgspec.json.decode(body)
+    except msgspec.DecodeError:
+        return []
+    return [reply for reply in (replies if isinstance(replies, list) else [replies]) if isinstance(reply, dict)]

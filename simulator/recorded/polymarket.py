@@ -1,5 +1,7 @@
 """Gamma from recordings: every market object that was seen, the newest bytes of each."""
 
+from contextlib import suppress
+
 import msgspec
 
 from simulator.markets import Markets
@@ -13,8 +15,9 @@ def recorded_markets(session: Session) -> Markets:
     markets = Markets()
     for recorded in session.events:
         if recorded.event.direction == "in" and recorded.event.status == OK:
-            for raw in _objects(recorded.event.body()):
-                markets.put(raw)
+            with suppress(msgspec.MsgspecError):  # an answer that is none leads to nothing
+                for raw in _objects(recorded.event.body()):
+                    markets.put(raw)
     return markets
 
 

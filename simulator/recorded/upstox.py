@@ -2,10 +2,13 @@
 
 import asyncio
 from collections import defaultdict
+from contextlib import suppress
 from urllib.parse import unquote, urlsplit
 
 import msgspec
+from websockets.frames import Opcode
 
+from simulator.connection import Outgoing
 from simulator.ledger import Book, Fact
 from simulator.timeline import SessionClock, Timeline
 from simulator.venue import Recorded, Session
@@ -97,7 +100,7 @@ class Recording:
             frame, keys = self._frames[index]
             told = [key for key in keys if key in wanted]
             if told or not (keys or is_late):
-                chunk.append(outgoing(frame if len(told) == len(keys) else only(frame, told)))
+                chunk.append(_outgoing(frame if len(told) == len(keys) else only(frame, told), keys))
             if len(chunk) == CHUNK_FRAMES:
                 await listener.wire.send(chunk)
                 chunk = []
@@ -116,19 +119,32 @@ class Recording:
             return
         if recorded.is_socket:
             frame = recorded.event.body()
-            keys = keys_of(frame)
+            keys = _keys(frame)
             self._frames.append((frame, keys))
             self._times_ns.append(recorded.event.received_ns)
             for key in keys:
                 self.published.count(Fact(key, "tick"))
         elif recorded.event.status == OK and CANDLES in recorded.address:
-            self._take_candles(urlsplit(recorded.address).path, recorded.event.body())
+            with suppress(msgspec.MsgspecError):  # an answer that is none leads to nothing
+                self._take_candles(urlsplit(recorded.address).path, recorded.event.body())
 
     def _take_candles(self, path: str, body: bytes) -> None:
         words = path.partition(f"{CANDLES}/")[2].removeprefix("intraday/").split("/")
         page = msgspec.json.decode(body, type=Page)
         for row in page.data.candles if page.data else ():
             self._candles[unquote(words[0])][msgspec.json.decode(row, type=Start).time] = row
+
+
+def _outgoing(frame: bytes, keys: tuple[str, ...]) -> Outgoing:
+    return outgoing(frame) if keys else Outgoing("", frame, (), Opcode.BINARY)
+
+
+def _keys(frame: bytes) -> tuple[str, ...]:
+    """Return the instruments of a frame; none of one that cannot be read: it is passed on as it was, to everybody."""
+    try:
+        return keys_of(frame)
+    except (IndexError, KeyError, StopIteration, UnicodeDecodeError):
+        return ()
 
 
 async def _wait_or_change(listener: Listener, wait_s: float) -> None:

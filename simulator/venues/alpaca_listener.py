@@ -59,6 +59,8 @@ class Listener:
 
     def wants(self, point: Point) -> bool:
         """Return whether a message is subscribed to."""
+        if not point.channel:  # a kind that is new: of whatever was subscribed to
+            return not point.symbol or not self.symbols.isdisjoint((point.symbol, EVERY))
         symbols = self.channels.get(point.channel)
         return symbols is not None and (point.symbol in symbols or EVERY in symbols)
 

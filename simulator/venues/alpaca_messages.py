@@ -1,6 +1,7 @@
 """Alpaca's messages: which channel tells them, and the same message in JSON and in msgpack."""
 
 import struct
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -78,7 +79,8 @@ def point(text: bytes) -> Point:
     head = _head(text)
     fact = Fact(head.S, head.T)
     if head.T == "t":
-        fact = trade_fact(_numbers(text))
+        with suppress(msgspec.ValidationError):  # a recorded trade that is none
+            fact = trade_fact(_numbers(text))
     return Point(CHANNELS.get(head.T, ""), head.S, text, fact)
 
 
