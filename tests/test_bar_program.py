@@ -44,7 +44,7 @@ def viewed(fleet):
     return {tuple(row[:4]): tuple(row[4:]) for row in fleet.sql(every)}
 
 
-def test_killed_on_the_way_it_tells_what_it_would_have_told_to_the_byte(fleet):
+def test_killed_and_handed_over_it_tells_what_it_would_have_told_to_the_byte(fleet):
     trades = random_trades(900, seed=4)
     fleet.start_program("clickhouse_writer")
     for number in range(3):
@@ -52,7 +52,7 @@ def test_killed_on_the_way_it_tells_what_it_would_have_told_to_the_byte(fleet):
         fleet.start_program("bar_processor")
         wait_for(lambda stop=300 * number + 300: position(fleet, "bar_processor") >= stop - 120, what="position")
         if number < 2:
-            fleet.kill("bar_processor")
+            (fleet.kill, fleet.end)[number]("bar_processor")
     wait_for(lambda: position(fleet, "bar_processor"), expected=900, what="position")
     fleet.end("bar_processor")
 
