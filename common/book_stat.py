@@ -178,3 +178,15 @@ class BookStat(Record, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     ask_half_life_s: float | None = None
     spread_resilience: float | None = None
     spread_half_life_s: float | None = None
+    bid_walls_size: float | None = None
+    bid_largest_wall_price: float | None = None
+    bid_largest_wall_size: float | None = None
+    bid_oldest_wall_age_ms: float | None = None
+    bid_walls_pulled: float | None = None
+    bid_walls_eaten: float | None = None
+    ask_walls_size: float | None = None
+    ask_largest_wall_price: float | None = None
+    ask_largest_wall_size: float | None = None
+    ask_oldest_wall_age_ms: float | None = None
+    ask_walls_pulled: float | None = None
+    ask_walls_eaten: float | None = None

@@ -56,6 +56,16 @@ def _past() -> Iterator[Column]:
         yield _real(f"{measure}_half_life_s", "how long half of it took")
 
 
+def _all_walls() -> Iterator[Column]:
+    for side in ("bid", "ask"):
+        yield _real(f"{side}_walls_size", "of all walls of the best 20 levels together, base currency")
+        yield _real(f"{side}_largest_wall_price", "of the largest wall, the nearest of equals")
+        yield _real(f"{side}_largest_wall_size", "of the largest wall, base currency")
+        yield _real(f"{side}_oldest_wall_age_ms", "since when the wall that stands longest is seen to stand")
+        yield _real(f"{side}_walls_pulled", "what walls of the row before lost since that were pulled, base")
+        yield _real(f"{side}_walls_eaten", "what walls of the row before lost since that were eaten, base")
+
+
 def _costs() -> Iterator[Column]:
     for side in ("buy", "sell"):
         for name in NOTIONALS:
@@ -123,6 +133,7 @@ BOOK_STAT_ROWS = Table(
         ),
         *_coverage(),
         *_past(),
+        *_all_walls(),
     ),
     order_by="(venue, symbol, event_time, offset)",
     partition_by="toYYYYMMDD(event_time)",

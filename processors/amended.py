@@ -15,14 +15,14 @@ from processors.frames import PRICE
 from processors.knowledge import Knowledge
 from processors.targets import Layout
 from processors.transforms.candle import FIELDS, PRICES, SUMS
-from processors.transforms.candle_parts import KEPT_S
+from processors.transforms.candle_parts import KEPT_S, REACH_S
 
 log = logger("amended")
 
 WRITER = "clickhouse_writer"
 EVERY_S = 2.0
 PATIENCE_S = 5.0  # the writer is seldom further behind; if it is, the next look comes soon
-REACH_NS = max(seconds + kept for seconds, kept in KEPT_S.items()) * NS_PER_S
+REACH_NS = REACH_S * NS_PER_S
 
 # Trades up to a running number only: the state has turned just these, and will turn those behind itself.
 ANEW = f"""

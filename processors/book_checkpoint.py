@@ -8,9 +8,17 @@ import numpy as np
 from common.book import Book
 from common.book_shapes import FLOW_BROKEN, FLOW_FIELDS, Ints, Store, no_book
 from common.errors import UnreadableCheckpoint
-from processors.transforms.book_past import FIELDS, SINCE, Past
+from processors.transforms.book_past import FIELDS, SIDES, Past, Walls
 
-VERSION = 1
+VERSION = 2
+WITHOUT_ROWS = 1  # a version before: its books go on as if there had been no rows
+
+
+class SavedWalls(msgspec.Struct, frozen=True, array_like=True):
+    """Walls of a side; rows of prices, sizes and best prices, 64-bit floats, and times, 64-bit integers."""
+
+    figures: bytes
+    since_ns: bytes
 
 
 class SavedBook(msgspec.Struct, frozen=True, array_like=True):
@@ -26,8 +34,9 @@ class SavedBook(msgspec.Struct, frozen=True, array_like=True):
     clock: tuple[int, ...]
     bids: bytes
     asks: bytes
-    times: bytes = b""  # of the last rows; a checkpoint from before they were kept has none
+    at_ns: bytes = b""  # of the last rows; a checkpoint from before they were kept has none
     seen: bytes = b""
+    walls: tuple[SavedWalls, ...] = ()  # of the last row, bids and asks
 
 
 class Saved(msgspec.Struct, frozen=True):
@@ -65,9 +74,14 @@ def _saved(book: Book, past: Past) -> SavedBook:
         tuple(book.clock.tolist()),
         bids,
         asks,
-        past.times.tobytes(),
+        past.at_ns.tobytes(),
         past.seen.tobytes(),
+        tuple(_saved_walls(past.walls[side]) for side in SIDES),
     )
+
+
+def _saved_walls(walls: Walls) -> SavedWalls:
+    return SavedWalls(np.stack([walls.price, walls.size, walls.best]).tobytes(), walls.since_ns.tobytes())
 
 
 def restored(state: bytes) -> tuple[int, list[Book], Pasts]:
@@ -80,17 +94,25 @@ def restored(state: bytes) -> tuple[int, list[Book], Pasts]:
     if not state:
         return 0, [], {}
     found = msgspec.msgpack.decode(state, type=Saved)
-    if found.version != VERSION:
+    if found.version not in (VERSION, WITHOUT_ROWS):
         raise UnreadableCheckpoint("book_processor", reason=f"expected version {VERSION}, found {found.version}")
-    pasts = {(book.venue, book.symbol): _past(book) for book in found.books}
+    has_rows = found.version == VERSION
+    pasts = {(book.venue, book.symbol): _past(book) if has_rows else Past() for book in found.books}
     return found.clock_ns, [_restored(book) for book in found.books], pasts
 
 
 def _past(book: SavedBook) -> Past:
     return Past(
-        np.frombuffer(book.times, np.int64).reshape(len(SINCE) + 1, -1).copy(),
+        np.frombuffer(book.at_ns, np.int64).copy(),
         np.frombuffer(book.seen, np.float64).reshape(len(FIELDS), -1).copy(),
+        {side: _walls(told) for side, told in zip(SIDES, book.walls, strict=True)},
     )
+
+
+def _walls(told: SavedWalls) -> Walls:
+    since_ns = np.frombuffer(told.since_ns, np.int64).copy()
+    price, size, best = np.frombuffer(told.figures, np.float64).reshape(3, -1).copy()
+    return Walls(np.zeros(len(since_ns), np.int64), price, size, best, since_ns)
 
 
 def _restored(book: SavedBook) -> Book:

@@ -88,25 +88,41 @@ def recovery(name, values, rows, inside, is_large):
 
 
 def walls(side, place, rows):
-    made = {f"{side}_wall_{what}": None for what in ("age_ms", "gone", "end")}
-    last, nearest = rows[-1], [row.walls[place][0][0] if row.walls[place] else None for row in rows]
-    if nearest[-1] is not None:
-        since = len(rows) - 1
-        while since and nearest[since - 1] == nearest[-1]:
-            since -= 1
-        made[f"{side}_wall_age_ms"] = Fraction(last.at_ns - rows[since].at_ns, 10**6)
-    if len(rows) < 2 or nearest[-2] is None or not last.is_shown[place]:
+    names = ("wall_age_ms", "oldest_wall_age_ms", "wall_gone", "wall_end", "walls_pulled", "walls_eaten")
+    made = {f"{side}_{what}": None for what in names}
+    last = rows[-1]
+    ages = [age_ms(price, place, rows) for price, _ in last.walls[place]]
+    if ages:
+        made |= {f"{side}_wall_age_ms": ages[0], f"{side}_oldest_wall_age_ms": max(ages)}
+    if len(rows) < 2 or not rows[-2].walls[place] or not last.is_shown[place]:
         return made
-    price, size = rows[-2].walls[place][0]
+    ends = [end_of(wall, place, rows) for wall in rows[-2].walls[place]]
+    lost, made[f"{side}_wall_end"] = ends[0]
+    made[f"{side}_wall_gone"] = lost or None
+    for kind in ("pulled", "eaten"):
+        made[f"{side}_walls_{kind}"] = sum(lost for lost, end in ends if end == kind)
+    return made
+
+
+def age_ms(price, place, rows):
+    """Return since when a wall of the last row has stood at its price in every row."""
+    since = len(rows) - 1
+    while since and price in dict(rows[since - 1].walls[place]):
+        since -= 1
+    return Fraction(rows[-1].at_ns - rows[since].at_ns, 10**6)
+
+
+def end_of(wall, place, rows):
+    """Return what a wall of the row before has lost, if it is none any more, and how."""
+    (price, size), last = wall, rows[-1]
     sign, levels = 1 - 2 * place, last.sides[place]
     left = dict(levels[:SHOWN]).get(price, 0)
     is_out_of_view = len(levels) > SHOWN and sign * price < sign * levels[SHOWN - 1][0]
-    if is_out_of_view or left >= size or price in [wall[0] for wall in last.walls[place]]:
-        return made
-    made[f"{side}_wall_gone"] = size - left
+    if is_out_of_view or left >= size or price in dict(last.walls[place]):
+        return 0, None
     other = last.sides[1 - place][:1]
     if other and sign * other[0][0] <= sign * price:
-        made[f"{side}_wall_end"] = "eaten"
-    elif all(sign * row.sides[place][0][0] > sign * price if row.sides[place] else False for row in rows[-2:]):
-        made[f"{side}_wall_end"] = "pulled"
-    return made
+        return size - left, "eaten"
+    if all(sign * row.sides[place][0][0] > sign * price if row.sides[place] else False for row in rows[-2:]):
+        return size - left, "pulled"
+    return size - left, None

@@ -227,7 +227,8 @@ def reach(levels, bps, mid, sign, is_whole):
 
 def shape(name, side, is_shown, mid):
     best = side[:SHOWN]
-    names = ("slope", "hhi", "share_5", "hole_bps", "walls", "wall_price", "wall_size", "orders", "order_size")
+    walls_of = ("walls", "walls_size", "wall_price", "wall_size", "largest_wall_price", "largest_wall_size")
+    names = ("slope", "hhi", "share_5", "hole_bps", *walls_of, "orders", "order_size")
     made = {f"{name}_{what}": None for what in names}
     if not is_shown:
         return made
@@ -236,9 +237,9 @@ def shape(name, side, is_shown, mid):
     made[f"{name}_hhi"] = sum((size / total) ** 2 for size in sizes)
     made[f"{name}_share_5"] = sum(sizes[:5]) / total
     walls = [(p, q) for p, q, _ in best if q >= 5 * median(sizes) and q >= total / 10]
-    made[f"{name}_walls"] = len(walls)
-    if walls:
-        made |= {f"{name}_wall_price": walls[0][0], f"{name}_wall_size": walls[0][1]}
+    made |= {f"{name}_walls": len(walls), f"{name}_walls_size": sum(size for _, size in walls)}
+    for which, wall in (("", walls[0]), ("largest_", max(walls, key=lambda wall: wall[1]))) if walls else ():
+        made |= {f"{name}_{which}wall_price": wall[0], f"{name}_{which}wall_size": wall[1]}
     if orders:
         made |= {f"{name}_orders": orders, f"{name}_order_size": total / orders}
     if mid is not None:

@@ -20,6 +20,7 @@ def fill(store):
     for number, (venue, symbol, shift) in enumerate(BOOKS):
         put_books(store, venue, symbol, shift)
         put_trades(store, (venue, symbol), price(shift), first=number * SECONDS)
+    put_cycles(store, *BOOKS[1])
     for number, (name, slug, question) in enumerate(MARKETS):
         put_market(store, name, slug, question)
         put_clob(store, name, 0.3 + number / 10)
@@ -50,6 +51,21 @@ def put_books(store, venue, symbol, shift):
         "INSERT INTO quotes (venue, symbol, received_time, bid_price, bid_size, ask_price, ask_size, shard, offset) "
         f"SELECT '{venue}', '{symbol}', {AT}, {exact(f'{mid} - 0.5')}, 1, {exact(f'{mid} + 0.5')}, 1, 0, number "
         f"FROM numbers({SECONDS})"
+    )
+
+
+def put_cycles(store, venue, symbol, shift):
+    """Put a whole book and a ticker a minute, under one time."""
+    of_cycle = f"'{venue}', '{symbol}', {AT.replace('SECOND', 'MINUTE')}, {DAY}"
+    numbers = f"0, number + {2 * SECONDS} FROM numbers(60)"
+    store.command(
+        "INSERT INTO book_stats (venue, symbol, event_time, received_time, source, levels, bid_levels, ask_levels, "
+        "mid, bid_depth_500bps, ask_depth_500bps, imbalance_500bps, bid_slope, shard, offset) "
+        f"SELECT {of_cycle}, 'rest', 10000, 5000, 5000, {price(shift)}, 300, 200, 0.2, 7, {numbers}"
+    )
+    store.command(
+        "INSERT INTO tickers (venue, symbol, event_time, received_time, last_price, shard, offset) "
+        f"SELECT {of_cycle}, {exact(price(shift))}, {numbers}"
     )
 
 

@@ -44,7 +44,7 @@ def viewed(fleet):
     return {tuple(row[:4]): tuple(row[4:]) for row in fleet.sql(every)}
 
 
-def test_killed_on_the_way_it_tells_what_it_would_have_told_to_the_byte(fleet):
+def test_killed_and_handed_over_it_tells_what_it_would_have_told_to_the_byte(fleet):
     trades = random_trades(900, seed=4)
     fleet.start_program("clickhouse_writer")
     for number in range(3):
@@ -52,7 +52,7 @@ def test_killed_on_the_way_it_tells_what_it_would_have_told_to_the_byte(fleet):
         fleet.start_program("bar_processor")
         wait_for(lambda stop=300 * number + 300: position(fleet, "bar_processor") >= stop - 120, what="position")
         if number < 2:
-            fleet.kill("bar_processor")
+            (fleet.kill, fleet.end)[number]("bar_processor")
     wait_for(lambda: position(fleet, "bar_processor"), expected=900, what="position")
     fleet.end("bar_processor")
 
@@ -61,7 +61,7 @@ def test_killed_on_the_way_it_tells_what_it_would_have_told_to_the_byte(fleet):
     assert {*schema_of(CANDLES.record)} == {*wanted[0]}
 
 
-def test_the_last_word_on_a_candle_is_what_its_view_says_also_after_corrections(fleet):
+def test_the_last_word_on_a_candle_is_what_its_view_says_also_of_corrections_that_came_while_it_was_down(fleet):
     trades = random_trades(400, seed=5, spread_s=0.1)
     fleet.start_program("clickhouse_writer")
     fleet.start_program("bar_processor")
@@ -73,7 +73,12 @@ def test_the_last_word_on_a_candle_is_what_its_view_says_also_after_corrections(
         TradeCorrection("v", changed.symbol, 1, trade_id=changed.trade_id, action="correct", **told),
         TradeCorrection("v", gone.symbol, 1, trade_id=gone.trade_id, action="cancel", event_ns=gone.event_ns),
     ]
-    append(fleet, TRADE_CORRECTIONS, corrections)
+    append(fleet, TRADE_CORRECTIONS, corrections[:1])
+    wait_for(lambda: position(fleet, "bar_processor"), expected=400, what="position")
+    fleet.kill("bar_processor")
+    append(fleet, TRADE_CORRECTIONS, corrections[1:])
+    wait_for(lambda: position(fleet, "clickhouse_writer", TRADE_CORRECTIONS), expected=2, what="corrections")
+    fleet.restart("bar_processor")
 
     def differing():
         """Return the candles that are not as their views say; what the views say, if that is too little."""

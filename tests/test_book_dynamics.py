@@ -113,6 +113,19 @@ def test_how_a_wall_at_the_best_price_went_cannot_be_told():
     ).rows()
 
 
+def test_walls_behind_the_nearest_are_followed_too():
+    far, near, gone = [("95", "60")], [("98", "50")], [("95", "1")]
+    rows = rows_of((far,), (near,), ((),), (gone,))
+    told = rows.select("bid_walls", "bid_walls_size", "bid_wall_price", "bid_largest_wall_price", "bid_walls_pulled")
+
+    assert (2, 110.0, 98.0, 95.0, 0.0) in told.rows()
+    assert 2 == rows["bid_walls"].max()
+    both = rows.filter(bid_walls=2).select(pl.col("bid_oldest_wall_age_ms") - pl.col("bid_wall_age_ms"))
+    assert {1_000.0} == set(both.to_series())
+    assert [59.0] == rows.filter(rows["bid_walls_pulled"] > 0)["bid_walls_pulled"].to_list()
+    assert {None} == {*rows["bid_wall_end"]}
+
+
 def test_depth_that_comes_back_by_half_has_a_half_life():
     emptied = [(str(at), "0") for at in range(93, 99)]
     back = [("98", "1.6")]
@@ -178,7 +191,7 @@ def test_a_checkpoint_from_before_rows_were_kept_goes_on_without_them():
     flow, before_rows, levels = 6, 8, 10
     for book in held["books"]:
         book[flow] = book[flow][:before_rows]
-    old = msgspec.msgpack.encode(held | {"books": [book[:levels] for book in held["books"]]})
+    old = msgspec.msgpack.encode(held | {"version": 1, "books": [book[:levels] for book in held["books"]]})
     later = [update(symbol="A", at_ns=START_NS + at * SECOND_NS) for at in (16, 17)]
     rows, wanted = (turned(Books(state), later)[0] for state in (old, books.save()))
 

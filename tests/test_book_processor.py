@@ -1,7 +1,16 @@
 """The book processor as a program: every instant of every book exactly once, also when it is killed on the way."""
 
+import msgspec
 import pytest
 
+from common.book_stat import BookStat
+from common.records import BookUpdate
+from common.redis_streams import Shard
+from common.settings import Settings
+from common.streams import BOOK_STATS, BOOKS
+from processors.book_plan import plan_of
+from processors.books import Books
+from tests.book_kit import turned
 from tests.fleet_harness import wait_for
 
 RECORDING = "binance-ten-symbols-20210405.jsonl.gz"
@@ -38,6 +47,9 @@ def test_every_instant_of_every_book_is_told_once(books, is_killed):
     if is_killed:
         books.kill("book_processor")
         books.restart("book_processor")
+        wait_for(lambda: books.sql(f"{ROWS} HAVING count() > 1000") != [], what="statistics", give_up_s=90)
+        books.end("book_processor")
+        books.restart("book_processor")
     wait_for(lambda: books.sql("SELECT count() FROM book_updates")[0][0], expected=4_652, what="books", give_up_s=90)
     wait_for(lambda: is_through(books), what="the processor", give_up_s=90)
     wait_for(lambda: is_through(books, "clickhouse_writer", "book_stats"), what="the writer", give_up_s=90)
@@ -49,7 +61,28 @@ def test_every_instant_of_every_book_is_told_once(books, is_killed):
     assert [] == books.sql("SELECT * FROM dead_letters")
     told, waiting = updates_told(books)
     assert 4_652 == told + waiting
+    assert made_in_one_life(books) == sorted(lines(books, BOOK_STATS.key(0, 1)))
     assert 10 == books.sql("SELECT uniqExact(symbol) FROM book_snapshots WHERE source = 'maintained'")[0][0]
+
+
+def lines(fleet, key, record=BookStat):
+    """Return the records of a stream, each as bytes in one form."""
+    found = fleet.redis.xrange(key)
+    return [
+        msgspec.json.encode(msgspec.json.decode(line, type=record))
+        for _, fields in found
+        for line in fields["data"].splitlines()
+    ]
+
+
+def made_in_one_life(fleet):
+    """Return the statistics that a state makes of all messages of its shard, one life long."""
+    made = []
+    for key in (Shard(BOOKS, number, 4).key for number in range(4)):
+        updates = [msgspec.json.decode(line, type=BookUpdate) for line in lines(fleet, key, BookUpdate)]
+        rows, _, _ = turned(Books(plan=plan_of(Settings())), updates)
+        made += [msgspec.json.encode(BookStat(**row)) for row in rows.iter_rows(named=True)]
+    return sorted(made)
 
 
 def updates_told(fleet):

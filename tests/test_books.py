@@ -242,7 +242,7 @@ def test_a_checkpoint_and_the_stream_behind_it_go_on_bit_for_bit(captures, recor
 
 def test_a_checkpoint_of_another_version_is_refused():
     with pytest.raises(UnreadableCheckpoint):
-        Books(Books().save().replace(b"version\x01", b"version\x63"))
+        Books(Books().save().replace(b"version\x02", b"version\x63"))
 
 
 @pytest.mark.parametrize("name", [ONE_SYMBOL, TEN_SYMBOLS])

@@ -1,5 +1,6 @@
 """Candles of ours beside others: of recordings, and the causes of differences one by one."""
 
+import gzip
 import json
 import shutil
 from collections import Counter, defaultdict
@@ -16,6 +17,7 @@ from tests.test_upstox_recordings import THIRTEEN, by_symbol, volume_per_minute
 from tests.upstox_kit import MINUTE, MS
 
 BTCUSDT = "binance-btcusdt-20240808.jsonl.gz"
+SAMPLES = "alpaca-rest-samples-2018-2025.jsonl.gz"
 TWO_STOCKS = "alpaca-aig-bac-20131007.jsonl.gz"
 DOCUMENT = (ROOT / "docs" / "candles.md").read_text(encoding="utf-8")
 COMPARED = "candles_compared(venue = '{}', symbol = '{}', since = '{}', until = '{}')"
@@ -158,6 +160,27 @@ def minute_of(at):
     """Return the start of a minute as text; the recordings' figures have milliseconds or ISO 8601."""
     told = datetime.fromtimestamp(at / 1000, UTC) if isinstance(at, int) else datetime.fromisoformat(at)
     return f"{told:%Y-%m-%d %H:%M:%S}"
+
+
+@needs_captures
+def test_the_last_trade_of_a_snapshot_is_the_close_of_its_minute():
+    found = []
+    for snapshot in snapshots():
+        trade, bar = snapshot.get("latestTrade"), snapshot.get("minuteBar")
+        if trade and bar and trade["t"][:16] == bar["t"][:16]:
+            found.append((trade["p"] == bar["c"], bar["n"]))
+
+    assert [(True, 9), (True, 278)] == sorted(found)
+    assert "two minutes have a candle and one of its trades" in DOCUMENT
+
+
+def snapshots():
+    """Yield the snapshots of a symbol among the recorded answers of Alpaca."""
+    for line in gzip.decompress((CAPTURES / SAMPLES).read_bytes()).splitlines()[1:]:
+        event = json.loads(line)
+        if "/snapshots" in event["url"]:
+            told = json.loads(event["payload"])
+            yield from filter(None, (told.get("snapshots") or told).values())
 
 
 @needs_captures

@@ -165,6 +165,18 @@ def test_volume_delta_adds_up(tables):
     )
 
 
+def test_trade_imbalance_looks_back_over_seconds_and_not_over_rows(tables):
+    put_trades(
+        tables, (0, 1, 3, "buy"), (0.5, 1, 1, "sell"), (9, 1, 4, "sell"), (10, 1, 2, "buy"), (70, 1, 5, "unknown")
+    )
+
+    found = tables.sql(f"SELECT imbalance, imbalance_10s, imbalance_60s FROM trade_imbalance({ASKED})")
+
+    half, third = pytest.approx(0.5), pytest.approx(-1 / 3)
+    assert [(half, half, half), (-1, pytest.approx(-2 / 8), pytest.approx(-2 / 8))] == found[:2]
+    assert [(1, third, 0), (None, None, None)] == found[2:]
+
+
 def test_vpin_shares_a_large_trade_out_and_waits_for_enough_whole_buckets(tables):
     # Buckets of 10: [6 buy, 4 sell], [10 sell], [5 sell, 5 buy], and 2 that fill none.
     put_trades(tables, (0, 1, 6, "buy"), (1, 1, 19, "sell"), (2, 1, 7, "buy"))

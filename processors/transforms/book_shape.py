@@ -67,11 +67,17 @@ def _wall_excess(side: str) -> pl.Expr:
 
 def _walls(side: str) -> dict[str, pl.Expr]:
     is_wall = pl.col(f"{side}_wall_excess").arr.eval((pl.element() >= 0).cast(pl.UInt8))
-    return {f"{side}_walls": _when_shown(side, is_wall.arr.sum()), f"{side}_nearest_wall": is_wall.arr.arg_max()}
+    of_walls = pl.col(f"{side}_wall_excess").arr.eval((pl.element() >= 0).cast(pl.Float64)) * _sizes(side)
+    return {
+        f"{side}_walls": _when_shown(side, is_wall.arr.sum()),
+        f"{side}_walls_size": _when_shown(side, of_walls.arr.sum()),
+        f"{side}_nearest_wall": is_wall.arr.arg_max(),
+        f"{side}_largest_wall": _sizes(side).arr.arg_max(),  # where any level is a wall the largest one is
+    }
 
 
-def _nearest_wall(side: str, what: str) -> pl.Expr:
-    value = pl.col(f"{side}_{what}s").arr.get(f"{side}_nearest_wall", null_on_oob=True)
+def _wall(side: str, which: str, what: str) -> pl.Expr:
+    value = pl.col(f"{side}_{what}s").arr.get(f"{side}_{which}_wall", null_on_oob=True)
     return pl.when(pl.col(f"{side}_walls") > 0).then(value)
 
 
@@ -101,5 +107,6 @@ def derived_shape() -> dict[str, pl.Expr]:
     """Return the statistics that are made of others."""
     made = {"slope": (pl.col("bid_slope") + pl.col("ask_slope")) / 2}
     for side in SIDES:
-        made |= {f"{side}_wall_{what}": _nearest_wall(side, what) for what in ("price", "size")}
+        made |= {f"{side}_wall_{what}": _wall(side, "nearest", what) for what in ("price", "size")}
+        made |= {f"{side}_largest_wall_{what}": _wall(side, "largest", what) for what in ("price", "size")}
     return made

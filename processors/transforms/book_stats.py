@@ -17,7 +17,8 @@ from processors.transforms.book_shape import derived_shape, shape
 
 SIDES = ("bid", "ask")
 DECAY_BPS = 10
-PAST = ("wall_age_ms", "wall_gone", "wall_end", "removed_rate", "depletion_s", "resilience", "half_life_s")
+WALLS = ("wall_age_ms", "oldest_wall_age_ms", "wall_gone", "wall_end", "walls_pulled", "walls_eaten")
+PAST = (*WALLS, "removed_rate", "depletion_s", "resilience", "half_life_s")
 MADE_LATER = [f"{side}_{what}" for side in SIDES for what in PAST] + ["spread_resilience", "spread_half_life_s"]
 WEIGHED_LEVELS = 5
 

@@ -8,6 +8,7 @@ from processors.transforms.notionals import with_notional
 # How long a candle is, and how long after its end it is kept for trades that come late.
 KEPT_S = {1: 300, 60: 3600, 3600: 86_400, 86_400: 86_400}
 NAMES = {1: "1s", 60: "1m", 3600: "1h", 86_400: "1d"}
+REACH_S = max(seconds + kept for seconds, kept in KEPT_S.items())
 BY = ("step", "venue", "symbol", "open_ns")
 ZERO = pl.lit(0).cast(pl.Decimal(38, 18))
 
@@ -28,7 +29,8 @@ def candle_parts(trades: pl.DataFrame, began_ns: int) -> pl.DataFrame:
         trades: the fields of Trade with `offset` and `step`.
         began_ns: of candles that opened before, not every trade may have been seen.
     """
-    parts = _as_parts(trades)
+    is_past = pl.col("event_ns") <= (pl.col("step") - REACH_S) * NS_PER_S  # all of its candles are: years go by fast
+    parts = _as_parts(trades.filter(~is_past | (pl.col("source") != "derived")))
     made = []
     for interval_s in NAMES:
         parts = _longer(parts, interval_s * NS_PER_S)
