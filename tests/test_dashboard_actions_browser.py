@@ -102,6 +102,13 @@ def page(browser, request):
     assert [] == complaints
 
 
+@pytest.fixture(autouse=True)
+def _as_before(house):
+    """Leave nothing paused, chosen or muted for the next test."""
+    yield
+    house[0].redis.delete(f"paused:{WRITER}", "symbols:binance_ingester", "alerts:muted")
+
+
 def press(page, name):
     page.get_by_role("button", name=name, exact=True).click()
 
@@ -123,7 +130,9 @@ def test_a_group_is_paused_set_back_and_resumed_and_every_trade_stands_once(page
     is_done(page)
     wait_for(lambda: fleet.redis.hget(SHARD.group(WRITER), "owner"), expected=None, what="it rests")
     page.goto(f"{url}/groups")
-    expect(page.locator("#group-clickhouse_writer-trades .sub [data-label=state]")).to_contain_text("paused by hand")
+    expect(page.locator("#group-clickhouse_writer-trades .sub [data-label=state]")).to_contain_text(
+        "paused by hand", timeout=30_000
+    )  # without scripts a page is loaded again after some seconds
 
     before = place(fleet, SHARD, WRITER)
     of_group(page, url, "Reset…")
@@ -190,7 +199,7 @@ def test_an_alert_is_muted_and_heard_again(page, house):
     press(page, "Mute")
     is_done(page)
     page.goto(f"{url}/alerts")
-    expect(page.locator("#rule-disk")).to_contain_text("quiet for")
+    expect(page.locator("#rule-disk")).to_contain_text("quiet for", timeout=30_000)
     page.locator("#rule-disk").get_by_role("link", name="Hear again…").click()
     press(page, "Mute")
     is_done(page)
