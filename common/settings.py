@@ -195,9 +195,18 @@ class Settings(BaseModel):
     @field_validator("dashboard_password")
     @classmethod
     def _guarded(cls, password: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        _check_filled(password)
         host = info.data.get("dashboard_host", LOOPBACK[0])
         if password is None and host not in LOOPBACK:
             raise ValueError(f"DASHBOARD_HOST={host} is reachable from outside: set a password, or 127.0.0.1")
+        return password
+
+    @field_validator("dashboard_reader_password")
+    @classmethod
+    def _lesser(cls, password: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        _check_filled(password)
+        if password is not None and password == info.data.get("dashboard_password"):
+            raise ValueError("expected another password than DASHBOARD_PASSWORD: who knows that one may act")
         return password
 
     @field_validator("binance_symbols")
@@ -259,6 +268,12 @@ class Settings(BaseModel):
     def embedded_clickhouse(self) -> bool:
         """Return whether start.sh runs ClickHouse for us."""
         return self.clickhouse_host is None
+
+
+def _check_filled(password: SecretStr | None) -> None:
+    """Raise ValueError for a password that everybody knows: that of an empty file."""
+    if password is not None and not password.get_secret_value():
+        raise ValueError("expected a password, found nothing")
 
 
 def _env_file(path: Path) -> dict[str, str]:

@@ -71,7 +71,7 @@ def _declare(start: Start, base: Sequence[Program], feed: Mapping[str, str]) -> 
     said = {MODE: start.options.feed, PROGRAMS: declared([*base, *programs])}
     servers.ask_redis(start.settings, lambda redis: redis.mset(said))
     start.write_configuration([*base, *programs])
-    write_facts(start.place, _started(start))
+    write_facts(start.place, _started(start, feed))
     return programs
 
 
@@ -95,7 +95,7 @@ def _bring_fleet(start: Start, base: Sequence[Program], programs: Sequence[Progr
     return DEGRADED if failed else 0
 
 
-def _started(start: Start) -> Started:
+def _started(start: Start, feed: Mapping[str, str]) -> Started:
     kept = {name: getattr(start.settings, name.lower()) for name in KEPT}
     return Started(
         feed=start.options.feed,
@@ -105,6 +105,7 @@ def _started(start: Start) -> Started:
         data_dir=str(start.settings.data_dir),
         log_dir=str(start.settings.log_dir),
         settings={
+            **{name: value for name, value in feed.items() if name.endswith(("_URL", "_SYMBOLS", "_MARKETS"))},
             **{name: str(value) for name, value in kept.items() if value is not None},
             **start.users.get(passwords.OPERATOR, {}),
         },

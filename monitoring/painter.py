@@ -73,10 +73,6 @@ class Painter:
             self._painted.popitem(last=False)
         return painted
 
-    def know(self, **facts: object) -> None:
-        """Let every template know something that does not change."""
-        self._templates.globals.update(facts)
-
     def text(self, template: str, **facts: object) -> str:
         """Return a template filled with facts."""
         return self._templates.get_template(template).render(facts)

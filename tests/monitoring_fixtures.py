@@ -264,9 +264,11 @@ def dashboard(folder: Path, redis_port: int, **environment: str) -> Iterator[str
     )
     url = f"http://127.0.0.1:{settings['DASHBOARD_PORT']}"
     try:
-        until(lambda: _answers(url, program), "the dashboard answers")
+        until(lambda: _answers(url, program), "the dashboard answers", patience_s=60)
         if "DASHBOARD_PASSWORD" not in environment:
-            until(lambda: requests.get(f"{url}/api/v1/overview", timeout=5).json()["number"] > 0, "it has read Redis")
+            until(
+                lambda: requests.get(f"{url}/api/v1/overview", timeout=5).json()["number"] > 0, "it has read Redis", 60
+            )
         yield url
     finally:
         program.terminate()

@@ -56,6 +56,19 @@ def test_a_secret_may_come_from_a_file_and_is_never_shown(tmp_path):
     assert "tr0ub4dor" not in repr(settings)
 
 
+def test_a_dashboard_opens_to_nobody_by_an_empty_password_nor_lets_readers_act(tmp_path):
+    empty = tmp_path / "empty"
+    empty.write_text("\n")
+    for name in ("DASHBOARD_PASSWORD", "DASHBOARD_READER_PASSWORD"):
+        (problem,) = problems({f"{name}_FILE": str(empty)}, tmp_path / "none")
+        assert f"{name}: expected a password, found nothing" == problem
+    same = {"DASHBOARD_PASSWORD": "sesame", "DASHBOARD_READER_PASSWORD": "sesame"}
+
+    (problem,) = problems(same, tmp_path / "none")
+    assert "sesame" not in problem
+    assert "DASHBOARD_READER_PASSWORD: expected another password than DASHBOARD_PASSWORD" in problem
+
+
 def test_a_password_that_is_wrong_is_not_repeated(tmp_path):
     assert all(
         "hunter2" not in problem for problem in problems({"REDIS_PASSWORD": "hunter2", "REDIS_DB": "-1"}, tmp_path)

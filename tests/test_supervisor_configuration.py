@@ -119,12 +119,12 @@ def test_no_secret_is_written_down(tmp_path):
     assert "sesame" not in text
 
 
-def test_simulated_addresses_reach_the_ingesters_alone(tmp_path, settings):
+def test_simulated_addresses_reach_the_ingesters_and_the_dashboard_that_searches_their_venues(tmp_path, settings):
     found = read_back(tmp_path, all_programs(settings, {"BINANCE_WS_URL": "ws://127.0.0.1:1"}))
 
     with_address = {name for name, group in found.items() if "BINANCE_WS_URL" in group.process_configs[0].environment}
     assert {"polymarket_ingester", "binance_ingester"} <= with_address
-    assert with_address <= {venue.program for venue in VENUES}
+    assert with_address <= {"dashboard", *(venue.program for venue in VENUES)}
 
 
 def test_a_socket_name_stays_within_what_the_kernel_takes(tmp_path):

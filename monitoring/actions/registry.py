@@ -99,7 +99,7 @@ HOW = Input("how", "What becomes of those that are recorded now", "choice", ("ad
 ACTIONS = (
     Action("pause", "Pause", "Pause", "/groups", _pause, WHICH_GROUP),
     Action("resume", "Resume", "Resume", "/groups", _resume, WHICH_GROUP),
-    Action("reset", "Reset the position of", "Reset", "/groups", _reset, WHICH_GROUP, (WHERE_TO,), is_asked_first=True),
+    Action("reset", "Reset the position of", "Reset", "/groups", _reset, WHICH_GROUP, (WHERE_TO,)),
     Action("claim", "Hand over", "Hand over now", "/groups", _claim, ("group", "shard")),
     Action("forget", "Forget", "Forget", "/groups", _forget, WHICH_GROUP),
     Action("start", "Start", "Start", "/system", _program("start"), ("program",)),

@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
 from common.errors import StoreRefused, Unreachable
+from common.log import logger
 from common.redis_streams import RedisError
 from monitoring.access import Viewer, viewer_of
 from monitoring.actions.action import Action, Tools
@@ -18,6 +19,8 @@ from monitoring.painter import Painter
 
 MOST_KEPT = 200  # outcomes that can be looked at again
 SEE_OTHER, FORBIDDEN, CONFLICT, TOO_LARGE, UNAVAILABLE = 303, 403, 409, 413, 503
+
+log = logger("actions")
 FAULTS = (RedisError, OSError, Unreachable, StoreRefused)
 
 
@@ -52,6 +55,7 @@ class Actions:
         except TooLarge:
             return PlainTextResponse("this form is larger than any of ours\n", status_code=TOO_LARGE)
         if refusal := self._refusal(action, request, viewer, form):
+            log.warning("actions.refused", action=action.name, who=viewer.name, reason=refusal)
             return PlainTextResponse(f"{refusal}\n", status_code=FORBIDDEN)
         given = action.given(form)
         if form.get("confirm") != "yes" or not action.is_ready(given):

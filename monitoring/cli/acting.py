@@ -138,9 +138,10 @@ def _act(call: Call, look: Look, *, yes: bool) -> None:
         deed = await look(redis)
         rows = table("", ("what", "how"), deed.touches)
         console().print(rows)
-        if deed.refusal or yes:
+        if yes:
             return await do(redis, deed, person())
-        tell(deed.words, "nothing was changed; --yes does it")
+        tell(f"it would be refused now: {deed.refusal}" if deed.refusal else deed.words)
+        tell("nothing was changed; --yes does it")
         return ""
 
     try:

@@ -13,13 +13,15 @@ from monitoring.alerting import MUTED, STATE
 from monitoring.cli.asking import Call, ask_clickhouse, ask_redis
 from monitoring.cli.exits import DEGRADED, FAILED, USAGE
 from monitoring.cli.printing import age, console, show_json, table, tell
+from monitoring.cli.whose import person
+from monitoring.doing.alerts import muting
+from monitoring.doing.deeds import NotDone, do
 from monitoring.notifiers import Message, NotTold, notifiers
 
 EXAMPLES = """
 Examples:  fleet alerts ls  |  fleet alerts mute lag 1h  |  fleet alerts mute "silent|upstox_ingester" 8h  |
 fleet alerts test  |  fleet alerts rules  |  fleet alerts history
 """
-NS_OF_UNIT = {"m": 60, "h": 3600, "d": 86_400}
 HISTORY = """
     SELECT received_time, rule, subject, state, words FROM alerts ORDER BY received_time DESC, offset DESC LIMIT 100
 """
@@ -88,12 +90,16 @@ def mute(
 ) -> None:
     """Let nobody be told of a rule, or of one subject of it, for a while."""
     call: Call = ctx.obj
-    rule, seconds = what.partition("|")[0], _seconds(length)
-    if rule not in {known.name for known in RULES} or seconds is None:
-        tell(f"expected a rule of {', '.join(known.name for known in RULES)} and a time such as 30m, 8h or 7d")
-        raise typer.Exit(USAGE)
-    ask_redis(call.settings, lambda redis: _mute(redis, what, seconds))
-    tell(f"{what} is {'heard again' if not seconds else f'quiet for {length}'}")
+
+    async def act(redis: Redis) -> str:
+        deed = await muting(redis, what, length)
+        return deed.refusal or await do(redis, deed, person())
+
+    try:
+        tell(f"{what}: {ask_redis(call.settings, act)}")
+    except NotDone as error:
+        tell(str(error))
+        raise typer.Exit(USAGE) from error
 
 
 def test(ctx: typer.Context) -> None:
@@ -114,20 +120,6 @@ def test(ctx: typer.Context) -> None:
             tell(f"{way.name}: told")
     if failed:
         raise typer.Exit(FAILED)
-
-
-def _seconds(text: str) -> int | None:
-    if text == "0":
-        return 0
-    number, unit = text[:-1], NS_OF_UNIT.get(text[-1:])
-    return int(number) * unit if number.isdigit() and unit else None
-
-
-async def _mute(redis: Redis, what: str, seconds: int) -> None:
-    if seconds:
-        await redis.hset(MUTED, what, f"{now_ns() / NS_PER_S + seconds:.0f}")
-    else:
-        await redis.hdel(MUTED, what)
 
 
 async def _firing(redis: Redis) -> tuple[list[dict[str, Any]], dict[str, float]]:

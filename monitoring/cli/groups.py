@@ -57,6 +57,7 @@ class Place:
     members: tuple[str, ...]
     checkpoint_s: float | None
     suspicion: str
+    is_paused: bool
 
 
 def groups(
@@ -74,7 +75,7 @@ def groups(
         (
             place.group,
             place.key,
-            place.owner or "nobody",
+            place.owner or ("nobody: paused" if place.is_paused else "nobody"),
             number(len(place.members)),
             number(place.position),
             number(place.behind_records),
@@ -118,6 +119,7 @@ def _place(group: GroupReading, reading: RedisReading, facts: Sequence[bytes | N
         manifest=manifest,
         members=tuple(process.name for process in reading.processes if process.fact("program") == group.name),
         checkpoint_s=_between_s(_ms(checkpoint_id), _ms(last_id)) if checkpoint_id else None,
+        is_paused=group.is_paused,
         suspicion=f"wary: {json.loads(suspicion)['size']:,} at a time" if suspicion else "",
     )
 

@@ -1,6 +1,7 @@
 """Alerts muted for a while, heard again, and a message sent to try who is told."""
 
 import asyncio
+import re
 from collections.abc import Callable
 
 from common.clock import NS_PER_S, now_ns
@@ -11,7 +12,8 @@ from monitoring.alerting import MUTED
 from monitoring.doing.deeds import Deed, NotDone
 from monitoring.notifiers import Message, NotTold, notifiers
 
-LENGTHS = {"15m": 900, "1h": 3600, "8h": 28_800, "1d": 86_400, "7d": 604_800}
+LENGTH = re.compile(r"([1-9][0-9]{0,3})([mhd])")
+S_OF_UNIT = {"m": 60, "h": 3600, "d": 86_400}
 
 
 async def muting(redis: Redis, what: str, length: str) -> Deed:
@@ -19,28 +21,37 @@ async def muting(redis: Redis, what: str, length: str) -> Deed:
     rule = what.partition("|")[0]
     if rule not in {known.name for known in RULES}:
         raise NotDone(f"expected a rule of {', '.join(known.name for known in RULES)}, found {rule!r}")
-    if length not in (*LENGTHS, "0"):
-        raise NotDone(f"expected a time of {', '.join(LENGTHS)}, or 0, found {length!r}")
+    seconds = seconds_of(length)
     until = await redis.hget(MUTED, what)
     is_muted = until is not None and float(until) > now_ns() / NS_PER_S
 
     async def run() -> str:
-        if length == "0":
+        if not seconds:
             await redis.hdel(MUTED, what)
             return "heard"
-        await redis.hset(MUTED, what, f"{now_ns() / NS_PER_S + LENGTHS[length]:.0f}")
+        await redis.hset(MUTED, what, f"{now_ns() / NS_PER_S + seconds:.0f}")
         return f"quiet for {length}"
 
     return Deed(
-        action="mute" if length != "0" else "unmute",
+        action="mute" if seconds else "unmute",
         subject=what,
         command=f'./fleet alerts mute "{what}" {length}',
         run=run,
         touches=((what, "quiet now" if is_muted else "heard now"),),
         words="Nobody is told when it begins or ends; it is shown and written down all the same.",
         before="quiet" if is_muted else "heard",
-        refusal="it is not muted" if length == "0" and not is_muted else "",
+        refusal="" if seconds or is_muted else "it is not muted",
     )
+
+
+def seconds_of(length: str) -> int:
+    """Return how long a time such as 30m, 8h or 7d is, 0 for 0; raise NotDone for what is none."""
+    if length == "0":
+        return 0
+    found = LENGTH.fullmatch(length)
+    if found is None:
+        raise NotDone(f"expected a time such as 30m, 8h or 7d, or 0, found {length!r}")
+    return int(found[1]) * S_OF_UNIT[found[2]]
 
 
 async def trying(settings: Settings) -> Deed:

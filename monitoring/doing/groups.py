@@ -183,7 +183,8 @@ def _where(place: Place) -> str:
     rest = ", paused" if place.is_paused else ""
     if place.position is None:
         return f"{place.pending:,} entries pending; not one of ours"
-    return f"{place.behind:,} records behind, {place.pending:,} entries pending, {owner}{rest}"
+    at = f"at {place.position:,}, {place.behind:,} records behind, {place.pending:,} entries pending"
+    return f"{at}, {owner}{rest}"
 
 
 def _subject(group: str, topic: str) -> str:

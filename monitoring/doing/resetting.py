@@ -8,7 +8,7 @@ from common.records import FeedEvent
 from common.redis_streams import Redis, Shard, run_script
 from common.streams import FEED_EVENTS, TRADES
 from monitoring.doing.deeds import Deed, NotDone
-from monitoring.doing.groups import Place, places_of
+from monitoring.doing.groups import Place, places_of, touched
 from monitoring.doing.placing import Spot, spot_of
 
 WRITER = "clickhouse_writer"
@@ -33,6 +33,8 @@ async def resetting(redis: Redis, group: str, topic: str, to: str, seen: str = "
         seen: what an earlier look at a group that makes trades has carried here: where both stood.
     """
     places = await places_of(redis, group, topic)
+    if not to:
+        return _asking(group, topic, places)
     spots = [await spot_of(redis, place, to) for place in places]
     refusal = _why_not(places, spots) or await _why_not_yet(redis, places, seen)
     carried = await _carried(redis, places, seen)
@@ -58,6 +60,22 @@ async def resetting(redis: Redis, group: str, topic: str, to: str, seen: str = "
             for place, spot in zip(places, spots, strict=True)
             if place.position is None
         ),
+    )
+
+
+def _asking(group: str, topic: str, places: Sequence[Place]) -> Deed:
+    """Return what is shown before it is known where to: where the group is now."""
+
+    async def run() -> str:
+        raise NotDone("expected where to")
+
+    return Deed(
+        action="reset",
+        subject=f"{group} on {topic}",
+        command=f"./fleet reset {group} {topic} --to …",
+        run=run,
+        touches=touched(places),
+        refusal="say where to: nothing was chosen yet",
     )
 
 
