@@ -176,7 +176,7 @@ def test_the_book_slides_through_past_seconds(visit, url):
     page = visit(f"{url}/i/binance/BTCUSDT")
     page.locator("#past").get_by_role("button", name="a second back").click()
 
-    expect(page.locator("#past .ladder, #past .none")).to_be_visible()
+    expect(page.locator("#past .ladder, #past .none")).to_be_visible(timeout=30_000)
     expect(page.locator("#past input[name=at]")).to_have_value(re.compile(r"^20\d\d-\d\d-\d\d \d\d:\d\d:\d\d$"))
     assert "at=20" in page.url
 
