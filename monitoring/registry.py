@@ -105,7 +105,7 @@ PAGES = (
         given=quality_reading.Given,
         ask=quality_reading.ask,
         view=quality.view,
-        fragments=("figures", "lanes", "balances"),
+        fragments=("reckoning", "figures", "stages", "lanes", "balances"),
     ),
     Page(
         path="/dead-letters",

@@ -56,23 +56,23 @@ def wholeness(events: Sequence[Told], window: Span, symbols: int) -> Wholeness:
         resyncs=sum(event.kind == "resync" for event in events),
         resync_p50_ms=_quantile(lasted_ms, 0.5),
         resync_p95_ms=_quantile(lasted_ms, 0.95),
-        in_sync_pct=_in_sync_pct(_missing(events, window[1]), window, symbols),
+        in_sync_pct=_in_sync_pct(missing(events, window[1]), window, symbols),
     )
 
 
-def _in_sync_pct(missing: Mapping[str, Sequence[Span]], window: Span, symbols: int) -> float | None:
+def _in_sync_pct(lost: Mapping[str, Sequence[Span]], window: Span, symbols: int) -> float | None:
     """Return the share of time and symbols in which nothing was missing; None if nothing was recorded."""
-    named = [symbol for symbol in missing if symbol]
+    named = [symbol for symbol in lost if symbol]
     whole_ns = (window[1] - window[0]) * max(symbols, len(named), 1)
     if whole_ns <= 0:
         return None
-    of_all = missing.get("", ())
-    lost_ns = sum(_covered_ns(chain(of_all, missing[symbol]), window) for symbol in named)
+    of_all = lost.get("", ())
+    lost_ns = sum(_covered_ns(chain(of_all, lost[symbol]), window) for symbol in named)
     lost_ns += _covered_ns(of_all, window) * max(0, max(symbols, 1) - len(named))
     return 100.0 * (1.0 - lost_ns / whole_ns)
 
 
-def _missing(events: Iterable[Told], now_ns: int) -> Mapping[str, Sequence[Span]]:
+def missing(events: Iterable[Told], now_ns: int) -> Mapping[str, Sequence[Span]]:
     """
     Return by symbol when something was missing.
 

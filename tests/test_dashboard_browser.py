@@ -1,30 +1,26 @@
 """The dashboard as a person sees it: a real Chromium, a real Redis with a busy fleet in it."""
 
 import re
-import shutil
-from urllib.parse import urlsplit
 
 import pytest
 import requests
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
+from tests.browser_kit import chromium, needs_chromium, visits
 from tests.monitoring_fixtures import busy_stage, dashboard, free_port, redis_server, until
 
-CHROMIUM = shutil.which("chromium")
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.redis,
-    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed: apt-get install chromium"),
+    needs_chromium,
 ]
 EXPECTED_WHEN_AWAY = ("ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED_ENCODING")
 
 
 @pytest.fixture(scope="module")
 def browser():
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -41,26 +37,8 @@ def url(stage, tmp_path_factory):
 
 @pytest.fixture
 def visit(browser):
-    """Open pages that must not complain, nor ask anybody but 127.0.0.1."""
-    contexts, complaints, hosts = [], [], set()
-
-    def open_page(url, **how):
-        context = browser.new_context(**how)
-        contexts.append(context)
-        page = context.new_page()
-        page.on(
-            "console", lambda message: complaints.append(message.text) if message.type in ("error", "warning") else 0
-        )
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("request", lambda request: hosts.add(urlsplit(request.url).hostname))
-        page.goto(url)
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert [] == [text for text in complaints if not any(word in text for word in EXPECTED_WHEN_AWAY)]
-    assert hosts <= {"127.0.0.1", None}
+    with visits(browser, EXPECTED_WHEN_AWAY) as open_page:
+        yield open_page
 
 
 def test_figures_are_those_in_redis(visit, url, stage):

@@ -1,23 +1,23 @@
 """A walk over every page of a small fleet at work, in Chromium: nothing complains, nothing leaves the machine."""
 
 import os
+import re
 import shutil
-from urllib.parse import urlsplit
 
 import pytest
 import requests
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
+from tests.browser_kit import chromium, faults, needs_chromium, visits
 from tests.fleet_harness import Fleet
 from tests.monitoring_fixtures import dashboard, until
 from tests.test_dashboard_browser import FAINT_WORDS
 
-CHROMIUM = shutil.which("chromium")
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.redis,
     pytest.mark.clickhouse,
-    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed: apt-get install chromium"),
+    needs_chromium,
 ]
 PAGES = {
     "/streams": "s",
@@ -61,33 +61,14 @@ def _is_stored(url):
 
 @pytest.fixture(scope="module")
 def browser():
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
 def visit(browser):
-    """Open pages that must not complain, nor ask anybody but 127.0.0.1."""
-    contexts, complaints, hosts = [], [], set()
-
-    def open_page(url, **how):
-        context = browser.new_context(**how)
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(20_000)
-        page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else 0)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("request", lambda request: hosts.add(urlsplit(request.url).hostname))
-        page.goto(url)
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert [] == complaints
-    assert hosts <= {"127.0.0.1", None}
+    with visits(browser) as open_page:
+        yield open_page
 
 
 @pytest.mark.parametrize("path", [*PAGES, *BEHIND])
@@ -103,6 +84,17 @@ def test_a_page_lives_in_both_schemes_and_on_a_telephone(visit, url, path):
         if SCREENSHOTS:
             name = path.strip("/").replace("/", "-").replace("?", "-")
             page.screenshot(path=f"{SCREENSHOTS}/{name}-{scheme}-{width}.png", full_page=True)
+
+
+@pytest.mark.parametrize("path", ["/", *PAGES, *BEHIND, "/about"])
+def test_a_page_has_no_fault_that_axe_knows(visit, url, path):
+    page = visit(url + path, viewport={"width": 1280, "height": 900})
+    found = []
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        found += faults(page)
+
+    assert [] == found
 
 
 @pytest.mark.parametrize("path", [*PAGES, *BEHIND])
@@ -178,3 +170,21 @@ def test_the_theme_changes_what_is_drawn(visit, url):
 
     expect(page.get_by_role("button", name="Light")).to_be_visible()
     expect(page.locator("#lately canvas")).to_have_count(1)
+
+
+def test_the_book_slides_through_past_seconds(visit, url):
+    page = visit(f"{url}/i/binance/BTCUSDT")
+    page.locator("#past").get_by_role("button", name="a second back").click()
+
+    expect(page.locator("#past .ladder, #past .none")).to_be_visible(timeout=30_000)
+    expect(page.locator("#past input[name=at]")).to_have_value(re.compile(r"^20\d\d-\d\d-\d\d \d\d:\d\d:\d\d$"))
+    assert "at=20" in page.url
+
+
+def test_an_instrument_is_drawn_beside_another(visit, url):
+    page = visit(f"{url}/i/binance/BTCUSDT?range=1h")
+    page.get_by_label("venue/symbol").fill("binance/ETHUSDT")
+    page.get_by_role("button", name="Compare").click()
+
+    expect(page.locator("#beside h2")).to_contain_text("ETHUSDT of binance, 1h")
+    expect(page.locator("#apart canvas")).to_have_count(1)

@@ -137,7 +137,7 @@ def test_quality_counts_what_was_told_and_stored(url):
     assert 20.0 == row["delay_p50_ms"] == row["delay_p99_ms"]
     assert 0 < row["in_sync_pct"] < 100
     lane = next(one for one in view["timeline"]["lanes"] if one["symbol"] == "BTCUSDT")
-    assert ["resync", "gap", "gap"] == [mark["kind"] for mark in lane["marks"]]
+    assert ["hollow", "hollow", "resync", "gap", "gap"] == [mark["kind"] for mark in lane["marks"]]
 
 
 def test_the_reckoning_comes_out_even_or_says_by_how_much(url, stored):
@@ -151,5 +151,8 @@ def test_the_reckoning_comes_out_even_or_says_by_how_much(url, stored):
     stored.redis.hset("group:{stream:trades}:clickhouse_writer", "position", "52")
     until(lambda: trades()["off"] == 0, "it comes out even again")
 
+    sums = get(f"{url}/api/v1/quality")["reckoning"]
+
     assert (60, 50, 2, 8, 0) == tuple(even[n] for n in ("appended", "stored", "dead", "waiting", "off"))
+    assert (60, 50, 2, 8, []) == tuple(sums[n] for n in ("appended", "stored", "dead", "waiting", "uneven"))
     assert -3 == short["off"]

@@ -11,8 +11,10 @@ from monitoring.page import Look
 from monitoring.ranges import SECONDS
 from monitoring.views.balances import Balance
 from monitoring.views.quality_reading import MOST_INCIDENTS, Answers, Found
-from monitoring.views.timeline import Timeline, timeline
-from monitoring.wholeness import Told, wholeness
+from monitoring.views.reckoning import Reckoning, reckoning_of
+from monitoring.views.stages import Stage, stages_of
+from monitoring.views.timeline import Spans, Timeline, timeline
+from monitoring.wholeness import Told, missing, wholeness
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,8 @@ class VenueQuality:
     """
     What is known of a venue over the range; None is what cannot be told.
 
-    `in_sync_pct` is the share of time and symbols without a hole, `delay_*` from the venue's time of a trade to ours.
+    `in_sync_pct` is the share of time and symbols without a hole, `delay_*` from the venue's time of a trade to ours,
+    `late_pct` the share of live trades that took more than a second.
     `repeats` are trades that stand twice: 0 is proven by their running numbers, and is what is promised.
     """
 
@@ -41,6 +44,7 @@ class VenueQuality:
     in_sync_pct: float | None
     delay_p50_ms: float | None
     delay_p99_ms: float | None
+    late_pct: float | None
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,8 @@ class Quality:
     timeline: Timeline
     is_cut: bool
     balances: tuple[Balance, ...]
+    reckoning: Reckoning | None
+    stages: tuple[Stage, ...]
     told: AsOf
     balanced: AsOf
 
@@ -65,9 +71,11 @@ def view(look: Look) -> Quality:
     return Quality(
         range=look.given.range,
         venues=venues_of(told, start_ns, asked_ns),
-        timeline=timeline(told.incidents, start_ns, asked_ns),
+        timeline=timeline(told.incidents, start_ns, asked_ns, _missing_of(told.incidents, asked_ns)),
         is_cut=len(told.incidents) >= MOST_INCIDENTS,
         balances=found.balances.value or (),
+        reckoning=reckoning_of(found.balances.value or ()),
+        stages=stages_of(found.stages),
         told=found.told.as_of(look.now_ns),
         balanced=found.balances.as_of(look.now_ns),
     )
@@ -110,6 +118,7 @@ def venues_of(told: Answers, start_ns: int, stop_ns: int) -> tuple[VenueQuality,
                 else None,
                 delay_p50_ms=trades["p50_ms"] if trades.get("live") else None,
                 delay_p99_ms=trades["p99_ms"] if trades.get("live") else None,
+                late_pct=100 * trades["late"] / trades["live"] if trades.get("live") else None,
             )
         )
     return tuple(made)
@@ -131,3 +140,12 @@ def _told_of(incidents: Sequence[dict[str, Any]]) -> dict[str, list[Told]]:
     for row in sorted(incidents, key=lambda one: one["received_ns"]):
         found[row["venue"]].append(Told(*(row[name] for name in Told._fields)))
     return found
+
+
+def _missing_of(incidents: Sequence[dict[str, Any]], now_ns: int) -> Spans:
+    """Return when something was missing, by venue and symbol."""
+    return {
+        (venue, symbol): spans
+        for venue, told in _told_of(incidents).items()
+        for symbol, spans in missing(told, now_ns).items()
+    }

@@ -10,6 +10,7 @@ from monitoring.asked import question
 from monitoring.desk import Answer, Desk
 from monitoring.ranges import SECONDS, Range
 from monitoring.views.balances import Balance, balances_of
+from monitoring.views.stages import Witnesses, witnesses
 from monitoring.watch import Snapshot
 
 EVERY_S = 5.0
@@ -41,7 +42,7 @@ SELECT venue, count() AS trades, uniqExact(symbol) AS symbols, countIf(source = 
        count() - groupBitmap(bitShiftLeft(toUInt64(shard), 48) + offset) AS doubled,
        quantileIf(0.5)(delay_ns, source = 'live') / 1e6 AS p50_ms,
        quantileIf(0.99)(delay_ns, source = 'live') / 1e6 AS p99_ms,
-       countIf(source = 'live') AS live,
+       countIf(source = 'live') AS live, countIf(source = 'live' AND delay_ns > 1e9) AS late,
        toUnixTimestamp64Nano(min(received_time)) AS since_ns
 FROM trades WHERE event_time >= now64(9) - INTERVAL {seconds:UInt32} SECOND GROUP BY venue $bounded
 """)
@@ -75,6 +76,7 @@ class Found:
 
     told: Answer[Answers]
     balances: Answer[tuple[Balance, ...]]
+    stages: Witnesses
 
 
 async def ask(desk: Desk, given: Given, shot: Snapshot) -> Found:
@@ -83,7 +85,7 @@ async def ask(desk: Desk, given: Given, shot: Snapshot) -> Found:
     seconds = SECONDS[given.range]
     told = await desk.of_store(("told", seconds), EVERY_S, lambda store: _told(store, seconds))
     balances = await desk.of_store("balances", RECONCILED_EVERY_S, lambda store: balances_of(desk.redis, store))
-    return Found(told, balances)
+    return Found(told, balances, await witnesses(desk, given.range))
 
 
 async def _told(store: Store, seconds: int) -> Answers:

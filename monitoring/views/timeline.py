@@ -1,7 +1,7 @@
 """Gaps and resyncs along a line of time, one lane an instrument: rectangles in an SVG of the server's."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,20 +49,38 @@ class Timeline:
     hidden: int
 
 
-def timeline(incidents: Sequence[dict[str, Any]], start_ns: int, stop_ns: int) -> Timeline:
-    """Return the timeline of incidents, those with the most first."""
+Spans = Mapping[tuple[str, str], Sequence[tuple[int, int]]]
+
+
+def timeline(incidents: Sequence[dict[str, Any]], start_ns: int, stop_ns: int, missing: Spans) -> Timeline:
+    """Return the timeline of incidents, those with the most first; `missing` is when each was not whole."""
     found: defaultdict[tuple[str, str], list[Mark]] = defaultdict(list)
     for row in incidents:
         if row["kind"] in DRAWN and row["to_ns"] >= start_ns:
             found[row["venue"], row["symbol"]].append(_mark(row, start_ns, stop_ns))
     ordered = sorted(found.items(), key=lambda item: -len(item[1]))
     lanes = tuple(
-        Lane(venue, symbol, tuple(sorted(marks, key=lambda mark: mark.kind == "gap")))
+        Lane(venue, symbol, (*_hollow(missing.get((venue, symbol), ()), start_ns, stop_ns), *_in_order(marks)))
         for (venue, symbol), marks in sorted(ordered[:MOST_LANES])
     )
     step_ns = (stop_ns - start_ns) // TICKS
     ticks = tuple(start_ns + number * step_ns for number in range(TICKS))
     return Timeline(lanes, ticks, max(0, len(ordered) - MOST_LANES))
+
+
+def _in_order(marks: Sequence[Mark]) -> list[Mark]:
+    """Return marks with gaps on top."""
+    return sorted(marks, key=lambda mark: mark.kind == "gap")
+
+
+def _hollow(spans: Sequence[tuple[int, int]], start_ns: int, stop_ns: int) -> Iterator[Mark]:
+    """Yield the stretches in which something was missing, from the gap to the return to order."""
+    scale = WIDTH / (stop_ns - start_ns)
+    for from_ns, to_ns in spans:
+        x1, x2 = ((min(max(at_ns, start_ns), stop_ns) - start_ns) * scale for at_ns in (from_ns, to_ns))
+        if x2 > x1:
+            words = f"not whole from {utc_text(from_ns)[:23]} for {(to_ns - from_ns) / 1e9:.3f} s"
+            yield Mark("hollow", round(x1, 1), round(x2 - x1, 1), words)
 
 
 def _mark(row: dict[str, Any], start_ns: int, stop_ns: int) -> Mark:

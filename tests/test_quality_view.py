@@ -1,0 +1,50 @@
+"""What the quality page makes of what was counted: one line for all topics, stages, stretches that were not whole."""
+
+from monitoring.desk import Answer
+from monitoring.views.balances import Tally, balance
+from monitoring.views.reckoning import reckoning_of
+from monitoring.views.stages import Witnesses, stages_of
+from monitoring.views.timeline import timeline
+
+S = 1_000_000_000
+
+
+def test_the_line_of_all_topics_comes_out_even_with_what_moved_meanwhile():
+    then, now = Tally(100, 90, 5), Tally(110, 96, 0)
+    sums = reckoning_of([balance("trades", "trades", (then, now), (92, 2, 0), "")])
+
+    assert (110, 92, 2, 14, 2, ()) == (
+        sums.appended, sums.stored, sums.dead, sums.waiting, sums.moving, sums.uneven,
+    )  # fmt: skip
+
+
+def test_what_is_missing_is_not_taken_for_what_moved():
+    still = Tally(60, 55, 0)
+    short = balance("trades", "trades", (still, still), (50, 2, 0), "")
+    newest = balance("markets", "market_versions", (still, still), (7, 0, 0), "a merge keeps the newest version")
+    sums = reckoning_of([short, newest])
+
+    assert (("trades",), ("markets",), 0) == (sums.uneven, sums.uncounted, sums.moving)
+
+
+def test_nothing_counted_is_no_reckoning():
+    assert reckoning_of([]) is None
+
+
+def test_a_stage_without_a_witness_says_why_and_is_not_zero():
+    silent = Answer("clickhouse", None, 0, "connection refused")
+    venue, redis, store = stages_of(Witnesses(silent, Answer("redis", [5.0, 1.0, 3.0], 0), [], 10.0))
+
+    assert (None, "clickhouse does not answer: connection refused") == (venue.p50_ms, venue.why)
+    assert (3.0, 5.0, 3) == (redis.p50_ms, redis.p99_ms, redis.observations)
+    assert (None, "nothing is remembered yet") == (store.p50_ms, store.why)
+
+
+def test_a_lane_is_hollow_from_the_gap_to_the_return_to_order():
+    gap = {
+        "venue": "okx", "symbol": "BTC-USDT", "kind": "gap", "channel": "books", "from_ns": 20 * S, "to_ns": 20 * S,
+        "expected": "", "found": "", "detail": "",
+    }  # fmt: skip
+    marks = timeline([gap], 0, 100 * S, {("okx", "BTC-USDT"): [(20 * S, 45 * S)]}).lanes[0].marks
+
+    assert [("hollow", 200.0, 250.0), ("gap", 200.0, 3.0)] == [(mark.kind, mark.x, mark.width) for mark in marks]
