@@ -23,6 +23,7 @@ from ingesters.wires import Wires
 
 WATCH_EVERY_S = 1.0
 FULL_PAUSE_S = 0.01
+NEVER_S = 7 * 86_400.0  # for a reader: no silence of a closed market is as long
 NOT_DATA = (FeedEvent, DeadLetter)
 
 log = logger("ingest")
@@ -186,9 +187,11 @@ class Conversation:
         while not await wait(stop, WATCH_EVERY_S):
             self._figures.gauges["last_frame_ns"] = self._heard_ns
             self._figures.gauges["buffered_bytes"] = self._work.sink.waiting_bytes
+            mute_s = self._work.venue.mute_s(self._work.settings)
+            self._figures.gauges["mute_s"] = min(mute_s, NEVER_S)
             await keep_recording(self._tape, self._work)
             try:
-                self._wires.judge(dead_s=self._work.venue.dead_s, mute_s=self._work.venue.mute_s(self._work.settings))
+                self._wires.judge(dead_s=self._work.venue.dead_s, mute_s=mute_s)
             except WireLost as error:
                 self._mailbox.lose(error)
         self._mailbox.lose(WireLost(self._work.venue.name, reason="told to stop"))

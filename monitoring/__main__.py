@@ -19,8 +19,8 @@ from common.settings import Settings
 from monitoring.alerting import Alerting, tell_new_data
 from monitoring.app import create_app
 from monitoring.desk import Around, Desk
+from monitoring.notices import FAREWELL, Programs
 from monitoring.notifiers import Post, notifiers
-from monitoring.overview import house_of
 from monitoring.store_readings import StoreReader
 from monitoring.watch import Watch
 
@@ -51,14 +51,16 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
             timeout_graceful_shutdown=FAREWELL_S,
         )
         server = Server(config)
-        post = Post(notifiers(settings))
-        alerting = Alerting(settings, redis, watch, house_of(settings), post)
+        post = Post(notifiers(settings), FAREWELL)
+        programs = Programs(desk.around.supervisor)
+        alerting = Alerting(settings, redis, watch, post, programs)
         figures = Figures(PROGRAM, PROGRAM, "dashboard", state="running")
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(watch.run(stop))
             tasks.create_task(beat(redis, figures, stop))
             tasks.create_task(desk.past.follow(watch))
             tasks.create_task(alerting.run())
+            tasks.create_task(programs.run(watch, post, stop))
             tasks.create_task(post.run(stop))
             if settings.notification_url:
                 tasks.create_task(tell_new_data(settings, watch, post, stop))

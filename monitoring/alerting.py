@@ -1,9 +1,7 @@
 """Every look at the fleet is held against the rules; what changes is written down once and told once."""
 
 import asyncio
-import shutil
-from collections import defaultdict, deque
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import asdict
 
 import msgspec
@@ -21,16 +19,16 @@ from common.redis_streams import Redis, RedisError, shards
 from common.settings import Settings
 from common.streams import ALERTS
 from monitoring.alarms import Alarm, Alarms, Change
-from monitoring.alert_rules import Facts, Thresholds
+from monitoring.alert_facts import Gathering
+from monitoring.alert_rules import Thresholds
+from monitoring.notices import Programs
 from monitoring.notifiers import Message, Post
-from monitoring.overview import House, overview
+from monitoring.overview import house_of
 from monitoring.watch import Snapshot, Watch
 
 STATE = "alerts"  # what fires, as JSON, in one transaction with its history
 MUTED = "alerts:muted"  # rule or rule|subject -> until when, in s
 SOURCE = "dashboard"
-GAUGES = ("spool_bytes", "token_left_s")
-RESTARTS_NS = 600 * NS_PER_S
 
 log = logger("alerts")
 
@@ -38,13 +36,13 @@ log = logger("alerts")
 class Alerting:
     """The alarms of one fleet, from the first look to the last."""
 
-    def __init__(self, settings: Settings, redis: Redis, watch: Watch, house: House, post: Post) -> None:
+    def __init__(self, settings: Settings, redis: Redis, watch: Watch, post: Post, programs: Programs) -> None:
         self._settings = settings
         self._redis = redis
         self._watch = watch
-        self._house = house
         self._post = post
-        self._lives: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=20))
+        self._programs = programs
+        self._gathering = Gathering(settings, house_of(settings))
         self._limits = Thresholds(
             lag_s=settings.alert_lag_s,
             gaps_per_10_min=settings.alert_gaps_per_10_min,
@@ -68,7 +66,8 @@ class Alerting:
     async def _look(self, shot: Snapshot) -> None:
         if self._outbox is None and shot.redis_problem is None:
             await self._resume()
-        changes = self._alarms.look(self._facts(shot), now_ns() / NS_PER_S)
+        facts = self._gathering.facts(shot, self._programs.seen)
+        changes = self._alarms.look(facts, now_ns() / NS_PER_S)
         for change in changes:
             if not await self._is_muted(change):
                 self._post.put(message_of(change))
@@ -98,36 +97,6 @@ class Alerting:
         except RedisError:
             return False
         return any(float(end) > now_ns() / NS_PER_S for end in until if end)
-
-    def _facts(self, shot: Snapshot) -> Facts:
-        reading = shot.redis if shot.redis_problem is None else None
-        processes = reading.processes if reading else ()
-        gauges = {one.name: {name: one.figures[name] for name in GAUGES if name in one.figures} for one in processes}
-        for one in processes:
-            lives, started_ns = self._lives[one.name], one.figures.get("started_ns", 0.0)
-            if started_ns and started_ns not in lives:
-                lives.append(started_ns)
-        return Facts(
-            view=overview(shot, now_ns(), self._house),
-            memory_used=reading.used_bytes / reading.max_bytes if reading and reading.max_bytes else None,
-            disk_free=_disk_free(self._settings),
-            clock_skew_s=(reading.server_ns - reading.read_ns) / NS_PER_S if reading else None,
-            gauges=gauges,
-            restarts={name: _recent(lives) for name, lives in self._lives.items()},
-        )
-
-
-def _recent(started_ns: Iterable[float]) -> int:
-    """Return how often a process was started again in the last ten minutes."""
-    return max(0, sum(now_ns() - start_ns < RESTARTS_NS for start_ns in started_ns) - 1)
-
-
-def _disk_free(settings: Settings) -> float | None:
-    try:
-        usage = shutil.disk_usage(settings.data_dir)
-    except OSError:
-        return None
-    return usage.free / usage.total
 
 
 def message_of(change: Change) -> Message:
@@ -162,11 +131,17 @@ async def tell_new_data(settings: Settings, watch: Watch, post: Post, stop: asyn
             async with asyncio.timeout(settings.notification_every_s):
                 await stop.wait()
         except TimeoutError:
-            store = watch.snapshot.store
-            rows = {table.name: table.rows for table in store.tables if table.rows is not None} if store else {}
-            fresh = {name: count - before.get(name, count) for name, count in rows.items()}
-            fresh = {name: count for name, count in fresh.items() if count > 0}
-            if fresh:
+            rows = _rows(watch.snapshot)
+            if fresh := fresh_rows(before, rows):
                 words = ", ".join(f"{name} {count:,}" for name, count in fresh.items())
                 post.put(Message("new data", words, {"event": "new_data", "tables": fresh}))
-            before = rows
+            before |= rows
+
+
+def fresh_rows(before: Mapping[str, int], rows: Mapping[str, int]) -> dict[str, int]:
+    """Return how many rows of each table are new; of one that was not known before nobody can say."""
+    return {name: count - before[name] for name, count in rows.items() if count > before.get(name, count)}
+
+
+def _rows(shot: Snapshot) -> dict[str, int]:
+    return {table.name: table.rows for table in shot.store.tables if table.rows is not None} if shot.store else {}

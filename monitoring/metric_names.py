@@ -38,6 +38,7 @@ NAMES: Mapping[str, Named] = {
     "rss_bytes": Named("process_resident_memory_bytes", "Memory that a process holds"),
     "started_ns": Named("started_timestamp_seconds", "When a process began"),
     "beat_ns": Named("beat_timestamp_seconds", "When a process last said that it lives"),
+    "mute_s": Named("ingest_mute_seconds", "Silence that is longer than this is none of a quiet or closed market"),
     "last_frame_ns": Named("last_frame_timestamp_seconds", "When a venue last sent anything"),
     "last_error_ns": Named("last_error_timestamp_seconds", "When something last went wrong in a process"),
 }

@@ -14,6 +14,7 @@ from common.settings import Settings
 
 MOST_WAITING = 200  # messages of one notifier: past it the oldest goes, and that is told
 ANSWER_S = 10.0
+FAREWELL_S = 1.0
 TRIES = 5
 
 log = logger("notify")
@@ -94,7 +95,8 @@ def _apprise(addresses: Sequence[str], message: Message) -> None:
 class Post:
     """The messages on their way, one queue for each notifier."""
 
-    def __init__(self, ways: Sequence[Notifier]) -> None:
+    def __init__(self, ways: Sequence[Notifier], farewell: Message | None = None) -> None:
+        self._farewell = farewell
         self._queues = {way.name: (way, asyncio.Queue[Message](MOST_WAITING)) for way in ways}
         self.failed: dict[str, str] = {}
 
@@ -107,11 +109,13 @@ class Post:
             queue.put_nowait(message)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Send until told to stop; what waits then has one second."""
+        """Send until told to stop; the farewell and what waits then have one second."""
         sending = [asyncio.create_task(self._send(way, queue)) for way, queue in self._queues.values()]
         await stop.wait()
+        if self._farewell is not None:
+            self.put(self._farewell)
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(1.0):
+            async with asyncio.timeout(FAREWELL_S):
                 for _, queue in self._queues.values():
                     await queue.join()
         for task in sending:

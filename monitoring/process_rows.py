@@ -72,6 +72,7 @@ def _process(process: ProcessReading, shot: Snapshot, now_ns: int, feeds: Mappin
         state=process.fact("state"),
         detail=process.fact("detail"),
         silence_s=age_s("last_frame_ns"),
+        mute_s=figures.get("mute_s"),
         head_lag_s=figures.get("head_lag_s"),
         error_age_s=age_s("last_error_ns"),
     )

@@ -33,7 +33,7 @@ def supervised(address: str) -> dict[str, Supervised]:
             full_name=str(one["name"] if one["group"] == one["name"] else f"{one['group']}:{one['name']}"),
             state=str(one["statename"]),
             pid=one["pid"] or None,
-            exit_status=one["exitstatus"] if one["statename"] in ("EXITED", "FATAL", "BACKOFF") else None,
+            exit_status=one["exitstatus"] if one["statename"] == "EXITED" else None,  # the others: 0, which is none
             why=str(one["spawnerr"]),
         )
         for one in found

@@ -51,6 +51,7 @@ class Pulse:
     state: str = ""
     detail: str = ""
     silence_s: float | None = None
+    mute_s: float | None = None  # a silence that is shorter says nothing: the market may be closed
     head_lag_s: float | None = None
     error_age_s: float | None = None
 
@@ -90,7 +91,7 @@ def _of_living(pulse: Pulse) -> Verdict:
         return told[pulse.state]
     if pulse.head_lag_s is not None and pulse.head_lag_s > HEAD_LAG_SLOW_S:
         return Verdict(Level.SLOW, f"the source's newest record is {age_words(pulse.head_lag_s)} old")
-    if pulse.silence_s is not None and pulse.silence_s > SILENCE_SLOW_S:
+    if pulse.silence_s is not None and pulse.silence_s > max(SILENCE_SLOW_S, pulse.mute_s or 0.0):
         return Verdict(Level.SLOW, f"no word from the venue for {age_words(pulse.silence_s)}")
     if pulse.error_age_s is not None and pulse.error_age_s < ERROR_FRESH_S:
         return Verdict(Level.WELL, f"running; an error {age_words(pulse.error_age_s)} ago")

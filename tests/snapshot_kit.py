@@ -3,9 +3,10 @@
 from common.clock import now_ns
 from common.durations import observe
 from common.heartbeat import Figures
-from common.readings import GroupReading, ProcessReading, ProgramReading, RedisReading, ShardReading, process_of
+from common.readings import GroupReading, ProgramReading, RedisReading, ShardReading, process_of
 from monitoring.metric_names import NAMES
 from monitoring.store_readings import StoreReading, TableReading
+from monitoring.supervised import Supervised
 from monitoring.watch import Snapshot
 
 HOUR_NS = 3600 * 10**9
@@ -73,6 +74,6 @@ def whole_snapshot():
     return snapshot(redis_reading(speaks, writer, programs=declared), store_reading())
 
 
-def silent(name, program=""):
-    """A process of which only the declaration is known."""
-    return ProcessReading(name, {"program": program or name, "kind": "ingester", "venue": ""}, {})
+def seen(state, *, name="okx_ingester", pid=None, exit_status=None, why=""):
+    """A process as Supervisor sees it."""
+    return Supervised(name=name, full_name=name, state=state, pid=pid, exit_status=exit_status, why=why)

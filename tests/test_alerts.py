@@ -11,7 +11,8 @@ import pytest
 
 from common.settings import Settings
 from monitoring.alarms import Alarm, Alarms
-from monitoring.alert_rules import RULES, Facts, Rule, Sign, Thresholds
+from monitoring.alert_rules import Facts, Rule, Sign, Thresholds
+from monitoring.alerting import fresh_rows
 from monitoring.notifiers import Message, Notifier, NotTold, Post, notifiers
 from tests.fleet_harness import PYTHON, Fleet, free_port, wait_for
 
@@ -68,8 +69,28 @@ def test_what_fired_before_a_restart_is_not_told_again():
     assert [(60, "a", "over")] == looks(alarms, signs, (5, "a"), (20, "a"), (60, ""))
 
 
-def test_every_rule_has_a_name_of_its_own():
-    assert len(RULES) == len({rule.name for rule in RULES})
+@pytest.mark.parametrize(
+    ("before", "rows", "told"),
+    [
+        ({}, {"trades": 100}, {}),
+        ({"trades": 100}, {"trades": 130, "quotes": 5}, {"trades": 30}),
+        ({"trades": 100}, {"trades": 100}, {}),
+        ({"trades": 100}, {"trades": 90}, {}),
+    ],
+)
+def test_new_data_are_rows_that_were_not_there_at_the_last_notice(before, rows, told):
+    assert told == fresh_rows(before, rows)
+
+
+async def test_the_farewell_is_told_before_the_end():
+    arrived = []
+    stop = asyncio.Event()
+    post = Post([Notifier("well", arrived.append)], TOLD)
+    running = asyncio.create_task(post.run(stop))
+    stop.set()
+    await running
+
+    assert [TOLD] == arrived
 
 
 async def test_a_notifier_that_is_down_delays_no_other():
@@ -156,7 +177,10 @@ def test_apprise_tells_any_address_it_knows():
 def test_a_program_that_dies_fires_and_clears_exactly_once(tmp_path):
     if shutil.which("redis-server") is None:
         pytest.skip("redis-server is not installed")
-    with listening() as (url, posted), Fleet(tmp_path, NOTIFICATION_URL=url, DASHBOARD_PORT=str(free_port())) as fleet:
+    with (
+        listening() as (url, posted),
+        Fleet(tmp_path, NOTIFICATION_URL=url, NOTIFICATION_EVERY_S="1", DASHBOARD_PORT=str(free_port())) as fleet,
+    ):
         fleet.start_servers()
         fleet.start_simulator("--demo")
         for program in ("clickhouse_writer", "binance_ingester"):
@@ -177,7 +201,10 @@ def test_a_program_that_dies_fires_and_clears_exactly_once(tmp_path):
         fleet.restart("dashboard")
         fleet.restart("binance_ingester")
         wait_for(lambda: told("over"), expected=["binance_ingester"], what="over", give_up_s=60)
+        wait_for(lambda: any(body["event"] == "new_data" for _, body in posted), what="new data")
         rows = "SELECT state FROM alerts WHERE rule = 'program' ORDER BY offset"
         wait_for(lambda: fleet.sql(rows), expected=[("firing",), ("over",)], what="history")
 
+    fresh = next(body["tables"] for _, body in posted if body["event"] == "new_data")
     assert ["binance_ingester"] == told("firing")
+    assert all(count > 0 for count in fresh.values())

@@ -7,7 +7,7 @@ from common.clickhouse import Store
 from common.clock import NS_PER_S
 from common.redis_streams import Redis
 from common.settings import Settings
-from monitoring.alert_rules import MEMORY_FULL, RESTARTS, RULES, Thresholds
+from monitoring.alert_rules import MEMORY_FULL, RESTARTS, RULES, SOON_S
 from monitoring.alerting import MUTED
 from monitoring.desk import Answer, AsOf, Desk
 from monitoring.firing import alarms_of
@@ -139,7 +139,7 @@ def rules(settings: Settings, firing: tuple[Firing, ...] | None, mutes: Mapping[
         "clock": (f"over {settings.alert_clock_skew_s:g} s apart", "ALERT_CLOCK_SKEW_S"),
         "memory": (f"over {MEMORY_FULL:.0%} full", ""),
         "crash_loop": (f"{RESTARTS} starts in ten minutes", ""),
-        "token": (f"under {age_words(Thresholds().token_s)} left", ""),
+        "forecast": (f"full within {age_words(SOON_S)}", ""),
     }
     return tuple(
         RuleRow(
