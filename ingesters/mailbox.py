@@ -1,13 +1,16 @@
 """Sockets and questions of one connection, heard as one stream of frames."""
 
 import asyncio
+from bisect import bisect_right
+from itertools import accumulate
 
 from common.errors import WireLost
 from ingesters.feed import Frame
 
 MOST_WAITING = 5_000  # frames that may wait to be heard; past it, or past so many bytes, the socket is not read
 MOST_WAITING_BYTES = 16 * 2**20
-MOST_TAKEN = 5_000  # then everything else has its turn: one read of a socket may bring ten times as many
+MOST_TAKEN = 5_000  # at once, or so many bytes; then all else has its turn: a read may bring ten times as many
+MOST_TAKEN_BYTES = 4 * 2**20
 
 
 class Mailbox:
@@ -59,14 +62,20 @@ class Mailbox:
         await self.arrived.wait()
         if self.lost is not None and not self.frames:
             raise self.lost
-        frames = self.frames
-        if len(frames) > MOST_TAKEN:
-            frames = frames[:MOST_TAKEN]
-            del self.frames[:MOST_TAKEN]
-            self.taken_bytes = sum(len(frame.payload) for frame in frames)
+        frames, self.taken_bytes = self.frames, self.size_bytes
+        if len(frames) > MOST_TAKEN or self.size_bytes > MOST_TAKEN_BYTES:
+            frames = self._some()
         else:
-            self.frames, self.taken_bytes = [], self.size_bytes
-            if self.lost is None:
-                self.arrived.clear()
+            self.frames = []
+        if not self.frames and self.lost is None:
+            self.arrived.clear()
         self.size_bytes -= self.taken_bytes
+        return frames
+
+    def _some(self) -> list[Frame]:
+        """Take the oldest frames within the bounds, at least one."""
+        sizes = list(accumulate(len(frame.payload) for frame in self.frames[:MOST_TAKEN]))
+        count = min(bisect_right(sizes, MOST_TAKEN_BYTES) + 1, len(sizes))
+        frames, self.taken_bytes = self.frames[:count], sizes[count - 1]
+        del self.frames[:count]
         return frames

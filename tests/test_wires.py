@@ -8,7 +8,7 @@ from websockets.exceptions import ConnectionClosed
 
 from common.errors import WireLost
 from ingesters.feed import Dial, Frame
-from ingesters.mailbox import MOST_TAKEN, MOST_WAITING_BYTES, Mailbox
+from ingesters.mailbox import MOST_TAKEN, MOST_TAKEN_BYTES, MOST_WAITING_BYTES, Mailbox
 from ingesters.sockets import MAX_FRAME_BYTES
 from ingesters.wires import Wires
 from tests.fleet_harness import free_port
@@ -227,6 +227,18 @@ async def test_a_read_that_brings_thousands_is_heard_in_parts_with_answers_first
     ]
     assert (0, 4) == (mailbox.size_bytes, mailbox.taken_bytes)
     assert not mailbox.arrived.is_set()
+
+
+async def test_large_frames_are_heard_a_few_at_a_time():
+    mailbox = Mailbox()
+    for number in range(6):
+        mailbox.put(Frame(number, b"x" * MEGABYTE))
+
+    first = await mailbox.take()
+
+    assert (MOST_TAKEN_BYTES // MEGABYTE + 1) * MEGABYTE == mailbox.taken_bytes == len(first) * MEGABYTE
+    assert [5] == [frame.received_ns for frame in await mailbox.take()]
+    assert 0 == mailbox.size_bytes
 
 
 async def hang(reader, _writer):
