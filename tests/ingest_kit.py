@@ -63,11 +63,6 @@ def records(fleet, topic):
     return found
 
 
-def compared(fleet, topic="trades"):
-    """Say as a writer does that the table holds no more than a Redis that came back: nobody has to wait for that."""
-    fleet.redis.hset(f"shard:{{stream:{topic}}}", "raised_run", fleet.redis.info("server")["run_id"])
-
-
 def events(fleet, *kinds):
     return [event for event in records(fleet, "feed_events") if event.kind in kinds]
 

@@ -1,7 +1,10 @@
 """Appending, owning and committing on a real Redis: each promise against the fault that would break it."""
 
+import asyncio
+
 import pytest
 
+from common.clock import monotonic_s
 from common.errors import Fenced, StreamRefused
 from common.inbox import Inbox
 from common.outbox import Outbox, Packet
@@ -118,6 +121,17 @@ async def test_a_shard_has_one_owner_until_its_beat_stands_still(redis):
         await first.beat()
 
 
+async def test_an_older_life_of_our_own_that_comes_back_with_redis_is_no_second_copy(redis):
+    reader, owned = await inbox(redis)
+    await redis.hset(EVENTS.group("readers"), "epoch", owned.epoch - 1)
+    assert not await reader.has_newer_owner("one")
+
+    await inbox(redis)
+    await redis.hset(EVENTS.group("readers"), "epoch", owned.epoch + 1)
+    assert await reader.has_newer_owner("one")
+    assert not await reader.has_newer_owner("two")
+
+
 async def test_a_stale_owner_can_neither_begin_nor_commit(redis):
     await (await outbox(redis)).append(packet(1, b"a"))
     old, _ = await inbox(redis)
@@ -129,6 +143,60 @@ async def test_a_stale_owner_can_neither_begin_nor_commit(redis):
     with pytest.raises(Fenced):
         await old.commit(0, 1, [entry.id], Carried())
     assert (1, 0) == await progress(redis, EVENTS, "readers")
+
+
+async def test_a_batch_whose_entries_are_gone_is_neither_begun_nor_committed(redis):
+    await (await outbox(redis)).append(packet(1, b"a"))
+    reader, _ = await inbox(redis)
+    (entry,) = await reader.read(">", count=10, block_ms=None)
+    await redis.xdel(EVENTS.key, entry.id)  # as a server does that has lost its newest writes
+
+    with pytest.raises(StreamRefused, match="is gone"):
+        await reader.begin(0, b"manifest", seen_id=entry.id)
+    with pytest.raises(StreamRefused, match="is gone"):
+        await reader.commit(0, 1, [entry.id], Carried({DERIVED: pack([b"x"])}, seen_id=entry.id))
+    assert (1, 0) == await progress(redis, EVENTS, "readers")
+    assert 0 == await redis.xlen(DERIVED.key)
+
+
+async def started_anew(redis, *facts):
+    """Have the server's life be another one than that which these facts tell of."""
+    await redis.hset(EVENTS.facts, mapping=dict.fromkeys(facts, "the life before"))
+
+
+async def is_there(redis, source):
+    """Return when a source has shown itself to a server that was started anew."""
+    run = (await redis.info("server"))["run_id"].encode()
+    async with asyncio.timeout(20):
+        while await redis.hget(EVENTS.facts, f"{source}.run") != run:  # noqa: ASYNC110  Redis rings no bell
+            await asyncio.sleep(0.01)
+
+
+async def test_after_a_restart_nothing_new_goes_in_before_all_sources_and_the_writer_were_there(redis):
+    one, other = await outbox(redis), await outbox(redis, source="other")
+    await one.append(packet(1, b"a"))
+    reader, _ = await inbox(redis)
+    await started_anew(redis, "run", "next_run", "one.run", "raised_run")
+
+    appending = [asyncio.create_task(one.append(packet(2, b"b")))]
+    await is_there(redis, "one")
+    appending.append(asyncio.create_task(other.append(packet(1, b"c"))))
+    await is_there(redis, "other")
+    assert 1 == await redis.xlen(EVENTS.key)
+    await reader.raise_end(0)
+    await asyncio.wait_for(asyncio.gather(*appending), 2)
+
+    assert 3 == await redis.xlen(EVENTS.key)
+
+
+async def test_after_a_restart_a_source_that_never_comes_is_not_waited_for_long(redis):
+    one, _ = await outbox(redis), await outbox(redis, source="other")
+    await one.append(packet(1, b"a"))
+    await started_anew(redis, "run", "next_run", "one.run")
+    began_s = monotonic_s()
+    await one.append(packet(2, b"b"))
+
+    assert 4 < monotonic_s() - began_s < 30
 
 
 async def test_a_commit_moves_everything_at_once_and_only_once(redis):

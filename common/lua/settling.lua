@@ -1,7 +1,7 @@
 -- Whether a shard takes nothing new yet: its server was started anew and may have lost what it had confirmed. Then the
 -- sources give that again under its numbers, and the writer has the shard count on behind what its table holds. It is
 -- over when all have been there, or after a while; those who are giving again are waited for longer.
-local WHILE_MS, LONGEST_MS = 3000, 13000
+local WHILE_MS, LONGEST_MS = 5000, 15000
 local function is_settling(shard, source)
   local run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
   local held = redis.call('HMGET', shard, 'run', 'next_run', 'since_ms', 'offset')
@@ -15,7 +15,7 @@ local function is_settling(shard, source)
   if source ~= '' then redis.call('HSET', shard, source .. '.run', run) end
   local facts, names = {}, redis.call('HGETALL', shard)
   for i = 1, #names, 2 do facts[names[i]] = names[i + 1] end
-  local are_all, is_given = facts['raised_run'] == run, false
+  local are_all, is_given = (facts['raised_run'] or run) == run, false  -- where there is a writer
   for name, value in pairs(facts) do
     local other, kind = string.match(name, '^(.*)%.(%a+)$')
     if kind == 'epoch' and facts[other .. '.run'] ~= run then are_all = false end
