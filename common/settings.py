@@ -2,6 +2,7 @@
 
 import os.path
 from collections.abc import Iterable, Mapping
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -181,6 +182,7 @@ class Settings(BaseModel):
     upstox_instrument_keys: Words = ("NSE_INDEX|Nifty 50", "NSE_INDEX|Nifty Bank")
     upstox_mode: Annotated[str, Field(pattern="^(ltpc|full|option_greeks|full_d30)$")] = "full"
     upstox_connections: Annotated[int, Field(ge=1, le=5)] = 1  # for more keys than one takes, as far as the plan allows
+    upstox_history_from: date | None = None  # candles of a minute of all keys from this day on, once
     upstox_mute_s: Annotated[float, Field(gt=0)] = 60.0  # silence while a market of ours is open
 
     backfill_max_s: Annotated[float, Field(ge=0)] = 86_400.0  # a stretch that is longer is told, not fetched again

@@ -112,7 +112,7 @@ VENUES = (
         feed=UpstoxFeed,
         why_disabled=_why_no_upstox,
         topics=(QUOTES, BOOK_SNAPSHOTS, TICKERS, BARS, STATUSES, *ALWAYS),
-        state=("upstox_missed", "upstox_filled"),
+        state=("upstox_missed", "upstox_filled", "upstox_backfill", "upstox_settled"),
         budget=Budget(weight=250, window_s=60),  # half of 500 a minute
         dead_s=600.0,  # its pings are rare in a quiet night
         mute_s=lambda _: 7 * 86_400.0,  # the feed judges silence itself: it knows when markets are open

@@ -14,6 +14,7 @@ Kind = Literal[
     # on a socket
     "refuse",  # the handshake is answered with `status`
     "gap",  # the frame is dropped
+    "mute",  # every frame is dropped until the stream is subscribed to anew
     "duplicate",  # the frame is sent twice
     "reorder",  # the frame is sent after its successor
     "checksum",  # a book's checksum is wrong; OKX only
@@ -134,6 +135,12 @@ class Faults:
             self.note(fault, subject, connection)
             return fault
         return None
+
+    def cure(self, venue: str, subject: str) -> None:
+        """Let a stream that was subscribed to anew speak again."""
+        for fault in self.orders:
+            if fault.venue == venue and fault.kind == "mute" and fault.match in subject:
+                self.clear(fault.number)
 
     def in_force(self, venue: str, kind: Kind, subject: str = "", connection: int | None = None) -> Fault | None:
         """Return the order under which a state holds at present, without counting it."""

@@ -52,6 +52,10 @@ class Wire:
         """Take so many messages a second from the client; None takes any number."""
         self._connection.inbound_per_s = inbound_per_s
 
+    def subscribed(self, subject: str) -> None:
+        """Hear that a stream was subscribed to."""
+        self._faults.cure(self.venue, subject)
+
     def lift_inbound_limit(self) -> None:
         """Take as many messages as come: not every venue counts them by the second."""
         self._connection.inbound_per_s = None
@@ -94,7 +98,7 @@ class Wire:
         await self._obey_silence(message.subject)
         fault = self._faults.strike(
             self.venue,
-            ("gap", "duplicate", "reorder", "garbage", "truncated", "slow", "disconnect", "close", "shutdown"),
+            ("gap", "mute", "duplicate", "reorder", "garbage", "truncated", "slow", "disconnect", "close", "shutdown"),
             message.subject,
             self.number,
         )
@@ -110,7 +114,7 @@ class Wire:
             await self._end(fault, message)
         elif fault.kind == "reorder":
             self._held = message
-        elif fault.kind != "gap":
+        elif fault.kind not in ("gap", "mute"):
             await self._send_spoiled(message, fault)
 
     async def _send_spoiled(self, message: Outgoing, fault: Fault) -> None:

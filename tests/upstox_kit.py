@@ -16,6 +16,7 @@ from tests.simulator_kit import get
 
 STOCK, OPTION, INDEX = "NSE_EQ|INE000A00001", "NSE_FO|50001", "NSE_INDEX|Nifty 50"
 S, MS, MINUTE, HOUR = 10**9, 10**6, 60 * 10**9, 3600 * 10**9
+DAY_NS = 24 * HOUR
 OPENING_NS = 1_723_175_100 * S  # Friday 2024-08-09, 09:15 in India
 PLACE = {"data": {"authorized_redirect_uri": "wss://feeds.test/feeds?code=abc"}}
 

@@ -21,6 +21,7 @@ from ingesters.venues.binance_bars import Bars
 from ingesters.venues.binance_books import Books
 from ingesters.venues.binance_depth import delta_of
 from ingesters.venues.binance_fields import Read, Watch
+from ingesters.venues.binance_pulse import BinancePulse
 from ingesters.venues.binance_rare import Rare
 from ingesters.venues.binance_roster import Roster
 from ingesters.venues.binance_stretch import Kind
@@ -69,6 +70,7 @@ class BinanceFeed:
         self._watch = Watch(KINDS, by_kind)
         self._readers = self._watch.readers
         self._rare = Rare(by_kind, self._watch)
+        self._pulse = BinancePulse(settings.binance_mute_s, self._trades, self._books, self._rare.heard)
 
     def opening(self) -> Iterator[Step]:
         """Listen first, then ask for the books: a snapshot must not be older than the first delta."""
@@ -77,6 +79,7 @@ class BinanceFeed:
         yield from self._backfill.opening()
         yield self._chosen.recall
         yield self._by_hand.recall
+        yield self._pulse.wake
 
     def receive(self, frame: Frame) -> Iterable[Step]:
         """Say what a frame means. Its stream's name is looked up in the bytes, so that it is parsed once."""
@@ -169,10 +172,10 @@ class BinanceFeed:
         match purpose:
             case "trades":
                 return self._backfill.answer(frame, symbol)
-            case "wish":
-                return self._by_hand.answer(frame, symbol)
-            case "backfill":
-                return self._by_hand.hear(frame)
+            case "pulse":
+                return self._pulse.look(self._chosen.symbols, self._roster, frame.received_ns)
+            case "wish" | "backfill":
+                return self._by_hand.answer(frame, symbol) if purpose == "wish" else self._by_hand.hear(frame)
             case "klines":
                 return self._bars.answer(frame, symbol)
             case "snapshot" | "refresh":

@@ -53,6 +53,7 @@ class BookSequence:
         self._last_event_ns: int | None = None  # unknown for a mark
         self._waiting = WaitingRoom(most_waiting)
         self.is_in_step = False  # whether what was yielded makes the venue's book as of the last delta heard
+        self.heard = 0  # deltas, whatever became of them
         self._is_asked = is_asked
         self._attempt = 1 if is_asked else 0
         self._answered_ns = 0
@@ -61,6 +62,7 @@ class BookSequence:
 
     def hear(self, delta: BookUpdate) -> Iterator[Step]:
         """Say what a delta is good for: nothing, storing, or asking for a snapshot."""
+        self.heard += 1
         first, last = versions(delta)
         if last <= self._last:
             if self._is_reset(delta):

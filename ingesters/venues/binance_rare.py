@@ -29,6 +29,7 @@ class Rare:
         self._readers = {"24hrTicker": tickers, "24hrMiniTicker": tickers, **readers}
         self._watch = watch
         self._told: set[str] = set()
+        self.heard: dict[tuple[str, str], int] = {}  # when each kind of message came last of each symbol
 
     def hear(self, frame: Frame) -> Iterator[Step]:
         """
@@ -56,6 +57,7 @@ class Rare:
         kind = first.e or ("bookTicker" if stream.endswith("bookTicker") else "")
         read = self._readers.get(kind)
         if read is not None:
+            self.heard[kind, first.s] = frame.received_ns
             yield from read(frame.payload, frame.received_ns)
             yield from self._watch.look(kind, frame.payload, frame.received_ns)
         elif partial := PARTIAL_DEPTH.fullmatch(stream):

@@ -49,6 +49,15 @@ class Roster:
                 on_wire[:] = [symbol for symbol in on_wire if symbol not in leaving]
                 yield self._command("UNSUBSCRIBE", left, number)
 
+    def renew(self, places: Iterable[tuple[str, str]]) -> Iterator[Step]:
+        """Subscribe anew to streams of symbols, each on the socket where it is."""
+        wanted = list(places)
+        for number, on_wire in enumerate(self._wires):
+            streams = [f"{symbol.lower()}@{self._named(symbol, name)}" for name, symbol in wanted if symbol in on_wire]
+            if streams:
+                yield self._send("UNSUBSCRIBE", streams, number)
+                yield self._send("SUBSCRIBE", streams, number)
+
     def _streams(self, symbols: Iterable[str]) -> list[str]:
         return [f"{symbol.lower()}@{self._named(symbol, stream)}" for symbol in symbols for stream in STREAMS]
 
@@ -56,8 +65,11 @@ class Roster:
         return self._trade_streams.get(symbol, stream) if stream == "trade" else stream
 
     def _command(self, method: str, symbols: list[str], number: int) -> Send:
+        return self._send(method, self._streams(symbols), number)
+
+    def _send(self, method: str, streams: list[str], number: int) -> Send:
         self._commands += 1
-        command = {"method": method, "params": self._streams(symbols), "id": self._commands}
+        command = {"method": method, "params": streams, "id": self._commands}
         return Send(msgspec.json.encode(command), wire=_name(number))
 
 

@@ -24,6 +24,8 @@ from ingesters.venues.okx_cycle import Part
 from ingesters.venues.okx_cycles import STATE as DONE
 from ingesters.venues.okx_cycles import Cycles
 from ingesters.venues.okx_fields import Read, Watch
+from ingesters.venues.okx_pulse import KEY as PULSE
+from ingesters.venues.okx_pulse import OkxPulse
 from ingesters.venues.okx_rare import Rare, refusal
 from ingesters.venues.okx_readers import Readers
 from ingesters.venues.okx_sockets import DIAL, SUBSCRIBE, Sockets
@@ -62,6 +64,7 @@ class OkxFeed:
             self._chosen.symbols,
             resume.state.get(DONE, ""),
         )
+        self._pulse = OkxPulse(settings.okx_mute_s, self._readers, self._sockets)
         self._watch = Watch(self._readers.by_channel)
         self._read = self._watch.readers
         self._rare = Rare(self._read, self._give_up)
@@ -75,6 +78,7 @@ class OkxFeed:
         yield Wake(TEND, TEND_S)
         yield self._chosen.recall
         yield self._by_hand.recall
+        yield self._pulse.wake
 
     def receive(self, frame: Frame) -> Iterable[Step]:
         """Say what a frame means. Its channel is looked up in the bytes, so that it is parsed once."""
@@ -106,8 +110,8 @@ class OkxFeed:
             return self._choose(frame)
         if key == self._by_hand.key:
             return self._by_hand.hear(frame)
-        if key == TEND:
-            return self._tend(frame.received_ns)
+        if key in (TEND, PULSE):
+            return self._tend(key, frame.received_ns)
         if key.startswith((DIAL, SUBSCRIBE)):
             return self._sockets.wake(key)
         if "@" in key:
@@ -166,7 +170,10 @@ class OkxFeed:
             yield from self._cycles.choose(self._chosen.symbols)
         yield self._chosen.recall
 
-    def _tend(self, now_ns: int) -> Iterator[Step]:
+    def _tend(self, key: str, now_ns: int) -> Iterator[Step]:
+        if key == PULSE:
+            yield from self._pulse.look(self._chosen.symbols, now_ns)
+            return
         yield from self._sockets.tend(now_ns)
         yield Wake(TEND, TEND_S)
 

@@ -62,6 +62,7 @@ class Readers:
         self._quoted: dict[str, Quoted] = {}
         self._closed_ns: dict[tuple[str, str], int] = {}  # the newest candle that has ended
         self._unwanted: set[str] = set()
+        self.heard: dict[tuple[str, str], int] = {}  # when each channel of each symbol was pushed last
 
     def want(self, symbols: Iterable[str]) -> None:
         """Hear these again."""
@@ -95,6 +96,7 @@ class Readers:
         symbol = row.symbol
         if symbol in self._unwanted:
             return ()
+        self.heard[channel, symbol] = received_ns
         sequence = self._sequences.get(symbol)
         if sequence is None:
             mark = self._marks.get(("trades", symbol))
@@ -111,6 +113,7 @@ class Readers:
     def _follow(self, push: wire.Push[wire.BookRow], frame: Frame) -> Iterator[Step]:
         symbol, source = push.arg.symbol, (frame.wire, push.arg.channel)
         book = self._book(symbol)
+        self.heard[push.arg.channel, symbol] = frame.received_ns
         is_snapshot = push.action == "snapshot"
         for row in push.data:
             hear = book.snapshot if is_snapshot else book.update
@@ -131,6 +134,7 @@ class Readers:
 
     def _see_top(self, push: wire.Push[wire.BookRow], frame: Frame) -> Iterator[Step]:
         symbol, depth = push.arg.symbol, TOPS[push.arg.channel]
+        self.heard[push.arg.channel, symbol] = frame.received_ns
         for row in push.data:
             if depth > 1 or not row.bids or not row.asks:  # a quote has two sides
                 yield top_of(row, symbol, frame.received_ns, depth)
@@ -146,7 +150,9 @@ class Readers:
         return quoted.is_repeat(row.sequence, wire.venue_ns(row.time), received_ns)
 
     def _tickers(self, frame: Frame) -> Iterable[Step]:
-        rows = wire.TICKERS.decode(frame.payload).data
+        push = wire.TICKERS.decode(frame.payload)
+        rows = push.data
+        self.heard[push.arg.channel, push.arg.symbol] = frame.received_ns
         return [ticker_of(row, frame.received_ns) for row in rows if row.symbol not in self._unwanted]
 
     def _candles(self, frame: Frame) -> Iterable[Step]:
@@ -154,6 +160,7 @@ class Readers:
         symbol, interval = push.arg.symbol, push.arg.channel.removeprefix(CANDLE)
         if symbol in self._unwanted:
             return ()
+        self.heard[push.arg.channel, symbol] = frame.received_ns
         bars = [bar_of(candle, symbol, frame.received_ns, interval=interval) for candle in push.data]
         ended = [bar.open_ns for bar in bars if bar.is_closed]
         if ended:

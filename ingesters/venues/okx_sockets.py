@@ -71,6 +71,13 @@ class Sockets:
             self.renewals.forget(symbol)
             self._places.leave(symbol)
 
+    def renew(self, channel: str, symbol: str, now_ns: int) -> Iterator[Step]:
+        """Subscribe anew to one channel of a symbol, if the socket is not asked too much."""
+        wire = BUSINESS if channel in BUSINESS_CHANNELS else self._places.of(symbol)
+        if wire in self._standing and self.renewals.is_allowed(wire, now_ns):
+            for operation in ("unsubscribe", "subscribe"):
+                yield from (Send(payload, wire) for payload in request(operation, (channel,), (symbol,)))
+
     def tend(self, now_ns: int) -> Iterator[Step]:
         """
         Ask again for books that did not come.

@@ -51,6 +51,10 @@ class Places:
         """Make room."""
         self._wires.pop(symbol, None)
 
+    def of(self, symbol: str) -> str:
+        """Return the socket of a symbol, nothing if it has none."""
+        return self._wires.get(symbol, "")
+
     def on(self, wire: str) -> list[str]:
         """Return the symbols of a socket."""
         return [symbol for symbol, name in self._wires.items() if name == wire]
@@ -121,14 +125,15 @@ class Renewals:
         """Ask for the snapshots that are due."""
         due = [name for name, renewal in self._renewals.items() if renewal.due_ns and renewal.due_ns <= now_ns]
         for wire, symbols in self._places.by_wire(due):
-            if self._is_allowed(wire, now_ns):
+            if self.is_allowed(wire, now_ns):
                 for symbol in symbols:
                     renewal = self._renewals[symbol]
                     renewal.due_ns, renewal.last_ns = now_ns + SNAPSHOT_WITHIN_NS, now_ns
                 for operation in ("unsubscribe", "subscribe"):
                     yield from (Send(payload, wire) for payload in request(operation, BOOKS, symbols))
 
-    def _is_allowed(self, wire: str, now_ns: int) -> bool:
+    def is_allowed(self, wire: str, now_ns: int) -> bool:
+        """Count two requests more on a socket, if there is room for them."""
         operations = self._operations.setdefault(wire, deque())
         while operations and operations[0] <= now_ns - HOUR_NS:
             operations.popleft()

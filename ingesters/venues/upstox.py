@@ -23,6 +23,8 @@ from ingesters.venues.upstox_session import Session, moment_of
 from ingesters.venues.upstox_subscriptions import Subscriptions
 from ingesters.venues.upstox_ticks import Moment
 from ingesters.venues.upstox_wire import VENUE, response_of
+from ingesters.venues.upstox_wishes import KEY as WISH
+from ingesters.venues.upstox_wishes import ByHand
 
 PROGRAM = "upstox_ingester"
 LOOK = "look"
@@ -45,6 +47,7 @@ class UpstoxFeed:
         self._session = Session(settings.upstox_mute_s)
         longest_ns = int(settings.backfill_max_s * NS_PER_S)
         self._backfill = Backfill(settings.upstox_api_url, longest_ns, resume.state)
+        self._by_hand = ByHand(PROGRAM, settings, resume.state)
         self._watch = Watch()
 
     def opening(self) -> Iterator[Step]:
@@ -60,8 +63,8 @@ class UpstoxFeed:
             return self._hear(frame)
         if key == LOOK:
             return self._look(frame.received_ns)
-        if key == self._chosen.key:
-            return self._choose(frame)
+        if key in (self._chosen.key, self._by_hand.key, WISH):
+            return self._choose(frame) if key == self._chosen.key else self._wish(frame, is_answer=key == WISH)
         if key == TOKEN:
             return self._access.take_token(frame)
         if key.startswith(QUESTION):
@@ -90,6 +93,7 @@ class UpstoxFeed:
         yield from self._subscribe(self._chosen.symbols if is_first else (), now_ns)
         if is_first:
             yield from self._backfill.begin(self._access.headers, now_ns)
+            yield self._by_hand.recall
 
     def _subscribe(self, keys: Sequence[str], now_ns: int) -> Iterator[Step]:
         """Subscribe to keys; ask for one more permission if the sockets that stand cannot take them all."""
@@ -112,6 +116,13 @@ class UpstoxFeed:
             yield from self._subscriptions.remove(removed)
             yield from self._subscribe(added, frame.received_ns)
         yield self._chosen.recall
+
+    def _wish(self, frame: Frame, *, is_answer: bool) -> Iterator[Step]:
+        """Look into what somebody wants fetched again; only a session has what signs the questions."""
+        headers = self._access.headers
+        if is_answer:
+            return self._by_hand.answer(frame, headers)
+        return self._by_hand.hear(frame, self._chosen.symbols, headers)
 
     def _hear(self, frame: Frame) -> Iterator[Step]:
         """Say what a frame of the socket means; its type says nothing that its fields do not."""

@@ -64,7 +64,7 @@ class Backfill:
             remedy = "not asked for, this is longer than BACKFILL_MAX_S"
         elif first_ns == end_ns:
             remedy = "that of this minute comes by itself"
-        yield _event("gap", missed, received_ns, detail=f"traded and not heard; only candles can be had: {remedy}")
+        yield event("gap", missed, received_ns, detail=f"traded and not heard; only candles can be had: {remedy}")
         if first_ns < end_ns and to_ns - from_ns <= self._longest_ns:
             if symbol in self._open:
                 first_ns = min(first_ns, self._open[symbol][0])
@@ -91,13 +91,13 @@ class Backfill:
         split_ns = _split_ns(first_ns, end_ns, frame.received_ns)
         if frame.status != OK:
             reason = f"not filled: {why_refused(frame.status, frame.payload)}"
-            yield _event("gap", Missed(symbol, first_ns, end_ns), frame.received_ns, detail=reason)
+            yield event("gap", Missed(symbol, first_ns, end_ns), frame.received_ns, detail=reason)
             yield self._fill(symbol, end_ns)
             return
-        bars = [bar for bar in _bars(frame, symbol) if first_ns <= bar.open_ns < split_ns]
+        bars = [bar for bar in bars_of(frame, symbol) if first_ns <= bar.open_ns < split_ns]
         yield from bars
         yield self._fill(symbol, split_ns)
-        yield _event(
+        yield event(
             "backfilled",
             Missed(symbol, first_ns, split_ns),
             frame.received_ns,
@@ -113,12 +113,7 @@ class Backfill:
             return
         self._asked.add(symbol)
         first_ns, end_ns = self._open[symbol]
-        last_ns = _split_ns(first_ns, end_ns, now_ns) - 1
-        path = f"/{quote(symbol, safe='')}/minutes/1"
-        if _date(last_ns) == _date(now_ns):
-            url = f"{self._api_url}/v3/historical-candle/intraday{path}"
-        else:
-            url = f"{self._api_url}/v3/historical-candle{path}/{_date(last_ns)}/{_date(first_ns)}"
+        url, _ = candles_url(self._api_url, symbol, (first_ns, end_ns), now_ns)
         after_s = SETTLED_S + EVERY_S * (len(self._asked) - 1)
         yield Fetch(f"{QUESTION}{symbol}", url, after_s=after_s, accept=(*TOKEN_DEAD, *REFUSED), headers=self._headers)
 
@@ -132,6 +127,16 @@ class Backfill:
         return Checkpoint("bars", {FILLED: msgspec.json.encode(self._filled).decode()})
 
 
+def candles_url(api_url: str, symbol: str, span: tuple[int, int], now_ns: int) -> tuple[str, int]:
+    """Return where to ask for the candles of a stretch, as far as one question goes, and how far that is."""
+    split_ns = _split_ns(*span, now_ns)
+    last_ns = split_ns - 1
+    path = f"/{quote(symbol, safe='')}/minutes/1"
+    if _date(last_ns) == _date(now_ns):
+        return f"{api_url}/v3/historical-candle/intraday{path}", split_ns
+    return f"{api_url}/v3/historical-candle{path}/{_date(last_ns)}/{_date(span[0])}", split_ns
+
+
 def _split_ns(first_ns: int, end_ns: int, now_ns: int) -> int:
     """Return where one question ends: the days before today are asked for apart from today."""
     today_ns = (now_ns + IST_NS) // DAY_NS * DAY_NS - IST_NS
@@ -142,7 +147,13 @@ def _date(time_ns: int) -> str:
     return utc_text(time_ns + IST_NS)[:10]
 
 
-def _bars(frame: Frame, symbol: str) -> Iterator[Bar]:
+def bars_of(frame: Frame, symbol: str) -> Iterator[Bar]:
+    """
+    Yield the candles of an answer, the oldest first.
+
+    Raises:
+        BadAnswer: it is none.
+    """
     try:
         rows = CANDLES.decode(frame.payload).data.candles
         starts_ns = [_start_ns(row[0]) for row in rows]
@@ -172,9 +183,10 @@ def _start_ns(text: str) -> int:
     return int(moment.timestamp()) * NS_PER_S
 
 
-def _event(
+def event(
     kind: EventKind, missed: Missed, received_ns: int, *, expected: str = "", found: str = "", detail: str
 ) -> FeedEvent:
+    """Return what a user must know of a stretch."""
     return FeedEvent(
         venue=VENUE,
         symbol=missed.symbol,

@@ -68,6 +68,10 @@ class Wishes:
         self.located = min(waiting, key=lambda wish: (wish.from_ns, wish.id))
         return News(Forget(self.key, over) if over else None, self.located)
 
+    def is_done(self, name: str) -> bool:
+        """Return whether a wish was settled lately."""
+        return any(one.wish == name for one in self._settled)
+
     def settle(self, symbol: str, parts: Iterable[Part], wish: str = "") -> None:
         """Look for these ids no longer; a wish is done with."""
         self._settled += [Settled(symbol, first, stop) for first, stop in parts]

@@ -26,13 +26,12 @@ EXAMPLES = """
 Examples:  fleet backfill binance --from 2h --symbol BTCUSDT  |
 fleet backfill okx --from 2026-11-20T08:00 --to 2026-11-20T09:00  |  fleet backfill binance
 """
-NUMBERED = ("binance", "okx")
+ASKED = ("binance", "okx", "upstox")
 WHY_NOT = {
     "alpaca": "its trades have no dense numbers, so what stands cannot be told from what is missing once the ingester "
     "has forgotten it (ten seconds); what a lost connection missed it fetches again by itself, up to BACKFILL_MAX_S",
     "alpaca_stocks": "see alpaca",
     "alpaca_crypto": "see alpaca",
-    "upstox": "the venue gives candles of the past, no trades; its ingester fetches those by itself",
     "polymarket_clob": "the venue does not keep what its socket tells; the same trades come from goldsky or polygon",
     "polymarket": "markets have no past: every walk reads them all",
     "goldsky": "it walks from its cursor, state:goldsky_last_timestamp and state:goldsky_last_id",
@@ -51,7 +50,7 @@ class Progressed(NamedTuple):
 
 def backfill(  # noqa: PLR0913, PLR0917  each is an option of the command
     ctx: typer.Context,
-    venue: Annotated[str, typer.Argument(help="A venue whose trades can be asked for by number: binance, okx.")],
+    venue: Annotated[str, typer.Argument(help="A venue that can be asked for its past: binance, okx, upstox.")],
     from_: Annotated[str | None, typer.Option("--from", help="e.g. 2h, 7d, or a time in UTC.")] = None,
     to: Annotated[str, typer.Option("--to", help="The same; nothing: now.")] = "now",
     symbol: Annotated[str | None, typer.Option("--symbol", help="One symbol; nothing: all of the ingester.")] = None,
@@ -59,13 +58,13 @@ def backfill(  # noqa: PLR0913, PLR0917  each is an option of the command
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array.")] = False,  # noqa: FBT002
 ) -> None:
     """
-    Fetch trades that do not stand yet; without --from, show what is under way.
+    Fetch trades (of Upstox: candles) that do not stand yet; without --from, show what is under way.
 
     The ingester does it beside its stream. An interrupted command may be given again: it finds what is under way.
     """
     call: Call = ctx.obj
     name = venue.removesuffix("_ingester")
-    if name not in NUMBERED:
+    if name not in ASKED:
         tell(f"{venue}: {WHY_NOT.get(name, 'no such venue; see: fleet venues')}")
         raise typer.Exit(exits.FAILED if name in WHY_NOT else exits.USAGE)
     settings = call.settings

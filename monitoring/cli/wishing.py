@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from common.clock import NS_PER_S
+from common.clock import NS_PER_S, now_ns
 from common.redis_facts import add_words, words_of
 from common.settings import Settings
 from common.streams import symbols_key
@@ -13,12 +13,23 @@ from monitoring.cli.times import Wrong, moment_ns
 
 MOST_PARTS = 1000
 MARGIN_NS = NS_PER_S
+MINUTE_NS = 60 * NS_PER_S
+CANDLES_ONLY = "upstox"  # of the past it gives candles, no trades
 RUNS = """
 SELECT min(id) AS first, max(id) + 1 AS stop FROM (
     SELECT id, id - toInt64(row_number() OVER (ORDER BY id)) AS run FROM (
         SELECT DISTINCT toInt64(trade_id) AS id FROM trades
         WHERE venue = {venue:String} AND symbol = {symbol:String}
           AND event_time BETWEEN fromUnixTimestamp64Nano({from_ns:Int64}) AND fromUnixTimestamp64Nano({to_ns:Int64})
+    )
+) GROUP BY run ORDER BY first
+"""
+MINUTES = """
+SELECT min(id) AS first, max(id) + 1 AS stop FROM (
+    SELECT id, id - toInt64(row_number() OVER (ORDER BY id)) AS run FROM (
+        SELECT DISTINCT intDiv(toUnixTimestamp(open_time), 60) AS id FROM bars
+        WHERE venue = {venue:String} AND symbol = {symbol:String} AND interval = 'I1'
+          AND open_time BETWEEN fromUnixTimestamp64Nano({from_ns:Int64}) AND fromUnixTimestamp64Nano({to_ns:Int64})
     )
 ) GROUP BY run ORDER BY first
 """
@@ -41,8 +52,9 @@ def wanted(settings: Settings, venue: str, symbol: str | None, span: tuple[str, 
     key = backfill_key(f"{venue}_ingester")
     known = {wish.id: wish for wish in under_way(settings, venue)}
     symbols = [symbol] if symbol else _symbols(settings, venue)
+    wish_of_venue = _candles if venue == CANDLES_ONLY else _wish
     names = {one: wish_id(one, from_ns, to_ns) for one in symbols}
-    made = [known.get(names[one]) or _wish(settings, venue, one, (from_ns, to_ns)) for one in symbols]
+    made = [known.get(names[one]) or wish_of_venue(settings, venue, one, (from_ns, to_ns)) for one in symbols]
     ask_redis(settings, lambda redis: add_words(redis, key, [wish.word for wish in made if wish.id not in known]))
     return made
 
@@ -50,7 +62,8 @@ def wanted(settings: Settings, venue: str, symbol: str | None, span: tuple[str, 
 def _symbols(settings: Settings, venue: str) -> list[str]:
     program = f"{venue}_ingester"
     chosen = ask_redis(settings, lambda redis: words_of(redis, symbols_key(program)))
-    return chosen or [symbol.upper() for symbol in settings.symbols_of(program) or ()]
+    configured = settings.symbols_of(program) or ()
+    return chosen or [symbol if venue == CANDLES_ONLY else symbol.upper() for symbol in configured]
 
 
 def _wish(settings: Settings, venue: str, symbol: str, span: tuple[int, int]) -> Wish:
@@ -61,11 +74,23 @@ def _wish(settings: Settings, venue: str, symbol: str, span: tuple[int, int]) ->
             f"{symbol}: no trade from the stream of {venue} stands yet; without one, nothing tells where to stop"
         )
     margins = {"from_ns": span[0] - MARGIN_NS, "to_ns": span[1] + MARGIN_NS}
-    runs = ask_clickhouse(settings, RUNS, only | margins).rows()
-    if len(runs) > MOST_PARTS:
-        raise Wrong(f"{symbol}: what stands has {len(runs):,} holes, {MOST_PARTS:,} at most; ask for a shorter stretch")
-    standing = tuple((int(first), int(stop)) for first, stop in runs)
+    standing = _standing(settings, RUNS, only | margins)
     return Wish(wish_id(symbol, *span), symbol, *span, below=int(newest.item()), standing=standing)
+
+
+def _candles(settings: Settings, venue: str, symbol: str, span: tuple[int, int]) -> Wish:
+    """Return a wish for candles: what stands are minutes since 1970, and the one that runs now comes by itself."""
+    facts = {"venue": venue, "symbol": symbol, "from_ns": span[0], "to_ns": span[1]}
+    standing = _standing(settings, MINUTES, facts)
+    return Wish(wish_id(symbol, *span), symbol, *span, below=now_ns() // MINUTE_NS, standing=standing)
+
+
+def _standing(settings: Settings, query: str, facts: dict[str, Any]) -> tuple[tuple[int, int], ...]:
+    runs = ask_clickhouse(settings, query, facts).rows()
+    if len(runs) > MOST_PARTS:
+        symbol = facts["symbol"]
+        raise Wrong(f"{symbol}: what stands has {len(runs):,} holes, {MOST_PARTS:,} at most; ask for a shorter stretch")
+    return tuple((int(first), int(stop)) for first, stop in runs)
 
 
 def under_way(settings: Settings, venue: str) -> Iterator[Wish]:

@@ -53,6 +53,9 @@ class Recording:
         self._candles: defaultdict[str, dict[str, msgspec.Raw]] = defaultdict(dict)
         for recorded in session.events:
             self._take(recorded)
+        if self._candles:  # no tick leads to them
+            first = min(start for rows in self._candles.values() for start in rows)
+            self.more_settings["UPSTOX_HISTORY_FROM"] = first[:DAY_CHARACTERS]
         seen = {key for _, keys in self._frames for key in keys} | set(self._candles)
         self.keys = sorted(seen)
 

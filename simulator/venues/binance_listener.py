@@ -38,6 +38,8 @@ class Listener:
     def update(self, *, add: list[str] = [], remove: list[str] = []) -> None:  # noqa: B006  (never changed)
         """Subscribe and unsubscribe. Stream names are lower case; others are taken, and stay silent."""
         self.streams.update(dict.fromkeys(add))
+        for name in add:
+            self.wire.subscribed(name)
         for name in remove:
             self.streams.pop(name, None)
         symbols = [name.partition("@")[0] for name in self.streams]

@@ -133,6 +133,7 @@ class Desk:
             if refusal := self._refusal(channel, symbol):
                 return error(*refusal, command.id)
             self._listener.update(add=((channel, symbol),))
+            self._listener.wire.subscribed(f"{channel}:{symbol}")
         else:
             self._listener.update(remove=((channel, symbol),))
         arg = {"channel": channel, "instId": symbol}
