@@ -77,10 +77,12 @@ def test_migrations_create_the_tables_as_they_are_declared():
 
 
 @pytest.mark.clickhouse
-def test_the_database_has_the_columns_that_are_declared(fleet):
+def test_the_database_has_the_columns_that_are_declared_and_a_comment_on_each(fleet):
     for table in TABLES:
         found = [(name, kind) for name, kind, *_ in fleet.sql(f"DESCRIBE {table.name}")]
         assert [(column.name, column.sql_type) for column in table.all_columns] == found
+    told = "database = currentDatabase() AND table NOT LIKE '%\\_fill'"
+    assert [] == fleet.sql(f"SELECT table, name FROM system.columns WHERE {told} AND comment = ''")
 
 
 @pytest.mark.parametrize(
