@@ -148,6 +148,20 @@ def test_a_group_whose_rows_would_stand_twice_is_not_set_back(redis_only):
         done(redis_only, lambda redis: resetting(redis, "book_processor", "books", "beginning"))
 
 
+def test_the_end_of_a_shard_is_its_newest_entry_whatever_is_appended_meanwhile(redis_only):
+    redis_only.redis.hset("topics", "tickers", "1")
+    append(redis_only, SHARD, *tickers(0, 1))
+    append(redis_only, SHARD, *tickers(2))
+    newest = redis_only.redis.xrevrange(SHARD.key, count=1)[0][0]
+    redis_only.redis.xadd(SHARD.key, {"by": "hand"})
+    redis_only.redis.hset(SHARD.facts, "offset", 2)  # as it was before the second entry
+    redis_only.redis.xgroup_create(SHARD.key, WRITER, id="0")
+    redis_only.redis.hset(SHARD.group(WRITER), mapping={"position": 0, "last_id": "0-1", "epoch": 1})
+
+    done(redis_only, lambda redis: resetting(redis, WRITER, "tickers", "newest"))
+    assert ["3", newest] == redis_only.redis.hmget(SHARD.group(WRITER), "position", "last_id")
+
+
 def test_a_shard_that_is_taken_from_its_owner_is_read_on_and_doubles_nothing(writing):
     wait_for(lambda: writing.redis.hget(SHARD.group(WRITER), "owner"), expected=WRITER, what="it is read")
     epoch = writing.redis.hget(SHARD.group(WRITER), "epoch")

@@ -40,20 +40,32 @@ async def spot_of(redis: Redis, place: Place, to: str) -> Spot:
         NotDone: it is none of these.
     """
     first = await _first(redis, place.shard, "-")
-    end = Spot(place.offset, await _last_id(redis, place.shard) or place.last_id)
+    end = await _end(redis, place)
     if to == "newest" or first is None:
         return end
     if to == "beginning":
         return Spot(first.start, NOWHERE)
     if shift := SHIFT.fullmatch(to):
         wanted = (place.position or 0) + int(shift[2]) * (1 if shift[1] == "+" else -1)
-        return end if wanted >= place.offset else await _at_number(redis, place.shard, max(wanted, first.start))
+        return end if wanted >= end.position else await _at_number(redis, place.shard, max(wanted, first.start))
     try:
         time_ms = moment_ns(to) // NS_PER_MS
     except Wrong:
         raise NotDone(f"{to}: expected beginning, newest, 30m, a time such as 2026-11-20T10:00, +500 or -500") from None
     found = await _first(redis, place.shard, str(time_ms))
     return end if found is None else Spot(found.start, await _before(redis, place.shard, found.id))
+
+
+async def _end(redis: Redis, place: Place) -> Spot:
+    """Return the spot behind the newest entry of ours: its number and its id in one answer, as more is appended."""
+    before = "+"
+    while found := await redis.xrevrange(place.shard.key, before, "-", count=1):
+        entry_id, fields = found[0]
+        entry = _entry(text_of(entry_id), fields)
+        if entry is not None:
+            return Spot(entry.stop, entry.id)
+        before = f"({text_of(entry_id)}"
+    return Spot(place.offset, place.last_id)
 
 
 async def _at_number(redis: Redis, shard: Shard, wanted: int) -> Spot:

@@ -178,8 +178,6 @@ def _consequence(group: str, places: Sequence[Place], spots: Sequence[Spot]) -> 
             f"About {again:,} records are read again. {once} What could not be read becomes a dead letter again."
         )
     if skipped:
-        words.append(
-            f"{skipped:,} records are never read by this group, which is told as a gap; going back brings them"
-            " as long as they lie in the stream."
-        )
+        back = " Going back brings them, as long as they lie in the stream." if group in ONCE else ""
+        words.append(f"{skipped:,} records are never read by this group, which is told as a gap.{back}")
     return " ".join(words)
