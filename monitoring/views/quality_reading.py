@@ -61,9 +61,9 @@ class Given:
     range: Annotated[Range, Query()] = "1h"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Answers:
-    """The rows of the answers."""
+    """The rows of the answers; each is only like itself, so that what is made of it is made once."""
 
     told: Rows = field(default_factory=list)
     incidents: Rows = field(default_factory=list)
