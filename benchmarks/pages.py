@@ -9,17 +9,19 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import requests
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, ViewportSize, sync_playwright
 
 from benchmarks.house import Broken, House, cpu_of, free_port, wait_for
 from benchmarks.page_load import ENTRIES, PENDING, SYMBOLS, Rush, fill
 
 PAGES = (
+    "/healthz",  # a line of text: what the browser itself needs on this machine, and now
     "/", "/streams", "/streams/trades", "/streams/trades?where=symbol=S00042", "/groups", "/instruments",
     "/instruments?q=s0042", "/i/binance/S00042", "/quality", "/dead-letters", "/venues", "/alerts", "/system",
 )  # fmt: skip
 WATCHED = ("/", "/streams/trades", "/groups", "/instruments", "/i/binance/S00042")
-LOADS, MEASURE_S = 5, 20.0
+LOADS, MEASURE_S = 5, 15.0
+SIZE: ViewportSize = {"width": 1280, "height": 900}
 PAINT_BAR_MS, CPU_BAR_PCT = 300.0, 5.0
 PAINTED = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? null"
 ANSWERED = "performance.getEntriesByType('navigation')[0].responseStart"
@@ -70,7 +72,8 @@ def measure() -> Found:
 def _paint(browser: Browser, url: str, page: str) -> Paint:
     answers, paints = [], []
     for _ in range(LOADS):
-        context = browser.new_context(viewport={"width": 1280, "height": 900})
+        # Our policy allows no eval, which is how the browser is asked to wait for its paint.
+        context = browser.new_context(viewport=SIZE, bypass_csp=True)
         tab = context.new_page()
         tab.goto(url + page, wait_until="domcontentloaded")
         tab.wait_for_function(f"({PAINTED}) !== null")
@@ -81,7 +84,7 @@ def _paint(browser: Browser, url: str, page: str) -> Paint:
 
 
 def _watched_pct(house: House, browser: Browser, url: str) -> float:
-    contexts = [browser.new_context(viewport={"width": 1280, "height": 900}) for _ in WATCHED]
+    contexts = [browser.new_context(viewport=SIZE, bypass_csp=True) for _ in WATCHED]
     for context, page in zip(contexts, WATCHED, strict=True):
         context.new_page().goto(url + page, wait_until="domcontentloaded")
     time.sleep(3)

@@ -43,8 +43,9 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
         redis = redis_streams.connect(settings)
         watch = Watch(RedisReader(redis), StoreReader.of(settings))
         desk = Desk(settings, redis, Around(os.environ, dotenv_values(".env", interpolate=False)))
+        app = create_app(settings, watch, desk)
         config = uvicorn.Config(
-            create_app(settings, watch, desk),
+            app,
             log_config=None,
             access_log=False,
             server_header=False,
@@ -57,6 +58,7 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
         figures = Figures(PROGRAM, PROGRAM, "dashboard", state="running")
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(watch.run(stop))
+            tasks.create_task(app.state.painter.warm())
             tasks.create_task(beat(redis, figures, stop))
             tasks.create_task(desk.past.follow(watch))
             tasks.create_task(alerting.run())

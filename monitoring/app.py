@@ -19,7 +19,7 @@ from monitoring.actions.routes import mount_actions
 from monitoring.desk import Desk
 from monitoring.doing.listings import Listings
 from monitoring.metrics import FleetCollector
-from monitoring.overview import House, house_of, overview
+from monitoring.overview import House, Overviews, house_of, overview
 from monitoring.page import NotThere
 from monitoring.pages import Studio, Watching, mount
 from monitoring.painter import HERE, Painter
@@ -36,7 +36,8 @@ def create_app(settings: Settings, watch: Watch, desk: Desk) -> FastAPI:
     app.state.watch = watch
     app.add_middleware(Access, doors=Doors.of(settings))
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
-    studio = Studio(Painter(PAGES), desk, house)
+    studio = Studio(Painter(PAGES), desk, house, Overviews(house))
+    app.state.painter = studio.painter
     for page in PAGES:
         mount(app, page, studio)
     mount_trends(app, desk.past)

@@ -15,6 +15,7 @@ from monitoring.past import Past
 from monitoring.store_readings import plain
 
 ANSWER_S = 5.0
+GRACE_S = 5.0  # an answer so much too old is shown, with its age, while it is asked for again
 AT_ONCE = 2  # questions to ClickHouse side by side: what writes there comes first
 MOST_KEPT = 200
 CROWDED = 16  # questions that wait for an answer; more would only wait longer
@@ -78,6 +79,7 @@ class Desk:
         self._gate = asyncio.Semaphore(AT_ONCE)
         self._held: OrderedDict[Hashable, _Held] = OrderedDict()
         self._open: dict[Hashable, asyncio.Task[Any]] = {}
+        self._renewing: dict[Hashable, asyncio.Task[Any]] = {}
 
     async def of_redis(self, key: Hashable, every_s: float, question: Callable[[Redis], Awaitable[T]]) -> Answer[T]:
         """Return the answer of Redis to a question, at most `every_s` old where it answers."""
@@ -87,13 +89,23 @@ class Desk:
 
         return await self._ask("redis", key, every_s, ask)
 
-    async def of_store(self, key: Hashable, every_s: float, question: Callable[[Store], Awaitable[T]]) -> Answer[T]:
-        """Return the answer of ClickHouse to a question, at most `every_s` old where it answers."""
+    async def of_store(
+        self, key: Hashable, every_s: float, question: Callable[[Store], Awaitable[T]], *, at_once: bool = False
+    ) -> Answer[T]:
+        """
+        Return the answer of ClickHouse to a question, at most `every_s` old where it answers.
+
+        With `at_once` the last answer is given while it is asked again, if that is not much older.
+        """
 
         async def ask() -> T:
             async with self._gate:
                 return await question(await self._connected())
 
+        held = self._held.get(key)
+        if at_once and held and not held.answer.problem and every_s <= monotonic_s() - held.at_s < every_s + GRACE_S:
+            self._renew("clickhouse", key, ask)
+            return held.answer
         return await self._ask("clickhouse", key, every_s, ask)
 
     async def of_machine(self, key: Hashable, every_s: float, question: Callable[[], T]) -> Answer[T]:
@@ -106,9 +118,10 @@ class Desk:
 
     async def close(self) -> None:
         """Forget the questions that are still open."""
-        for task in self._open.values():
+        asked = [*self._renewing.values(), *self._open.values()]
+        for task in asked:
             task.cancel()
-        await asyncio.gather(*self._open.values(), return_exceptions=True)
+        await asyncio.gather(*asked, return_exceptions=True)
 
     async def _connected(self) -> Store:
         async with self._connecting:
@@ -120,6 +133,16 @@ class Desk:
         held = self._held.get(key)
         if held is not None and monotonic_s() - held.at_s < every_s:
             return held.answer
+        return await self._fresh(server, key, ask)
+
+    def _renew(self, server: str, key: Hashable, ask: Callable[[], Awaitable[Any]]) -> None:
+        """Ask again while whoever looks now sees the last answer, with its age."""
+        if key not in self._renewing:
+            task = self._renewing[key] = asyncio.ensure_future(self._fresh(server, key, ask))
+            task.add_done_callback(lambda _: self._renewing.pop(key, None))
+
+    async def _fresh(self, server: str, key: Hashable, ask: Callable[[], Awaitable[T]]) -> Answer[T]:
+        held = self._held.get(key)
         try:
             value = await self._shared(server, key, ask)
         except Unreachable as error:

@@ -69,6 +69,20 @@ def overview(shot: Snapshot, now_ns: int, house: House) -> Overview:
     )
 
 
+class Overviews:
+    """The overview of a snapshot, made once for all pages that are painted of it."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self._made: tuple[int, Overview] | None = None
+
+    def of(self, shot: Snapshot, now_ns: int) -> Overview:
+        """Return the overview of a snapshot; its ages are those of when it was first asked for."""
+        if self._made is None or self._made[0] != shot.number:
+            self._made = shot.number, overview(shot, now_ns, self._house)
+        return self._made[1]
+
+
 def _redis(shot: Snapshot, now_ns: int, house: House) -> Server:
     reading = shot.redis
     age_s = (now_ns - reading.read_ns) / NS_PER_S if reading else None

@@ -14,7 +14,7 @@ from monitoring.desk import Desk
 from monitoring.disks import disk_used
 from monitoring.exports import exported
 from monitoring.firing import firing_of
-from monitoring.overview import House, overview
+from monitoring.overview import House, Overviews
 from monitoring.page import Look, NotThere, Page
 from monitoring.painter import Canvas, Painter
 from monitoring.watch import Snapshot, Watch
@@ -29,6 +29,7 @@ class Studio:
     painter: Painter
     desk: Desk
     house: House
+    overviews: Overviews
 
     async def view(self, page: Page, given: object, shot: Snapshot) -> Any:  # noqa: ANN401  page.model is its type
         """Return what a page shows of a snapshot."""
@@ -38,7 +39,7 @@ class Studio:
     async def canvas(self, page: Page, given: object, shot: Snapshot, request: Request) -> Canvas:
         """Return what is painted of a page."""
         view = await self.view(page, given, shot)
-        status = overview(shot, now_ns(), self.house)
+        status = self.overviews.of(shot, now_ns())
         path = page.path if page.path == "/" else request.url.path.removeprefix("/live")
         return Canvas(view, given, status, firing_of(shot), await disk_used(self.desk), path, request.url.query)
 

@@ -1,5 +1,6 @@
 """Turns views into HTML: whole pages, and the fragments of them that live."""
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -45,11 +46,19 @@ class Painter:
             loader=FileSystemLoader(HERE / "templates"),
             autoescape=select_autoescape(),
             undefined=StrictUndefined,
+            cache_size=-1,
+            auto_reload=False,
             trim_blocks=True,
             lstrip_blocks=True,
         )
         self._templates.filters.update(FILTERS)
         self._templates.globals["pages"] = [page for page in pages if page.shortcut]
+
+    async def warm(self) -> None:
+        """Compile every template, one after the other between other work, so that nobody who looks first waits."""
+        for name in self._templates.list_templates(extensions=("html",)):
+            self._templates.get_template(name)
+            await asyncio.sleep(0.05)
 
     def page(self, page: Page, canvas: Canvas) -> str:
         """Return the whole page."""

@@ -1,8 +1,7 @@
 """What ClickHouse is asked for /instruments: every venue and symbol of the last day, each with its newest figures."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import polars as pl
 
@@ -54,7 +53,8 @@ LEFT ANY JOIN (
 ) AS markets ON tokens.market_id = markets.market_id $bounded
 """)
 PREDICTION = ("polymarket", "polymarket_clob")
-Key = tuple[str, str]
+
+FIGURES = ("last_price", "bid", "ask", "spread_bps", "trades")
 
 
 @dataclass(frozen=True)
@@ -77,30 +77,44 @@ class Listed:
 
 async def instruments_of(store: Store) -> tuple[Listed, ...]:
     """Return every instrument of which anything was stored lately, by venue and symbol."""
-    found: dict[Key, dict[str, Any]] = {}
-    for sql in (TICKED, QUOTED, BOOKED, TRADED, RECENT):
-        _take(found, (await store.query(sql)).to_dicts(), has_book=sql is BOOKED)
-    for row in (await store.query(TROUBLED, {"channels": list(OF_BOOK)})).to_dicts():
-        known = found.get((row["venue"], row["symbol"]))
-        if known and known.get("has_book"):
-            known["is_in_sync"] = row["last_kind"] == "resync"
-            known["gap_ns"] = row["gap_ns"] or None
-    tokens = [symbol for venue, symbol in found if venue in PREDICTION]
-    names = await names_of(store, tokens)
+    frames = [await store.query(sql) for sql in (TICKED, QUOTED, BOOKED, TRADED, RECENT)]
+    frames[2] = frames[2].with_columns(has_book=pl.lit(value=True))
+    troubled = await store.query(TROUBLED, {"channels": list(OF_BOOK)})
+    listed = merged(frames, troubled)
+    names = await names_of(store, listed.filter(pl.col("venue").is_in(PREDICTION))["symbol"].to_list())
     return tuple(
-        Listed(venue, symbol, name=names.get(symbol, "") if venue in PREDICTION else "", **facts)
-        for (venue, symbol), facts in sorted(found.items())
+        Listed(name=names.get(row["symbol"], "") if row["venue"] in PREDICTION else "", **row)
+        for row in listed.iter_rows(named=True)
     )
 
 
-def _take(found: dict[Key, dict[str, Any]], rows: Iterable[dict[str, Any]], *, has_book: bool) -> None:
-    for row in rows:
-        facts = found.setdefault((row.pop("venue"), row.pop("symbol")), {})
-        row["heard_ns"] = max(row["heard_ns"], facts.get("heard_ns") or 0)
-        is_crossed = row.pop("is_crossed", None)
-        facts |= {name: value for name, value in row.items() if value is not None}
-        if has_book:
-            facts |= {"has_book": True, "is_in_sync": not is_crossed}
+def merged(frames: Sequence[pl.DataFrame], troubled: pl.DataFrame) -> pl.DataFrame:
+    """
+    Return one row an instrument, by venue and symbol: of each figure the one that the last frame with it tells.
+
+    A book is in order if it is not crossed and the last that was told of it, if anything, was a resync.
+    """
+    whole = pl.concat([_named(frame) for frame in frames], how="diagonal_relaxed")
+    facts = whole.group_by("venue", "symbol", maintain_order=True).agg(
+        *(pl.col(name).drop_nulls().last() for name in (*FIGURES, "is_crossed", "has_book")),
+        pl.col("heard_ns").max(),
+    )
+    told = facts.join(_named(troubled), on=("venue", "symbol"), how="left")
+    has_book = pl.col("has_book").fill_null(value=False)
+    is_ordered = (pl.col("last_kind") == "resync").fill_null(pl.col("is_crossed").cast(pl.Boolean).not_())
+    return told.select(
+        "venue",
+        "symbol",
+        *FIGURES,
+        "heard_ns",
+        has_book=has_book,
+        is_in_sync=pl.when(has_book).then(is_ordered),
+        gap_ns=pl.when(has_book & (pl.col("gap_ns") != 0)).then(pl.col("gap_ns")),
+    ).sort("venue", "symbol")
+
+
+def _named(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame.with_columns(pl.col("venue", "symbol").cast(pl.String))
 
 
 async def names_of(store: Store, tokens: list[str]) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """What /i/{venue}/{symbol} asks: candles, tape, ladder, statistics, events; and the book of a past second."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -80,9 +81,15 @@ async def ask(desk: Desk, given: Given, shot: Snapshot) -> Found:
     del shot
     where = {"venue": given.venue, "symbol": given.symbol}
     named = (given.venue, given.symbol)
-    book = await desk.of_store(("book", named), BOOK_EVERY_S, lambda store: _book(store, where))
-    charts = await desk.of_store(
-        ("charts", named, given.interval, given.range), CHART_EVERY_S, lambda store: _charts(store, where, given)
+    book, charts, compared = await asyncio.gather(
+        desk.of_store(("book", named), BOOK_EVERY_S, lambda store: _book(store, where), at_once=True),
+        desk.of_store(
+            ("charts", named, given.interval, given.range),
+            CHART_EVERY_S,
+            lambda store: _charts(store, where, given),
+            at_once=True,
+        ),
+        compare(desk, named, given.beside, given.range),
     )
     _check(given, book.value, charts.value)
     other = _other(given.symbol, charts.value.pair if charts.value else [])
@@ -99,7 +106,6 @@ async def ask(desk: Desk, given: Given, shot: Snapshot) -> Found:
         past = await desk.of_store(
             ("past", named, at_ns), PAST_EVERY_S, lambda store: BookAt(store, *named).at(until_ns)
         )
-    compared = await compare(desk, named, given.beside, given.range)
     return Found(book, charts, twin, compared, past, at_ns, complaint)
 
 

@@ -63,7 +63,7 @@ class Instruments:
 async def ask(desk: Desk, given: Given, shot: Snapshot) -> Answer[tuple[Listed, ...]]:
     """Return every instrument: one question for all who look, whatever they look for."""
     del given, shot
-    return await desk.of_store("instruments", EVERY_S, instruments_of)
+    return await desk.of_store("instruments", EVERY_S, instruments_of, at_once=True)
 
 
 def view(look: Look) -> Instruments:
@@ -71,7 +71,7 @@ def view(look: Look) -> Instruments:
     given: Given = look.given
     listed: tuple[Listed, ...] = look.found.value or ()
     words = given.q.casefold().split()
-    fitting = [one for one in listed if given.venue in ("", one.venue) and _fits(one, words)]
+    fitting = [one for one in listed if given.venue in ("", one.venue) and (not words or _fits(one, words))]
     pages = max(1, -(-len(fitting) // PAGE))
     page = min(given.page, pages)
     return Instruments(

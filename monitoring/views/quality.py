@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from common.clock import NS_PER_S
@@ -68,10 +69,11 @@ def view(look: Look) -> Quality:
     told = found.told.value or Answers()
     asked_ns = found.told.asked_ns
     start_ns = asked_ns - SECONDS[look.given.range] * NS_PER_S
+    venues, lanes = _drawn(told, start_ns, asked_ns)
     return Quality(
         range=look.given.range,
-        venues=venues_of(told, start_ns, asked_ns),
-        timeline=timeline(told.incidents, start_ns, asked_ns, _missing_of(told.incidents, asked_ns)),
+        venues=venues,
+        timeline=lanes,
         is_cut=len(told.incidents) >= MOST_INCIDENTS,
         balances=found.balances.value or (),
         reckoning=reckoning_of(found.balances.value or ()),
@@ -79,6 +81,13 @@ def view(look: Look) -> Quality:
         told=found.told.as_of(look.now_ns),
         balanced=found.balances.as_of(look.now_ns),
     )
+
+
+@lru_cache(maxsize=8)
+def _drawn(told: Answers, start_ns: int, stop_ns: int) -> tuple[tuple[VenueQuality, ...], Timeline]:
+    """Return what is made of an answer: once, though it is looked at every second."""
+    lanes = timeline(told.incidents, start_ns, stop_ns, _missing_of(told.incidents, stop_ns))
+    return venues_of(told, start_ns, stop_ns), lanes
 
 
 def venues_of(told: Answers, start_ns: int, stop_ns: int) -> tuple[VenueQuality, ...]:

@@ -1,5 +1,6 @@
 """What /quality asks ClickHouse: what was told of each venue, how late it came, and how many rows stand."""
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -60,9 +61,9 @@ class Given:
     range: Annotated[Range, Query()] = "1h"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Answers:
-    """The rows of the answers."""
+    """The rows of the answers; each is only like itself, so that what is made of it is made once."""
 
     told: Rows = field(default_factory=list)
     incidents: Rows = field(default_factory=list)
@@ -83,9 +84,12 @@ async def ask(desk: Desk, given: Given, shot: Snapshot) -> Found:
     """Return what the tables say of a time, and the balance of every topic."""
     del shot
     seconds = SECONDS[given.range]
-    told = await desk.of_store(("told", seconds), EVERY_S, lambda store: _told(store, seconds))
-    balances = await desk.of_store("balances", RECONCILED_EVERY_S, lambda store: balances_of(desk.redis, store))
-    return Found(told, balances, await witnesses(desk, given.range))
+    told, balances, stages = await asyncio.gather(
+        desk.of_store(("told", seconds), EVERY_S, lambda store: _told(store, seconds), at_once=True),
+        desk.of_store("balances", RECONCILED_EVERY_S, lambda store: balances_of(desk.redis, store), at_once=True),
+        witnesses(desk, given.range),
+    )
+    return Found(told, balances, stages)
 
 
 async def _told(store: Store, seconds: int) -> Answers:

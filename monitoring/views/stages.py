@@ -60,7 +60,7 @@ async def witnesses(desk: Desk, span: str) -> Witnesses:
     trends = desk.past.trends("lag_s", span)
     waits = [line.values for line in trends.lines if line.name.startswith(WRITER)]
     return Witnesses(
-        came=await desk.of_store(("came", seconds), EVERY_S, lambda store: _came(store, seconds)),
+        came=await desk.of_store(("came", seconds), EVERY_S, lambda store: _came(store, seconds), at_once=True),
         put_ms=await desk.of_redis("put", EVERY_S, _put_ms),
         waited_ms=[1000 * value for values in waits for value in values if value is not None],
         step_s=trends.step_s,
