@@ -5,13 +5,12 @@ import shutil
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
-from schemathesis.checks import not_a_server_error
 
 from tests.fleet_harness import Fleet
 from tests.hostile_kit import open_dashboard
 
 pytestmark = [pytest.mark.redis, pytest.mark.clickhouse]
-EXAMPLES = 25
+EXAMPLES = 15
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +36,8 @@ def ask_at_random(operation):
     @settings(max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(case=operation.as_strategy())
     def ask(case):
-        case.call_and_validate(checks=[not_a_server_error], timeout=20)
+        answer = case.call(timeout=30)
+        is_told = operation.path == "/readyz" and answer.status_code == 503  # it is not ready, and says so
+        assert answer.status_code < 500 or is_told, (case.as_curl_command(), answer.text[:500])
 
     ask()
