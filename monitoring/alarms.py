@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from monitoring.alert_rules import RULES, Facts, Rule, Thresholds
+from monitoring.alert_rules import RULES
+from monitoring.alert_terms import Facts, Rule, Thresholds
 
 Key = tuple[str, str]
 

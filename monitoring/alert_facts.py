@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from common.clock import NS_PER_S, now_ns
 from common.readings import ProcessReading
 from common.settings import Settings
-from monitoring.alert_rules import Facts
+from monitoring.alert_terms import Facts
 from monitoring.overview import House, overview
 from monitoring.supervised import Supervised
 from monitoring.verdicts import full_in_s

@@ -20,7 +20,7 @@ from common.settings import Settings
 from common.streams import ALERTS
 from monitoring.alarms import Alarm, Alarms, Change
 from monitoring.alert_facts import Gathering
-from monitoring.alert_rules import Thresholds
+from monitoring.alert_terms import Thresholds
 from monitoring.notices import Programs
 from monitoring.notifiers import Message, Post
 from monitoring.overview import house_of

@@ -11,7 +11,8 @@ from common.records import FeedEvent
 from common.settings import Settings
 from monitoring.alarms import Alarms
 from monitoring.alert_facts import DISK_STEP_S, GAPS, Gathering
-from monitoring.alert_rules import RULES, Facts, Thresholds
+from monitoring.alert_rules import RULES
+from monitoring.alert_terms import Facts, Thresholds
 from monitoring.overview import house_of, overview
 from tests.snapshot_kit import HOUR_NS, group, process, redis_reading, seen, snapshot, store_reading
 

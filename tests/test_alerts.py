@@ -11,7 +11,7 @@ import pytest
 
 from common.settings import Settings
 from monitoring.alarms import Alarm, Alarms
-from monitoring.alert_rules import Facts, Rule, Sign, Thresholds
+from monitoring.alert_terms import Facts, Rule, Sign, Thresholds
 from monitoring.alerting import fresh_rows
 from monitoring.notifiers import Message, Notifier, NotTold, Post, notifiers
 from tests.fleet_harness import PYTHON, Fleet, free_port, wait_for

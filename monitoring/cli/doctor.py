@@ -17,6 +17,7 @@ from monitoring.cli.config import strangers
 from monitoring.cli.findings import Finding, fine, judged
 from monitoring.cli.machine import of_machine
 from monitoring.cli.printing import console, show_json, table
+from monitoring.cli.upkeep import of_upkeep
 from monitoring.overview import house_of, overview
 from monitoring.verdicts import Level, of_memory
 
@@ -33,13 +34,17 @@ def doctor(
     ctx: typer.Context,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array.")] = False,  # noqa: FBT002
 ) -> None:
-    """Look at versions, ports, disk, servers, schema, clocks and programs; exit 3 for a fault, 4 when nothing runs."""
+    """
+    Look at versions, ports, disk, servers, schema, clocks, programs, groups, tables and venues.
+
+    Exit 3 for a fault, 4 when nothing runs.
+    """
     call: Call = ctx.obj
     settings = call.settings
     found = [*of_machine(settings, ENV_FILE, strangers()), *_of_clickhouse(settings)]
     redis = list(_of_redis(settings))
     found += redis
-    found += _of_fleet(settings) if redis[0].grade != "fault" else []
+    found += [*_of_fleet(settings), *of_upkeep(settings)] if redis[0].grade != "fault" else []
     if as_json:
         show_json([asdict(finding) for finding in found])
     else:
