@@ -48,7 +48,7 @@ def url(tmp_path_factory):
         fleet.start_fleet()
         environment = {name: value for name, value in fleet.environment.items() if name.startswith("CLICKHOUSE_")}
         with dashboard(tmp_path_factory.mktemp("dashboard"), fleet.redis_port, **environment) as url:
-            until(lambda: _is_stored(url), "the first rows stand", patience_s=60)
+            until(lambda: _is_stored(url), "the first rows stand", patience_s=180)
             yield url
 
 
