@@ -1,12 +1,13 @@
 """Recorded Upstox sessions through the whole fleet: the tables hold what the recordings hold, volume included."""
 
 import json
+import subprocess
 import time
 
 import pytest
 import requests
 
-from tests.fleet_harness import CAPTURES, wait_for
+from tests.fleet_harness import CAPTURES, PYTHON, wait_for
 
 pytestmark = [
     pytest.mark.redis,
@@ -18,6 +19,7 @@ pytestmark = [
 THIRTEEN = "upstox-full-13-instruments-20251215-1.jsonl.gz"
 MINUTE_NS = 60 * 10**9
 SINGLES = "upstox-single-frames-2025.jsonl.gz"
+CANDLES = "upstox-rest-candles-tcs-202501.jsonl.gz"
 
 # What each tick adds to the largest volume so far, in the minute of its last trade: docs/venues/upstox.md.
 VOLUME_PER_MINUTE = """
@@ -205,3 +207,28 @@ def test_a_dead_token_that_nobody_can_renew_ends_the_program_and_says_why(fleet)
         what="the refusal",
     )
     assert "of-yesterday" not in fleet.log("upstox_ingester")
+
+
+def test_recorded_candles_stand_each_once_and_asking_again_by_hand_adds_none(fleet):
+    fleet.replay(CANDLES)
+    start(fleet)
+    ((key, facts),) = truth(CANDLES).items()
+    days = {day: tuple(map(int, told)) for day, told in facts["bars_and_volume_per_day"].items()}
+    wait_for(lambda: candles_per_day(fleet, key), expected=days, give_up_s=90, what="candles")
+
+    ask = ["backfill", "upstox", "--from", "2025-01-01T00:00", "--to", "2025-01-20T00:00", "--symbol", key, "--json"]
+    done = subprocess.run(
+        [PYTHON, "-m", "monitoring.cli", *ask], env=fleet.environment, capture_output=True, text=True, check=False
+    )
+    (row,) = json.loads(done.stdout)
+
+    assert ("done", 0) == (row["state"], row["fetched"]), done.stderr
+    assert sum(count for count, _ in days.values()) == fleet.sql("SELECT count() FROM bar_versions")[0][0]
+
+
+def candles_per_day(fleet, key):
+    rows = fleet.sql(
+        "SELECT toString(toDate(open_time, 'Asia/Kolkata')) AS day, count(), toUInt64(sum(volume)) FROM bars "
+        f"WHERE venue = 'upstox' AND symbol = '{key}' AND interval = 'I1' GROUP BY day ORDER BY day"
+    )
+    return {day: (count, volume) for day, count, volume in rows}
