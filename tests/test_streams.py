@@ -173,7 +173,7 @@ async def is_there(redis, source):
 
 
 async def test_after_a_restart_nothing_new_goes_in_before_all_sources_and_the_writer_were_there(redis):
-    one, other = await outbox(redis), await outbox(redis, source="other")
+    one, other = await outbox(redis, source="one"), await outbox(redis, source="other")
     await one.append(packet(1, b"a"))
     reader, _ = await inbox(redis)
     await started_anew(redis, "run", "next_run", "one.run", "raised_run")
@@ -190,7 +190,7 @@ async def test_after_a_restart_nothing_new_goes_in_before_all_sources_and_the_wr
 
 
 async def test_after_a_restart_a_source_that_never_comes_is_not_waited_for_long(redis):
-    one, _ = await outbox(redis), await outbox(redis, source="other")
+    one, _ = await outbox(redis, source="one"), await outbox(redis, source="other")
     await one.append(packet(1, b"a"))
     await started_anew(redis, "run", "next_run", "one.run")
     began_s = monotonic_s()

@@ -142,10 +142,11 @@ def prove(house: House, verdict: Verdict) -> None:
 
 def _ids(facts: dict[str, Any], first: int, last: int) -> Iterator[int]:
     """Yield the ids that were published between two of them."""
-    holes = [range(start, stop + 1) for start, stop in facts["holes"]]
-    for number in range(max(first, facts["first_id"]), min(last, facts["last_id"]) + 1):
-        if not any(number in hole for hole in holes):
-            yield number
+    start, end = max(first, facts["first_id"]), min(last, facts["last_id"])
+    for hole_start, hole_stop in sorted(facts["holes"]):
+        yield from range(start, min(hole_start, end + 1))
+        start = max(start, hole_stop + 1)
+    yield from range(start, end + 1)
 
 
 def _order(house: House, verdict: Verdict) -> None:
