@@ -250,7 +250,7 @@ FAINT_WORDS = """
   const words = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (words.nextNode()) {
     const element = words.currentNode.parentElement;
-    if (!words.currentNode.nodeValue.trim() || element.closest('noscript, script')) continue;
+    if (!words.currentNode.nodeValue.trim() || element.closest('noscript, script, svg title')) continue;
     const [a, b] = [light(seen(element)), light(ground(element))];
     const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
     if (contrast < 4.5) faint.add(`${element.tagName}.${element.className} ${contrast.toFixed(2)}`);
