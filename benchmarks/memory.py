@@ -1,4 +1,4 @@
-"""How much memory the whole default fleet holds while every simulated venue talks to it."""
+"""How much memory the fleet holds while every simulated venue talks to it, and what runs without any key of it."""
 
 import json
 import time
@@ -15,9 +15,14 @@ NOT_OURS = ("simulator",)
 
 @dataclass(frozen=True)
 class Memory:
-    """Bytes by process, shared pages divided among those that share them; `resident_bytes` counts them each time."""
+    """
+    Bytes by process, shared pages divided among those that share them; `resident_bytes` counts them each time.
+
+    `keyed` are the programs that no one runs without a key or an address of their own.
+    """
 
     for_s: float
+    keyed: tuple[str, ...]
     proportional_bytes: Mapping[str, int]
     resident_bytes: int
 
@@ -25,6 +30,11 @@ class Memory:
     def total_bytes(self) -> int:
         """Return what the fleet holds, every page once."""
         return sum(self.proportional_bytes.values())
+
+    @property
+    def default_bytes(self) -> int:
+        """Return what the programs hold that run when nothing is set."""
+        return sum(held for name, held in self.proportional_bytes.items() if name not in self.keyed)
 
 
 def memory(for_s: float) -> Memory:
@@ -46,4 +56,5 @@ def memory(for_s: float) -> Memory:
         house.start("dashboard", "monitoring")
         time.sleep(for_s)
         held = {name: memory_of(one.pid) for name, one in house.processes.items() if name not in NOT_OURS}
-    return Memory(for_s, {name: pss for name, (_, pss) in held.items()}, sum(rss for rss, _ in held.values()))
+    keyed = tuple(venue.program for venue in VENUES if venue.why_disabled(Settings()) is not None)
+    return Memory(for_s, keyed, {name: pss for name, (_, pss) in held.items()}, sum(rss for rss, _ in held.values()))

@@ -22,7 +22,7 @@ def as_json(found: Found) -> dict[str, Any]:
                 "per_wall_s": part.per_wall_s,
             }
     if found.memory:
-        data["memory"]["total_bytes"] = found.memory.total_bytes
+        data["memory"] |= {"total_bytes": found.memory.total_bytes, "default_bytes": found.memory.default_bytes}
     return {**data, "bars": [asdict(bar) for bar in bars(found)]}
 
 
@@ -44,8 +44,9 @@ def show(found: Found) -> None:
     if found.memory:
         parts = sorted(found.memory.proportional_bytes.items(), key=lambda part: -part[1])
         each = ", ".join(f"{name} {held / 2**20:.0f}" for name, held in parts)
-        total = found.memory.total_bytes / 2**20
-        out.print(f"memory of the fleet: {total:,.0f} MiB (MiB by process, shared pages divided: {each})")
+        total, default = found.memory.total_bytes / 2**20, found.memory.default_bytes / 2**20
+        words = f"{total:,.0f} MiB, {default:,.0f} without the venues that need a key"
+        out.print(f"memory of the fleet: {words} (MiB by process, shared pages divided: {each})")
     if found.books:
         books = found.books
         out.print(
