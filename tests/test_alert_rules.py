@@ -23,7 +23,7 @@ STOOD_NS = 10**9
 
 
 def facts(shot=WELL, **others):
-    return Facts(view=overview(shot, now_ns(), HOUSE), **others)
+    return Facts(view=overview(shot, shot.taken_ns, HOUSE), **others)
 
 
 def said(kind="ingester", **words):
