@@ -37,11 +37,12 @@ check "types" "$venv/mypy"
 check "import contracts" "$venv/lint-imports"
 # Tests with servers and browsers wait for them more than they work; whole fleets run one at a time. On a machine that is
 # too busy patience may end before a server answers: what fails is tried again, and what fails each time has failed.
+# Files in order of their names: the longest, in tests/faults, come first.
 again=(--reruns 2 --reruns-delay 2)
 check "tests without servers" "$venv/python" -m pytest -q -n 2 \
     -m "not redis and not clickhouse and not fleet and not browser"
 if [ -z "$marks" ]; then
-    check "tests with servers" "$venv/python" -m pytest -q -n 3 --dist loadfile "${again[@]}" \
+    check "tests with servers" "$venv/python" -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder "${again[@]}" \
         -m "(redis or clickhouse) and not (fleet or browser)"
     check "tests in a browser" "$venv/python" -m pytest -q -n 2 --dist loadfile "${again[@]}" -m browser
     check "tests of whole fleets" "$venv/python" -m pytest -q "${again[@]}" -m "fleet and not browser"
