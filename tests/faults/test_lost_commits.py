@@ -52,7 +52,7 @@ def is_read(fleet):
     )
 
 
-@pytest.mark.parametrize("dying", [(), PROGRAMS[:1], PROGRAMS[1:2], PROGRAMS[2:], PROGRAMS])
+@pytest.mark.parametrize("dying", [(), PROGRAMS[1:2], PROGRAMS])
 def test_what_is_fetched_or_made_again_stands_once(fills, dying):
     more_trades(fills, 1000)
     for _ in range(2):
