@@ -22,22 +22,38 @@ async def _continue(settings: Settings) -> dict[str, int]:
         await redis.aclose()
 
 
+def set_up(settings: Settings) -> list[str]:
+    """
+    Create or migrate the schema; return what was done, a line each.
+
+    Raises:
+        SchemaMismatch: the schema is newer than the code, or a migration was changed after it was applied.
+        StoreRefused: ClickHouse does not answer, or will not.
+        RedisError: Redis does not answer.
+    """
+    applied = apply(settings)
+    continued = asyncio.run(_continue(settings))
+    names = ", ".join(migration.name for migration in applied) or "nothing to do"
+    return [
+        f"schema {settings.clickhouse_database}: version {len(migrations())}, {len(TABLES)} tables; applied: {names}",
+        *(
+            f"{key}: Redis has no record of it, counting on from {offset} as ClickHouse holds"
+            for key, offset in continued.items()
+        ),
+    ]
+
+
 def main() -> int:
     """Do it and tell what was done; return the exit code."""
     try:
-        settings = Settings.from_env(os.environ)
-        applied = apply(settings)
-        continued = asyncio.run(_continue(settings))
+        lines = set_up(Settings.from_env(os.environ))
     except BadSettings as error:
         print(error, file=sys.stderr)
         return 78
     except (SchemaMismatch, StoreRefused, RedisError) as error:
         print(f"schema: {error}", file=sys.stderr)
         return 2
-    names = ", ".join(migration.name for migration in applied) or "nothing to do"
-    print(f"schema {settings.clickhouse_database}: version {len(migrations())}, {len(TABLES)} tables; applied: {names}")
-    for key, offset in continued.items():
-        print(f"{key}: Redis has no record of it, counting on from {offset} as ClickHouse holds")
+    print("\n".join(lines))
     return 0
 
 

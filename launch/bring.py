@@ -1,69 +1,75 @@
-"""Bring up what the programs stand on: servers and schema, and beside them the simulator if it is to feed us."""
+"""See that what the programs stand on answers: servers, schema, simulator; then say which programs there are."""
 
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
-from common.clock import monotonic_s
-from common.errors import StoreRefused
-from common.redis_readings import MODE
+from common.clock import monotonic_s, now_ns
+from common.errors import SchemaMismatch, StoreRefused
+from common.redis_readings import MODE, PROGRAMS
 from common.redis_streams import Redis, RedisError
 from common.settings import Settings
 from embedded.redis_binary import find
-from launch import feeds, servers
+from launch import feeds, passwords, servers
 from launch.daemon import Daemon, Process
-from launch.programs import Program
-from launch.programs import servers as embedded_servers
+from launch.fleet import fleet
+from launch.place import Started, write_facts
+from launch.programs import Program, declared
 from launch.report import CannotStart, complain
 from launch.start import Start
+from setup_schema import set_up
 
 T = TypeVar("T")
 PATIENCE_S = 60.0
 DAMAGED = "Bad file format reading the append only file"  # https://github.com/redis/redis/blob/7.0/src/aof.c
+REFUSES = "simulator: "  # a recording, by name and line
 POLL_S = 0.05
+KEPT = (  # where things are, so that stop.sh finds them without the environment of start.sh
+    *("REDIS_HOST", "REDIS_PORT", "REDIS_DB", "CLICKHOUSE_HOST", "CLICKHOUSE_PORT", "CLICKHOUSE_USER"),
+    *("CLICKHOUSE_DATABASE", "DASHBOARD_HOST", "DASHBOARD_PORT"),
+)
 
 
-def bring_servers(start: Start) -> list[Program]:
+def bring(start: Start, base: Sequence[Program]) -> tuple[list[Program], Mapping[str, int]]:
     """
-    Bring up what is ours, and see that the operator's own servers answer; return the programs that are ours.
-
-    The simulator starts with the servers, so that it is there when they are.
+    Return the programs of the fleet, declared and not yet started, and the rows that each table holds before them.
 
     Raises:
-        CannotStart: one of them cannot be used.
+        CannotStart: something that they stand on cannot be used.
     """
+    try:
+        _see_redis(start)
+        _see_clickhouse(start)
+        before = _bring_schema(start)
+        return _declare(start, base, _wait_for_feed(start)), before
+    except (RedisError, StoreRefused) as error:
+        raise CannotStart(f"a server stopped answering: {error}") from error
+
+
+def _see_redis(start: Start) -> None:
+    settings, address = start.settings, servers.redis_address(start.settings)
+    if settings.embedded_redis:
+        facts = _answer(start.daemon, "redis", lambda: servers.ask_redis(settings, servers.redis_facts))
+    else:
+        facts = servers.check_own_redis(settings)
+    warnings = facts.check(address)
+    start.steps.done(3, f"redis      {_kind(settings.embedded_redis)} {facts.version:<11} {address}", _note(settings))
+    complain([f"warning: {warning}" for warning in warnings])
+
+
+def _note(settings: Settings) -> str:
+    server = find() if settings.embedded_redis else None
+    return f"no redis-server 7.0 found; the bundled {server}" if server and server.note else ""
+
+
+def _see_clickhouse(start: Start) -> None:
     settings = start.settings
-    if not settings.embedded_redis:
-        servers.check_own_redis(settings).check(servers.redis_address(settings))
-    if not settings.embedded_clickhouse:
-        servers.check_own_clickhouse(settings)
-    note = _bundled_note() if settings.embedded_redis else ""
-    base = [servers.with_users(program, settings) for program in embedded_servers(settings)]
-    if start.options.feed != "live":
-        start.addresses.unlink(missing_ok=True)
-        base.append(feeds.simulator(start.options, start.addresses))
-    start.write_configuration(base)
-    start.daemon.start()
-    _tell_redis(start, note)
-    version = _answer(start.daemon, "clickhouse", lambda: servers.clickhouse_version(settings))
+    if settings.embedded_clickhouse:
+        version = _answer(start.daemon, "clickhouse", lambda: servers.clickhouse_version(settings))
+    else:
+        version = servers.check_own_clickhouse(settings)
     kind = _kind(settings.embedded_clickhouse)
     start.steps.done(4, f"clickhouse {kind} {version:<11} {servers.clickhouse_address(settings)}")
-    return base
-
-
-def _bundled_note() -> str:
-    server = servers.bring_redis()
-    return f"no redis-server 7.0 found; the bundled {server}" if server.note else ""
-
-
-def _tell_redis(start: Start, note: str) -> None:
-    settings, address = start.settings, servers.redis_address(start.settings)
-    facts = _answer(start.daemon, "redis", lambda: servers.ask_redis(settings, servers.redis_facts))
-    warnings = facts.check(address)
-    start.steps.done(3, f"redis      {_kind(settings.embedded_redis)} {facts.version:<11} {address}", note)
-    complain([f"warning: {warning}" for warning in warnings])
 
 
 def _kind(is_embedded: bool) -> str:  # noqa: FBT001  there is nothing to swap it with
@@ -99,20 +105,19 @@ def _why(process: Process) -> str:
             f"{server.checker() if server else 'redis-check-aof'} --fix on the file that {process.log} names, and "
             "start again; records behind the damage are gone from the streams, what ClickHouse holds stays"
         )
-    return (
-        f"{process.name} ends as soon as it is started: {process.last_words() or 'without a word'}; see {process.log}"
-    )
+    words = process.last_words() or "without a word"
+    if process.name == "simulator" and words.startswith(REFUSES):
+        return words.removeprefix(REFUSES)
+    return f"{process.name} ends as soon as it is started: {words}; see {process.log}"
 
 
-def bring_schema(start: Start) -> Mapping[str, int]:
+def _bring_schema(start: Start) -> Mapping[str, int]:
     """Create or migrate the schema; return the rows that each table holds before anything new is recorded."""
     _keep_apart(start)
-    command = [sys.executable, "setup_schema.py"]
-    environ = {**start.environ, **start.shared}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=start.place.root, env=environ)  # noqa: S603  ours
-    if done.returncode:
-        raise CannotStart(*(done.stderr.strip().splitlines()[-3:] or ["schema: setup_schema.py failed without a word"]))
-    told = done.stdout.strip().splitlines() or [""]
+    try:
+        told = set_up(start.settings)
+    except SchemaMismatch as error:
+        raise CannotStart(f"schema: {error}") from error
     start.steps.done(5, f"schema     {told[0].removeprefix('schema ')}")
     complain(told[1:])
     return servers.rows_by_table(start.settings)
@@ -140,7 +145,7 @@ async def _mode(redis: Redis) -> str:
     return str(await redis.get(MODE) or b"", "utf-8")
 
 
-def wait_for_feed(start: Start) -> Mapping[str, str]:
+def _wait_for_feed(start: Start) -> Mapping[str, str]:
     """Return the settings that lead to the simulator once it listens; none when the venues themselves feed us."""
     if start.options.feed == "live":
         return {}
@@ -151,3 +156,31 @@ def wait_for_feed(start: Start) -> Mapping[str, str]:
             raise CannotStart(f"the simulator does not listen after {PATIENCE_S:.0f} s; see its log")
         time.sleep(POLL_S)
     return addresses
+
+
+def _declare(start: Start, base: Sequence[Program], feed: Mapping[str, str]) -> list[Program]:
+    """Return the programs of the fleet, having told Supervisor, stop.sh and those who look on which are to run."""
+    fed = Settings.from_env({**start.environ, **start.shared, **feed}, start.place.root / ".env")
+    programs = fleet(fed, feed, start.users)
+    said = {MODE: start.options.feed, PROGRAMS: declared([*base, *programs])}
+    servers.ask_redis(start.settings, lambda redis: redis.mset(said))
+    start.write_configuration([*base, *programs])
+    write_facts(start.place, _started(start, feed))
+    return programs
+
+
+def _started(start: Start, feed: Mapping[str, str]) -> Started:
+    kept = {name: getattr(start.settings, name.lower()) for name in KEPT}
+    return Started(
+        feed=start.options.feed,
+        files=tuple(map(str, start.options.files)),
+        speed=start.options.speed,
+        started_ns=now_ns(),
+        data_dir=str(start.settings.data_dir),
+        log_dir=str(start.settings.log_dir),
+        settings={
+            **{name: value for name, value in feed.items() if name.endswith(("_URL", "_SYMBOLS", "_MARKETS"))},
+            **{name: str(value) for name, value in kept.items() if value is not None},
+            **start.users.get(passwords.OPERATOR, {}),
+        },
+    )

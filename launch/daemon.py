@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
@@ -100,13 +100,17 @@ class Daemon:
             raise CannotStart(f"Supervisor would not start: {words[0] if words else f'exit code {done.returncode}'}")
         wait_until(lambda: self.pid() is not None, 10, "Supervisor does not answer on its socket")
 
-    def update(self) -> None:
-        """Have it read the configuration again and start what is new in it."""
+    def read_configuration(self) -> list[str]:
+        """Have it read the configuration again and drop what is gone from it; return the programs to be added."""
         added, changed, removed = self._api.reloadConfig()[0]
         for group in [*changed, *removed]:
             self._api.stopProcessGroup(group)
             self._api.removeProcessGroup(group)
-        for group in [*added, *changed]:
+        return [*added, *changed]
+
+    def add(self, groups: Iterable[str]) -> None:
+        """Start programs that the configuration has and it does not know yet."""
+        for group in groups:
             self._api.addProcessGroup(group)
 
     def processes(self) -> list[Process]:

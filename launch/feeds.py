@@ -9,20 +9,19 @@ from launch import ports
 from launch.options import Options
 from launch.programs import SIMULATOR, Program
 from launch.report import CannotStart
-from simulator.capture import CaptureRefused
-from simulator.run import replay
+from simulator.capture import CaptureRefused, read_header
 
 PORTS = 24  # more than the simulated venues need
 
 
 def check_files(options: Options) -> None:
-    """Raise CannotStart when a recording cannot be replayed: before anything is started."""
+    """Raise CannotStart, before anything is started, when a file is no recording; that it is whole, its reader says."""
     missing = [f"{file}: no such file" for file in options.files if not file.is_file()]
     if missing:
         raise CannotStart(*missing)
     try:
-        if options.files:
-            replay(options.files)
+        for file in options.files:
+            read_header(file)
     except (CaptureRefused, OSError) as error:
         raise CannotStart(str(error)) from error
 

@@ -1,5 +1,6 @@
 """The first rows of a start: the proof that it records."""
 
+import os
 import time
 from collections.abc import Mapping
 
@@ -7,6 +8,7 @@ from common.clock import monotonic_s
 from common.errors import StoreRefused
 from common.settings import Settings
 from launch import servers
+from launch.daemon import uptime_s
 from launch.report import counts, say
 
 PATIENCE_S = 6.0
@@ -14,12 +16,12 @@ POLL_S = 0.2
 
 
 class FirstRows:
-    """Looks for rows beyond those that stood there before; its clock starts when it is made."""
+    """Looks for rows beyond those that stood there before; its clock started with start.sh, in whose place we run."""
 
     def __init__(self, settings: Settings, before: Mapping[str, int]) -> None:
         self._settings = settings
         self._before = before
-        self._since_s = monotonic_s()
+        self._since_s = monotonic_s() - uptime_s(os.getpid())
         self._seen_s: float | None = None
 
     def look(self) -> bool:
@@ -37,8 +39,9 @@ class FirstRows:
 
     def tell(self) -> None:
         """Say when they came, waiting a little for them."""
+        deadline_s = monotonic_s() + PATIENCE_S
         while not self.look():
-            if monotonic_s() - self._since_s > PATIENCE_S:
+            if monotonic_s() > deadline_s:
                 return
             time.sleep(POLL_S)
         if self._seen_s is not None:

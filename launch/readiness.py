@@ -42,11 +42,16 @@ class Readiness:
 
 
 def wait_for(
-    programs: Sequence[Program], daemon: Daemon, settings: Settings, *, meanwhile: Callable[[], object]
+    programs: Sequence[Program],
+    daemon: Daemon,
+    settings: Settings,
+    *,
+    patience_s: float = PATIENCE_S,
+    meanwhile: Callable[[], object],
 ) -> list[Readiness]:
     """Return how far every process has come, once all are settled or patience ends."""
     alive_since_s = monotonic_s()
-    deadline_s = alive_since_s + PATIENCE_S
+    deadline_s = alive_since_s + patience_s
     lives: dict[str, set[int]] = defaultdict(set)
     while True:
         known = {process.name: process for process in daemon.processes()}

@@ -1,9 +1,6 @@
-"""Redis and ClickHouse: the operator's own are checked, ours are brought up."""
+"""Redis and ClickHouse as start.sh and stop.sh ask them."""
 
 import asyncio
-import hashlib
-import json
-import os
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
@@ -15,9 +12,7 @@ from common.redis_streams import Redis, RedisError
 from common.redis_streams import connect as connect_redis
 from common.settings import Settings
 from common.tables import DEAD_LETTER_ROWS, FEED_EVENT_ROWS, TABLES
-from embedded.redis_binary import FULL_FUNCTION, NoServer, Server, find_or_unpack
-from launch import passwords, ports
-from launch.programs import Program
+from embedded.redis_binary import FULL_FUNCTION
 from launch.report import CannotStart
 
 T = TypeVar("T")
@@ -106,48 +101,6 @@ def check_own_clickhouse(settings: Settings) -> str:
             f"clickhouse {clickhouse_address(settings)} does not answer ({error.reason}): start it, mend "
             "CLICKHOUSE_HOST, CLICKHOUSE_PORT or CLICKHOUSE_PASSWORD, or unset CLICKHOUSE_HOST to have one embedded"
         ) from error
-
-
-def bring_redis() -> Server:
-    """Return the server that will be run, unpacking one if need be."""
-    try:
-        return find_or_unpack()
-    except NoServer as error:
-        raise CannotStart(str(error)) from error
-
-
-def check_ports(settings: Settings) -> None:
-    """Raise CannotStart, naming every port that somebody else has."""
-    wanted = [(settings.dashboard_host, settings.dashboard_port, "DASHBOARD", "dashboard")]
-    if settings.embedded_redis:
-        wanted.append(("127.0.0.1", settings.redis_port, "REDIS", "redis"))
-    if settings.embedded_clickhouse:
-        wanted.append(("127.0.0.1", settings.clickhouse_port, "CLICKHOUSE", "clickhouse"))
-    troubles = []
-    for host, port, prefix, name in wanted:
-        if not ports.is_free(host, port):
-            own = "" if prefix == "DASHBOARD" else f", or {prefix}_HOST=127.0.0.1 to use that server"
-            troubles.append(
-                f"{name}: port {port} is used by {ports.holder(port)}, not ours: set {prefix}_PORT to a free one{own}"
-            )
-    if troubles:
-        raise CannotStart(*troubles)
-
-
-def with_users(program: Program, settings: Settings) -> Program:
-    """Return the embedded ClickHouse as it is to be run: with a users file when the settings name one."""
-    if program.name == "clickhouse" and settings.embedded_passwords:
-        users = ("--users", str(passwords.clickhouse_users(settings)))
-        return Program(program.name, program.kind, (*program.arguments, *users), program.priority)
-    password = settings.clickhouse_password.get_secret_value()
-    if program.name != "clickhouse" or (settings.clickhouse_user, password) == ("default", ""):
-        return program
-    file = settings.data_dir.absolute() / "run" / "clickhouse-users.json"
-    file.unlink(missing_ok=True)
-    digest = hashlib.sha256(password.encode()).hexdigest()
-    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as handle:
-        json.dump({settings.clickhouse_user: {"password_sha256_hex": digest}}, handle)
-    return Program(program.name, program.kind, (*program.arguments, "--users", str(file)), program.priority)
 
 
 def rows_by_table(settings: Settings) -> Mapping[str, int]:

@@ -104,6 +104,11 @@ def read_capture(path: Path) -> Capture:
     return Capture(path, header, events)
 
 
+def read_header(path: Path) -> Header:
+    """Return the header alone, which is quick; raise CaptureRefused when there is none of a recording."""
+    return _header(path, next(_lines(path), b""))
+
+
 def _lines(path: Path) -> Iterator[bytes]:
     read = 0
     try:

@@ -46,6 +46,12 @@ def expected(captures):
     return sum(symbol["trades"]["distinct"] for symbol in figures.values() if "trades" in symbol)
 
 
+def _began(line):
+    """Return when the process in a line of `supervisorctl status` began, in the kernel's ticks since boot."""
+    pid = line.split("pid ")[1].split(",")[0]
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+
+
 def wait_recorded(tree, trades):
     wait_for(lambda: counted(tree)["trades"] >= trades, "the recording is not in", give_up_s=60)
 
@@ -58,6 +64,7 @@ def test_a_recording_is_recorded_and_stopping_leaves_nothing(tree, captures, tmp
     assert 0 == said.returncode, said.stdout
     wait_recorded(tree, expected(captures))
     status = tree.supervisorctl("status").stdout
+    begun = {line.split()[0]: _began(line) for line in status.splitlines() if "RUNNING" in line}
     told = tree.run("./fleet", "status", REDIS_PORT="", CLICKHOUSE_PORT="")
     again = tree.start()
     same = tree.run(shortcut, "--replay", RECORDING, "--speed", "max", cwd=captures)
@@ -67,8 +74,8 @@ def test_a_recording_is_recorded_and_stopping_leaves_nothing(tree, captures, tmp
 
     assert f"http://127.0.0.1:{tree.dashboard_port}" in said.stdout
     assert "disabled  goldsky_ingester" in said.stdout
-    running = {line.split()[0] for line in status.splitlines() if "RUNNING" in line}
-    assert {"redis", "clickhouse", "simulator", "binance_ingester", "clickhouse_writer", "trade_processor"} <= running
+    assert {"redis", "clickhouse", "simulator", "trade_processor"} <= set(begun)
+    assert max(begun["binance_ingester"], begun["clickhouse_writer"]) < min(begun["dashboard"], begun["bar_processor"])
     assert (0, True) == (told.returncode, "binance_ingester" in told.stdout), told.stdout
     assert (0, True) == (again.returncode, "already running (pid " in again.stdout)
     assert (0, True) == (same.returncode, "already running (pid " in same.stdout)

@@ -8,9 +8,11 @@ from supervisor.options import ServerOptions
 
 from common.settings import Settings
 from ingesters.registry import VENUES
+from launch.base import embedded
 from launch.configuration import configuration
+from launch.fleet import fleet
 from launch.place import Place
-from launch.programs import Program, fleet, servers
+from launch.programs import Program
 from launch.report import CannotStart
 from processors.registry import PROGRAMS, why_off
 from tests.start_kit import ROOT
@@ -30,7 +32,7 @@ def read_back(root, programs, shared=None):
 
 
 def all_programs(settings, feed=None):
-    return [*servers(settings), *fleet(settings, feed or {})]
+    return [*embedded(settings), *fleet(settings, feed or {})]
 
 
 @pytest.fixture
@@ -141,4 +143,4 @@ def test_a_socket_name_stays_within_what_the_kernel_takes(tmp_path):
 def test_servers_of_the_operators_own_are_not_run():
     settings = Settings(redis_host="10.0.0.1", clickhouse_host="10.0.0.2")
 
-    assert [] == servers(settings)
+    assert [] == embedded(settings)
