@@ -15,6 +15,9 @@ import clickhouse_connect
 import redis
 import requests
 
+from common.settings import Settings
+from setup_schema import set_up
+
 ROOT = Path(__file__).parent.parent
 CAPTURES = ROOT.parent / "shared" / "captures"
 PYTHON = sys.executable
@@ -64,8 +67,10 @@ class Fleet:
         return self
 
     def __exit__(self, *_):
-        for name in reversed(list(self.processes)):
-            self.end(name)
+        for process, _ in self.processes.values():
+            process.kill()
+        for process, _ in self.processes.values():
+            process.wait()
 
     def start(self, name, *command):
         log = (self.folder / f"{name}.log").open("ab")
@@ -93,8 +98,7 @@ class Fleet:
     def start_servers(self):
         self.start_redis()
         self.start_clickhouse()
-        command = [PYTHON, "setup_schema.py"]
-        subprocess.run(command, cwd=ROOT, env=self.environment, check=True, capture_output=True, timeout=60)
+        set_up(Settings.from_env(self.environment))
 
     def start_simulator(self, *arguments):
         addresses = self.folder / "simulator.json"
@@ -110,10 +114,10 @@ class Fleet:
         package = "ingesters" if program.endswith("_ingester") else "processors"
         self.start(program, PYTHON, "-m", package, program)
 
-    def start_fleet(self):
-        self.start_program("clickhouse_writer")
-        self.start_program("trade_processor")
-        self.start_program("book_processor")
+    def start_fleet(self, *processors):
+        """Start the writer, the other processors that are named, and every ingester that the simulator feeds."""
+        for program in ("clickhouse_writer", *processors):
+            self.start_program(program)
         coins = ("BINANCE", "OKX", "ALPACA_CRYPTO")
         for venue in (*coins, "ALPACA_STOCKS", "UPSTOX", "GOLDSKY", "POLYGON", "POLYMARKET", "POLYMARKET_CLOB"):
             if self.environment.get(f"{venue}_ENABLED") == "true":

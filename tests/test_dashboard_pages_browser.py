@@ -45,7 +45,7 @@ def url(tmp_path_factory):
         fleet.start_simulator("--demo")
         for name in [name for name in fleet.environment if name.endswith("_ENABLED")]:
             fleet.environment[name] = str(name.removesuffix("_ENABLED") in VENUES).lower()
-        fleet.start_fleet()
+        fleet.start_fleet("trade_processor", "book_processor")
         environment = {name: value for name, value in fleet.environment.items() if name.startswith("CLICKHOUSE_")}
         with dashboard(tmp_path_factory.mktemp("dashboard"), fleet.redis_port, **environment) as url:
             until(lambda: _is_stored(url), "the first rows stand", patience_s=180)

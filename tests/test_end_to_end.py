@@ -200,7 +200,7 @@ def expected_order_figures():
 @pytest.mark.parametrize("victim", [None, "goldsky_ingester", "trade_processor", "clickhouse_writer"])
 def test_order_events_become_trades_once_whoever_is_killed(fleet, victim):
     fleet.replay(ORDER_EVENTS)
-    fleet.start_fleet()
+    fleet.start_fleet("trade_processor")
     if victim:
         wait_for(lambda: fleet.sql("SELECT count() FROM order_events")[0][0] > 0, what="the first page")
         fleet.kill(victim)
