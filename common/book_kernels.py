@@ -30,9 +30,19 @@ from common.book_shapes import (
 @compiled
 def _remove(side: Ints, count: int, at: int) -> int:
     for row in range(3):
-        for index in range(at, count - 1):
-            side[row, index] = side[row, index + 1]
+        line = side[row, at:count]  # counted from its own start: so the loop is compiled to a few wide moves
+        for index in range(len(line) - 1):
+            line[index] = line[index + 1]
     return count - 1
+
+
+@compiled
+def _make_place(side: Ints, count: int, at: int) -> int:
+    for row in range(3):
+        line = side[row, at : count + 1]
+        for index in range(len(line) - 1, 0, -1):
+            line[index] = line[index - 1]
+    return count + 1
 
 
 @compiled
@@ -42,12 +52,11 @@ def _set_level(side: Ints, count: int, level: Ints) -> int:
     is_there = at < count and side[KEY, at] == level[KEY]
     if level[SIZE] == 0:
         return _remove(side, count, at) if is_there else count
+    if not is_there:
+        count = _make_place(side, count, at)
     for row in range(3):
-        if not is_there:
-            for index in range(count, at, -1):
-                side[row, index] = side[row, index - 1]
         side[row, at] = level[row]
-    return count if is_there else count + 1
+    return count
 
 
 @compiled

@@ -1,4 +1,4 @@
-"""Decimal text to whole numbers, exactly, compiled: the figures as one integer, and how many are behind the point."""
+"""Decimal text to whole numbers and back, exactly, compiled: figures as one integer, how many are behind the point."""
 
 from common.book_compiled import compiled
 from common.book_shapes import LARGEST, MOST_DIGITS, TOO_LONG, UNREADABLE, Bytes, Ints
@@ -66,7 +66,29 @@ def _digits(data: Bytes, at: int, stop: int) -> tuple[int, int, int]:
 
 
 @compiled
+def _short_number(data: Bytes, at: int, stop: int) -> tuple[int, int]:
+    """Return a number of figures and a point that cannot overflow, as nearly all are; UNREADABLE for any other text."""
+    mantissa = digits = kept = kept_digits = point = 0
+    for byte in data[at:stop]:
+        figure = int(byte) - ZERO
+        if 0 <= figure <= 9:  # noqa: PLR2004  a figure
+            mantissa = mantissa * 10 + figure
+            digits += point
+            if figure or not point:  # zeros behind the point count only when another figure follows
+                kept, kept_digits = mantissa, digits
+        elif figure == POINT - ZERO and not point:
+            point = 1
+        else:
+            return 0, UNREADABLE
+    return kept, kept_digits if stop - at > point else UNREADABLE
+
+
+@compiled
 def _number(data: Bytes, at: int, stop: int) -> tuple[int, int]:
+    if stop - at <= MOST_DIGITS:
+        mantissa, digits = _short_number(data, at, stop)
+        if digits >= 0:
+            return mantissa, digits
     sign = 1
     if at < stop and (data[at] == MINUS or data[at] == PLUS):
         sign = -1 if data[at] == MINUS else 1
@@ -109,3 +131,26 @@ def scale_numbers(mantissas: Ints, digits: Ints, scales: Ints, scaled: Ints) -> 
                 value = LARGEST + 1
                 break
         scaled[index] = value
+
+
+@compiled
+def write_numbers(scaled: Ints, digits: Ints, data: Bytes, offsets: Ints) -> None:
+    """
+    Write `scaled[i] / 10**digits[i]`, 0 or more, as text `data[offsets[i]:offsets[i + 1]]`, with no zeros at the end.
+
+    From the last figure of the last number to the first of the first: so no length need be known before. `data` has
+    room for MOST_BYTES each, and is filled from its end.
+    """
+    at = offsets[len(scaled)] = len(data)
+    for index in range(len(scaled) - 1, -1, -1):
+        value, behind = _normal(scaled[index], digits[index])
+        for figure in range(MOST_DIGITS + 1):
+            if figure == behind > 0:
+                at -= 1
+                data[at] = POINT
+            if figure > behind and value == 0:
+                break
+            at -= 1
+            data[at] = ZERO + value % 10
+            value //= 10
+        offsets[index] = at

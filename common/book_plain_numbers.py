@@ -2,6 +2,8 @@
 
 from decimal import Decimal, InvalidOperation
 
+import numpy as np
+
 from common.book_shapes import LARGEST, MOST_DIGITS, TOO_LONG, UNREADABLE, Bytes, Ints
 
 
@@ -39,3 +41,16 @@ def scale_numbers(mantissas: Ints, digits: Ints, scales: Ints, scaled: Ints) -> 
     ):
         value = mantissa * 10 ** (scale - behind) if 0 <= behind <= scale else LARGEST + 1
         scaled[index] = value if -LARGEST <= value <= LARGEST else LARGEST + 1
+
+
+def write_numbers(scaled: Ints, digits: Ints, data: Bytes, offsets: Ints) -> None:
+    """Do what `common.book_numbers.write_numbers` does."""
+    texts = [_text(value, behind) for value, behind in zip(scaled.tolist(), digits.tolist(), strict=True)]
+    text = "".join(texts).encode()
+    offsets[:] = len(data) - len(text) + np.cumsum([0, *map(len, texts)])
+    data[len(data) - len(text) :] = np.frombuffer(text, np.uint8)
+
+
+def _text(value: int, behind: int) -> str:
+    text = f"{Decimal(value).scaleb(-behind):f}"
+    return text.rstrip("0").rstrip(".") if behind else text

@@ -7,10 +7,11 @@ matter of rounding.
 
 from typing import NamedTuple
 
+import numpy as np
+
 from common.book_compiled import compiled, lower_bound
 from common.book_shapes import ASKS, BIDS, BPS, KEY, NOWHERE, SHOWN, SIZE, Floats, Instants, Ints, Ladders, Store
 
-UNKNOWN = float("nan")
 NEARLY = 1 - 1e-12  # an amount that is the whole book to the last digit is filled, whatever floats make of the sum
 
 
@@ -24,6 +25,31 @@ class View(NamedTuple):
     twice_mid: int
     price_step: float
     size_step: float
+
+
+class Level(NamedTuple):
+    """A level's price and size, and how much worse than the mid its price is."""
+
+    price: float
+    size: float
+    away: float
+
+
+class Sums(NamedTuple):
+    """Of the levels so far: base currency, notional, and what both cost beyond the mid."""
+
+    base: float
+    spent: float
+    beyond: float
+
+
+class Answers(NamedTuple):
+    """Where the answers of one side go: a row of `Instants`."""
+
+    bands: Floats
+    totals: Floats
+    fills: Floats
+    reaches: Floats
 
 
 @compiled
@@ -53,95 +79,95 @@ def band_keys(twice_mid: int, bps: int, which: int) -> tuple[int, int]:
 
 
 @compiled
-def _bands(side: Ints, view: View, ladders: Ladders, bands: Floats) -> None:
-    """Add up base currency and notional within each distance from the mid, as far as the book is known."""
-    base = notional = 0.0
-    at = view.levels - 1
-    for band in range(len(ladders.bands_bps)):
-        inside, known_to = band_keys(view.twice_mid, ladders.bands_bps[band], view.which)
+def _band_ends(view: View, ladders: Ladders) -> Ints:
+    """Return the lowest key within each distance from the mid, as far out as the book is known."""
+    ends = np.zeros(len(ladders.bands_bps), np.int64)
+    for band in range(len(ends)):
+        ends[band], known_to = band_keys(view.twice_mid, ladders.bands_bps[band], view.which)
         if view.floor > known_to:
-            return
-        while at >= 0 and side[KEY, at] >= inside:
-            size = side[SIZE, at] * view.size_step
-            base += size
-            notional += abs(side[KEY, at]) * view.price_step * size
-            at -= 1
-        bands[0, band], bands[1, band] = base, notional
+            return ends[:band]
+    return ends
 
 
 @compiled
-def _total(side: Ints, view: View, totals: Floats) -> None:
-    """Add up base currency and notional of all that is known: the least that a band holds which is not covered."""
-    base = notional = 0.0
-    for level in range(view.known):
-        at = view.levels - 1 - level
-        size = side[SIZE, at] * view.size_step
-        base += size
-        notional += abs(side[KEY, at]) * view.price_step * size
-    totals[0], totals[1] = base, notional
+def _level(side: Ints, view: View, level: int) -> tuple[int, Level]:
+    """Return the key of a level, and what it is; `away` is from integers: two large floats would leave little."""
+    key = side[KEY, view.levels - 1 - level]
+    twice_away = 2 * key - view.twice_mid if view.which == BIDS else 2 * key + view.twice_mid
+    away = -0.5 * twice_away * view.price_step
+    return key, Level(abs(key) * view.price_step, side[SIZE, view.levels - 1 - level] * view.size_step, away)
 
 
 @compiled
-def _beyond_mid(key: int, view: View) -> float:
-    """Return how much worse than the mid a price is, from integers: two large floats would leave little behind."""
-    twice = 2 * key - view.twice_mid if view.which == BIDS else 2 * key + view.twice_mid
-    return -0.5 * twice * view.price_step
+def _filled(level: Level, sums: Sums, ladders: Ladders, wanted: int, fills: Floats) -> int:
+    """Write what each amount that this level fills takes, from one on; return the first that it does not fill."""
+    spent = sums.spent + level.price * level.size
+    while wanted < len(ladders.notionals) and spent >= ladders.notionals[wanted] * NEARLY:
+        part = (ladders.notionals[wanted] - sums.spent) / level.price
+        fills[0, wanted], fills[1, wanted] = sums.base + part, sums.beyond + part * level.away
+        wanted += 1
+    return wanted
 
 
 @compiled
-def _fills(side: Ints, view: View, ladders: Ladders, fills: Floats) -> None:
-    """Walk the book until each amount is traded: base currency, and what it costs beyond the mid."""
-    spent = base = beyond = 0.0
-    wanted = 0
-    for level in range(view.known):
-        key = side[KEY, view.levels - 1 - level]
-        price, size = abs(key) * view.price_step, side[SIZE, view.levels - 1 - level] * view.size_step
-        away = _beyond_mid(key, view)
-        while wanted < len(ladders.notionals) and spent + price * size >= ladders.notionals[wanted] * NEARLY:
-            part = (ladders.notionals[wanted] - spent) / price
-            fills[0, wanted], fills[1, wanted] = base + part, beyond + part * away
-            wanted += 1
-        if wanted == len(ladders.notionals):
-            return
-        spent += price * size
-        base += size
-        beyond += size * away
+def _slack(side: Ints, view: View, ladders: Ladders) -> Floats:
+    """
+    Return what the average price of each distance may still lose, nothing so far, and how far it may be away.
+
+    A distance that no level is beyond is left out: the whole side is within.
+    """
+    slack = np.zeros((2, len(ladders.reaches_bps)))
+    slack[1] = 0.5 * view.twice_mid * view.price_step * ladders.reaches_bps / BPS
+    _, worst = _level(side, view, max(view.known - 1, 0))
+    asked = 0
+    while asked < slack.shape[1] and worst.away > slack[1, asked]:
+        asked += 1
+    return slack[:, :asked]
 
 
 @compiled
-def _reach(side: Ints, view: View, bps: float) -> float:
-    """Return the largest amount whose average price is within `bps` of the mid; NaN when the book ends before."""
-    allowed = 0.5 * view.twice_mid * view.price_step * bps / BPS
-    spent = slack = 0.0
-    for level in range(view.known):
-        key = side[KEY, view.levels - 1 - level]
-        price, size = abs(key) * view.price_step, side[SIZE, view.levels - 1 - level] * view.size_step
-        excess = _beyond_mid(key, view) - allowed
-        if excess > 0 and slack < excess * size:
-            return float(spent + price * slack / excess)
-        slack -= excess * size
-        spent += price * size
-    return spent if view.floor == NOWHERE else UNKNOWN
+def _reached(level: Level, spent: float, slack: Floats, reach: int, answers: Answers) -> int:
+    """Write the largest amounts whose average prices this level makes too bad, from one on; return the first beyond."""
+    for at in range(reach, slack.shape[1]):
+        excess = level.away - slack[1, at]
+        if excess > 0 and slack[0, at] < excess * level.size:
+            answers.reaches[at] = spent + level.price * slack[0, at] / excess
+            reach = at + 1  # a smaller distance is reached no later
+        slack[0, at] -= excess * level.size
+    return reach
 
 
 @compiled
-def _read_side(store: Store, ladders: Ladders, out: Instants, row: int, which: int) -> None:
-    side = store.bids if which == BIDS else store.asks
+def _read_side(side: Ints, view: View, ladders: Ladders, answers: Answers) -> None:
+    """
+    Walk a side once, and write what it answers.
+
+    In bands and in all that is known: base currency and notional. For each amount to trade: base currency, and what it
+    costs beyond the mid. For each distance: the largest amount whose average price is within it.
+    """
+    ends, slack = _band_ends(view, ladders), _slack(side, view, ladders)
+    band = wanted = reach = 0
+    sums = Sums(0.0, 0.0, 0.0)
+    for number in range(view.known):
+        key, level = _level(side, view, number)
+        while band < len(ends) and key < ends[band]:
+            answers.bands[0, band], answers.bands[1, band] = sums.base, sums.spent
+            band += 1
+        wanted = _filled(level, sums, ladders, wanted, answers.fills)
+        reach = _reached(level, sums.spent, slack, reach, answers)
+        value = level.price * level.size
+        sums = Sums(sums.base + level.size, sums.spent + value, sums.beyond + level.size * level.away)
+    answers.bands[0, band : len(ends)], answers.bands[1, band : len(ends)] = sums.base, sums.spent
+    answers.totals[0], answers.totals[1] = sums.base, sums.spent
+    if view.floor == NOWHERE:
+        answers.reaches[reach:] = sums.spent
+
+
+@compiled
+def _view(store: Store, out: Instants, row: int, which: int) -> View:
     twice_mid = out.tops[row, BIDS, KEY, 0] - out.tops[row, ASKS, KEY, 0]
-    view = View(
-        which,
-        store.counts[which],
-        out.known[row, which],
-        store.floors[which],
-        twice_mid,
-        1 / store.units[0],
-        1 / store.units[1],
-    )
-    _bands(side, view, ladders, out.bands[row, which])
-    _total(side, view, out.totals[row, which])
-    _fills(side, view, ladders, out.fills[row, which])
-    for reach in range(len(ladders.reaches_bps)):
-        out.reaches[row, which, reach] = _reach(side, view, ladders.reaches_bps[reach])
+    known, floor = out.known[row, which], store.floors[which]
+    return View(which, store.counts[which], known, floor, twice_mid, 1 / store.units[0], 1 / store.units[1])
 
 
 @compiled
@@ -156,5 +182,9 @@ def read_off(store: Store, ladders: Ladders, out: Instants, row: int) -> None:
         out.known[row, which] = count - lower_bound(side[KEY], count, store.floors[which])
         _top(side, count, out.tops[row, which])
     if store.counts[BIDS] and store.counts[ASKS] and out.tops[row, BIDS, KEY, 0] > out.tops[row, ASKS, KEY, 0]:
-        _read_side(store, ladders, out, row, BIDS)
-        _read_side(store, ladders, out, row, ASKS)
+        for which in range(2):
+            side = store.bids if which == BIDS else store.asks
+            answers = Answers(
+                out.bands[row, which], out.totals[row, which], out.fills[row, which], out.reaches[row, which]
+            )
+            _read_side(side, _view(store, out, row, which), ladders, answers)

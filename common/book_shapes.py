@@ -21,6 +21,7 @@ REMOVED = FLOW_LEVELS + 3  # and the field behind it: what left the best queue o
 FLOW_FIELDS = FLOW_LEVELS + 5
 
 MOST_DIGITS = 18  # behind the point
+MOST_BYTES = MOST_DIGITS + 3  # of a number as text: one figure more, a point
 UNREADABLE, TOO_LONG = -1, -2  # in place of a number of digits
 
 # The clock of a book: how far its instants are told, the newest event and what the shard's time was then, when its
@@ -82,7 +83,7 @@ class Ladders(NamedTuple):
 
     bands_bps: Ints  # ascending
     notionals: Floats  # ascending, in quote currency
-    reaches_bps: Floats
+    reaches_bps: Floats  # ascending
 
 
 class Instants(NamedTuple):
@@ -97,6 +98,24 @@ class Instants(NamedTuple):
     fills: Floats  # (rows, side, base currency and what it costs beyond the mid, notionals)
     reaches: Floats  # (rows, side, reaches): notional
     flow: Floats  # (rows, FLOW_FIELDS)
+
+
+class Levels(NamedTuple):
+    """The best levels of one side at instants, best first, a row each; a missing one has no size, at the last price."""
+
+    prices: Floats  # (rows, SHOWN)
+    sizes: Floats
+    sums: Floats  # of sizes up to each level
+    notional_sums: Floats
+    distances_bps: Floats  # from the mid
+    steps: Floats  # (rows, SHOWN - 1): from each level to the next one's price
+    elasticities: Floats  # part that the next level adds to the size so far, by the part of the price to there
+
+
+def no_levels(rows: int) -> Levels:
+    """Return room for levels."""
+    widths = {name: SHOWN - (name in ("steps", "elasticities")) for name in Levels._fields}
+    return Levels(**{name: np.empty((rows, width)) for name, width in widths.items()})
 
 
 def no_instants(rows: int, ladders: Ladders) -> Instants:

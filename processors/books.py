@@ -25,8 +25,9 @@ from common.streams import BOOK_SNAPSHOTS
 from processors.book_checkpoint import restored, saved
 from processors.book_plan import Plan
 from processors.processor import Made
+from processors.transforms.book_dumps import Dump, snapshots, tops, whole
 from processors.transforms.book_messages import FAULTS, Run, Told, told
-from processors.transforms.book_rows import Dump, Reading, kept_statistics, snapshots, tops, whole
+from processors.transforms.book_rows import Reading, kept_statistics
 from processors.transforms.book_scales import messages, refused, rescale, unfitting
 
 MOST_ROWS = 8  # at first: two instants a message are rare
@@ -39,14 +40,14 @@ class Stretch:
     def __init__(self, batch: Told, scaled: Messages) -> None:
         self.batch = batch
         self.scaled = scaled
-        self.unfit = unfitting(batch, scaled)
+        self.unfit = unfitting(batch, scaled, (0, len(batch.places)))
         self.reasons: dict[int, str] = {}
         self.readings: list[Reading] = []
         self.dumps: list[Dump] = []
 
-    def judge(self, number: int) -> None:
-        """See again what does not fit; raise ScaleOverflow when this message does not."""
-        self.unfit = unfitting(self.batch, self.scaled)
+    def judge(self, number: int, stop: int) -> None:
+        """See again what does not fit from a message on; raise ScaleOverflow when it does not itself."""
+        self.unfit[number:stop] = unfitting(self.batch, self.scaled, (number, stop))
         if self.unfit[number]:
             raise ScaleOverflow("prices and sizes", digits=int(self.batch.digits[:, number].max()))
 
@@ -77,7 +78,7 @@ class Books:
         """Apply the next BookUpdates of the shard; return the statistics, and the books as snapshots."""
         del knowledge
         if frame.is_empty():
-            return Made(kept_statistics([], self._pasts), also={BOOK_SNAPSHOTS: snapshots([])})
+            return Made(self._rows([]), also={BOOK_SNAPSHOTS: snapshots([], self._engine)})
         batch = told(frame, self._clock_ns, self._plan.timing.every_ns, self._engine)
         self._clock_ns = int(batch.arrivals.clock_ns.max())
         books = [self._book(run) for run in batch.runs]
@@ -87,15 +88,18 @@ class Books:
         for book, run in zip(books, batch.runs, strict=True):
             self._advance(stretch, book, run)
         self._sweep(stretch)
-        rows = kept_statistics(stretch.readings, self._pasts, self._plan.choice)
+        rows = self._rows(stretch.readings)
         for name in self._pasts.keys() - self._books.keys():  # what went in this batch has told its last rows
             del self._pasts[name]
-        also = {BOOK_SNAPSHOTS: snapshots(stretch.dumps)}
+        also = {BOOK_SNAPSHOTS: snapshots(stretch.dumps, self._engine)}
         return Made(rows, refused(batch, stretch.reasons), also=also)
 
     def save(self) -> bytes:
         """Return the shard's time and every book."""
         return saved(self._clock_ns, [self._books[name] for name in sorted(self._books)], self._pasts)
+
+    def _rows(self, readings: list[Reading]) -> pl.DataFrame:
+        return kept_statistics(readings, self._pasts, self._plan.choice, self._engine)
 
     def _book(self, run: Run) -> Book:
         name = (run.venue, run.symbol)
@@ -143,7 +147,7 @@ class Books:
                 book.lose()  # it is replaced anyway
             book.refine(prices, sizes)
             rescale(stretch.batch, stretch.scaled, (number, stop), (book.price_digits, book.size_digits), self._engine)
-            stretch.judge(number)
+            stretch.judge(number, stop)
         except ScaleOverflow as error:
             stretch.reasons[number] = str(error)
             return False
@@ -169,7 +173,7 @@ class Books:
             digits = (book.price_digits, book.size_digits)
             reading = Reading(book.venue, book.symbol, digits, rows, sequences, instants)
             stretch.readings.append(reading)
-            stretch.dumps += tops(reading, self._plan.top_ns)
+            stretch.dumps.append(tops(reading, self._plan.top_ns))
 
     def _timetable(self, stretch: Stretch, book: Book, span: tuple[int, int], end_ns: int) -> Ints:
         part, arrivals, timing = np.array([*span, end_ns]), stretch.batch.arrivals, self._plan.timing

@@ -2,6 +2,7 @@
 
 import os
 from decimal import Decimal
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from polars.testing import assert_frame_equal
 from common.book import no_clock
 from common.book_compiled import forget_stale
 from common.book_engine import compiled_engine, plain_engine
-from common.book_shapes import ASKS, BIDS, NOWHERE, ROW_FIELDS, Arrivals, Timing
+from common.book_shapes import ASKS, BIDS, LARGEST, MOST_BYTES, NOWHERE, ROW_FIELDS, Arrivals, Timing
 from processors.books import Books
 from tests.book_kit import SECOND_NS, START_NS, levels, turned, update
 from tests.book_reference import DecimalBook
@@ -89,8 +90,9 @@ texts = st.one_of(
 
 def numbers(engine, words):
     coded = [word.encode() for word in words]
-    offsets = np.cumsum([0, *map(len, coded)]).astype(np.int64)
-    data = np.frombuffer(b"".join(coded), np.uint8).copy()
+    # Neither can be written, as in a frame: so they are what is compiled already.
+    offsets = np.frombuffer(np.cumsum([0, *map(len, coded)]).astype(np.int64).tobytes(), np.int64)
+    data = np.frombuffer(b"".join(coded) or b" ", np.uint8)
     mantissas, digits = np.zeros(len(coded), np.int64), np.zeros(len(coded), np.int64)
     engine.read_numbers(data, offsets, mantissas, digits)
     return list(zip(mantissas.tolist(), digits.tolist(), strict=True))
@@ -119,6 +121,28 @@ def test_both_read_the_same_number_out_of_any_text(words):
 )
 def test_a_number_is_read_exactly(engine, text, mantissa, digits):
     assert [(mantissa, digits)] == numbers(engine, [text])
+
+
+whole_numbers = st.one_of(st.integers(0, LARGEST), st.integers(0, 1_000), st.integers(1, 99).map(lambda n: n * 10**16))
+
+
+def written(engine, scaled, digits):
+    data, offsets = np.zeros(MOST_BYTES * len(scaled), np.uint8), np.zeros(len(scaled) + 1, np.int64)
+    engine.write_numbers(np.array(scaled), np.array(digits), data, offsets)
+    return [data[start:stop].tobytes().decode() for start, stop in pairwise(offsets)]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(whole_numbers, st.integers(0, 18)), min_size=1, max_size=20))
+def test_both_write_a_number_exactly_and_as_short_as_can_be(told):
+    scaled, digits = zip(*told, strict=True)
+    texts = written(ENGINES["compiled"], scaled, digits)
+
+    assert texts == written(ENGINES["plain"], scaled, digits)
+    for text, number, behind in zip(texts, scaled, digits, strict=True):
+        assert Decimal(number).scaleb(-behind) == Decimal(text)
+        assert "E" not in text
+        assert "." not in text or not text.endswith(("0", "."))
 
 
 @pytest.mark.parametrize("engine", ENGINES.values(), ids=ENGINES)

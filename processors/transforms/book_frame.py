@@ -7,14 +7,15 @@ import polars as pl
 import pyarrow as pa  # type: ignore[import-untyped]  # brings no types
 
 from common.book_choice import Choice
+from common.book_engine import Engine
 from common.book_shapes import (
     ASKS,
     BIDS,
-    BPS,
     FLOW_BROKEN,
     FLOW_EVENTS,
     FLOW_SNAPSHOTS,
     KEY,
+    MOST_BYTES,
     NOWHERE,
     ORDERS,
     REMOVED,
@@ -22,6 +23,7 @@ from common.book_shapes import (
     Floats,
     Instants,
     Ints,
+    no_levels,
 )
 from common.book_stat import BANDS_BPS, FLOW_LEVELS, NOTIONALS, REACHES_BPS
 
@@ -33,7 +35,7 @@ def joined(parts: list[Instants]) -> Instants:
     return Instants(*(np.concatenate(fields) for fields in zip(*parts, strict=True)))
 
 
-def book_frame(instants: Instants, digits: Ints, choice: Choice) -> pl.DataFrame:
+def book_frame(instants: Instants, digits: Ints, choice: Choice, kernels: Engine) -> pl.DataFrame:
     """
     Return a row for each instant: levels as arrays of floats, sums as columns, best prices and sizes as exact text.
 
@@ -41,12 +43,14 @@ def book_frame(instants: Instants, digits: Ints, choice: Choice) -> pl.DataFrame
         instants: what was read off.
         digits: (rows, 2): behind the point of prices and of sizes.
         choice: what was asked; the rest is null.
+        kernels: the order-book kernels.
     """
     units: Floats = np.power(10.0, digits)
     bid, ask = abs(instants.tops[:, BIDS, KEY, 0]), abs(instants.tops[:, ASKS, KEY, 0])
     # From integers: the difference of two large floats would have few figures left.
     columns = [pl.Series("spread", (ask - bid) / units[:, 0]), pl.Series("twice_mid", (bid + ask) / units[:, 0])]
-    columns += _best(instants, digits)
+    columns += _best(instants, digits, kernels)
+    columns += [column for which in (BIDS, ASKS) for column in _levels(instants, which, units, kernels)]
     columns += [column for which in (BIDS, ASKS) for column in _side(instants, which, units)]
     columns += [column for which in (BIDS, ASKS) for column in _ladders(instants, which, choice)]
     columns += [pl.Series(f"flow_{level}", instants.flow[:, level - 1]) for level in FLOW_LEVELS]
@@ -55,35 +59,26 @@ def book_frame(instants: Instants, digits: Ints, choice: Choice) -> pl.DataFrame
     return pl.DataFrame(columns).with_columns(levels=pl.col("bid_known") + pl.col("ask_known"))
 
 
-def _best(instants: Instants, digits: Ints) -> Iterator[pl.Series]:
+def _best(instants: Instants, digits: Ints, kernels: Engine) -> Iterator[pl.Series]:
     """Yield the best prices and sizes, exact; null where a side is empty."""
     rows = len(digits)
     tops = abs(instants.tops[:, :, KEY : SIZE + 1, 0]).reshape(rows, 4)
-    texts = decimal_text(tops.T.ravel(), np.tile(digits, 2).T.ravel())
+    texts = pl.Series(decimal_text(tops.T.ravel(), np.tile(digits, 2).T.ravel(), kernels))
     for place, (side, what) in enumerate((side, what) for side in (BIDS, ASKS) for what in ("", "_size")):
         is_there = pl.Series(instants.counts[:, side] > 0)
         text = texts.slice(place * rows, rows)
         yield text.zip_with(is_there, pl.Series([None], dtype=pl.String)).alias(f"best_{SIDES[side]}{what}")
 
 
+def _levels(instants: Instants, which: int, units: Floats, kernels: Engine) -> list[pl.Series]:
+    made = no_levels(len(units))
+    kernels.levels(instants.tops, which, units, made)
+    return [pl.Series(f"{SIDES[which]}_{name}", values) for name, values in made._asdict().items()]
+
+
 def _side(instants: Instants, which: int, units: Floats) -> Iterator[pl.Series]:
     side = SIDES[which]
-    tops = abs(instants.tops[:, which])
-    prices, sizes = tops[:, KEY] / units[:, :1], tops[:, SIZE] / units[:, 1:]
-    sums = np.cumsum(sizes, axis=1)
-    yield pl.Series(f"{side}_prices", prices)
-    yield pl.Series(f"{side}_sizes", sizes)
-    yield pl.Series(f"{side}_sums", sums)
-    yield pl.Series(f"{side}_notional_sums", np.cumsum(prices * sizes, axis=1))
-    # From each level to the next: what is there, what comes with it, and how far it is.
-    yield pl.Series(f"{side}_from_prices", prices[:, :-1])
-    yield pl.Series(f"{side}_from_sums", sums[:, :-1])
-    yield pl.Series(f"{side}_next_sizes", sizes[:, 1:])
-    yield pl.Series(f"{side}_steps", abs(np.diff(tops[:, KEY])) / units[:, :1])
-    twice_mid = abs(instants.tops[:, BIDS, KEY, :1]) + abs(instants.tops[:, ASKS, KEY, :1])
-    distances = abs(2 * tops[:, KEY] - twice_mid)
-    yield pl.Series(f"{side}_distances_bps", distances / np.maximum(twice_mid, 1) * BPS)
-    yield pl.Series(f"{side}_orders", tops[:, ORDERS])
+    yield pl.Series(f"{side}_orders", instants.tops[:, which, ORDERS])
     yield pl.Series(f"{side}_levels", instants.counts[:, which])
     yield pl.Series(f"{side}_known", instants.known[:, which])
     floors = instants.floors[:, which]
@@ -110,18 +105,16 @@ def _or_null(name: str, values: Floats) -> pl.Series:
     return pl.Series(name, values, nan_to_null=True)
 
 
-def decimal_text(scaled: Ints, digits: Ints) -> pl.Series:
+def decimal_text(scaled: Ints, digits: Ints, kernels: Engine) -> pa.Array:
     """Return `scaled / 10**digits` as decimal text: exact, no exponent, no zeros at the end."""
-    frame = pl.DataFrame({"text": pl.Series(scaled).cast(pl.String), "digits": digits})
-    padded = pl.col("text").str.zfill(pl.col("digits") + 1)
-    whole = padded.str.slice(0, padded.str.len_bytes() - pl.col("digits"))
-    rest = padded.str.slice(padded.str.len_bytes() - pl.col("digits")).str.strip_chars_end("0")
-    text = pl.when(rest == "").then(whole).otherwise(whole + "." + rest)
-    return frame.select(text.alias("text"))["text"]
+    room, offsets = np.zeros(MOST_BYTES * len(scaled), np.uint8), np.zeros(len(scaled) + 1, np.int64)
+    kernels.write_numbers(scaled, digits, room, offsets)
+    text = room[offsets[0] :].copy()  # without what was left free
+    buffers = pa.py_buffer(offsets - offsets[0]), pa.py_buffer(text)
+    return pa.LargeStringArray.from_buffers(len(scaled), *buffers)
 
 
-def lists(values: pl.Series, lengths: Ints) -> pl.Series:
+def lists(values: pa.Array, lengths: Ints) -> pl.Series:
     """Return consecutive runs of values as lists."""
     offsets = pa.array(np.concatenate([[0], np.cumsum(lengths)]), pa.int64())
-    made = pa.LargeListArray.from_arrays(offsets, values.to_arrow(compat_level=pl.CompatLevel.oldest()))
-    return pl.Series(values.name, made)
+    return pl.Series(pa.LargeListArray.from_arrays(offsets, values))

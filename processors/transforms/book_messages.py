@@ -131,9 +131,9 @@ def _numbers(texts: pl.Series, engine: Engine) -> Numbers:
     made = Numbers(np.zeros(len(flat), np.int64), np.zeros(len(flat), np.int64))
     if len(flat):
         _, offsets, data = flat.buffers()
-        numbered = np.frombuffer(offsets, np.int64)[flat.offset : flat.offset + len(flat) + 1].copy()
+        numbered = np.frombuffer(offsets, np.int64)[flat.offset : flat.offset + len(flat) + 1]
         # A text may be all empty: then there is no buffer.
-        characters = np.zeros(0, np.uint8) if data is None else np.frombuffer(data, np.uint8).copy()
+        characters = np.frombuffer(data or b" ", np.uint8)
         engine.read_numbers(characters, numbered, *made)
     return made
 

@@ -49,12 +49,14 @@ def _scale(side: Side, which: int, digits: Ints, levels: Ints, engine: Engine) -
         levels[KEY] *= -1
 
 
-def unfitting(batch: Told, made: Messages) -> Ints:
-    """Return whether each message has a level that does not fit its scale."""
-    found = np.zeros(len(batch.places), np.int64)
+def unfitting(batch: Told, made: Messages, span: tuple[int, int]) -> Ints:
+    """Return whether each of some messages has a level that does not fit its scale."""
+    found = np.zeros(span[1] - span[0], np.int64)
     for side, levels in zip(batch.sides, (made.bids, made.asks), strict=True):
-        largest = most_of(np.maximum, np.maximum(abs(levels[0]), levels[1]), side.starts)
-        found |= largest > LARGEST
+        starts = side.starts[span[0] : span[1] + 1]
+        keys, sizes = levels[:ORDERS, starts[0] : starts[-1]]
+        if keys.min(initial=0) < -LARGEST or max(keys.max(initial=0), sizes.max(initial=0)) > LARGEST:  # hardly ever
+            found |= most_of(np.maximum, np.maximum(abs(keys), sizes), starts - starts[0]) > LARGEST
     return found
 
 

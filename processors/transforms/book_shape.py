@@ -25,10 +25,8 @@ def _when_shown(side: str, value: pl.Expr) -> pl.Expr:
 
 def _slope(side: str) -> pl.Expr:
     """Return the mean of the elasticities of cumulated size to price, from the mid outwards."""
-    more = pl.col(f"{side}_next_sizes") / pl.col(f"{side}_from_sums")
-    away = pl.col(f"{side}_steps") / pl.col(f"{side}_from_prices")
     # Behind the last level nothing is added at no distance: not a number, and left out of the sum.
-    steps = (more / away).arr.eval(pl.element().fill_nan(None)).arr.sum()
+    steps = pl.col(f"{side}_elasticities").arr.eval(pl.element().fill_nan(None)).arr.sum()
     first = _sizes(side).arr.first() * BPS / pl.col(f"{side}_distances_bps").arr.first()
     levels = pl.min_horizontal(f"{side}_levels", pl.lit(SHOWN))
     return pl.when(pl.col("mid").is_not_null() & _is_shown(side)).then((first + steps) / levels)

@@ -25,10 +25,10 @@ def rest_book_stats(snapshots: pl.DataFrame, _: pl.DataFrame, *, choice: Choice 
             passed over: the former stand here already.
         choice: what the operator asks of a book.
     """
+    kernels = engine()
     asked = snapshots.filter(pl.col("source") == "rest")
     if asked.is_empty():
-        return Made(asked_statistics([]))
-    kernels = engine()
+        return Made(asked_statistics([], choice, kernels))
     named = asked.with_columns(
         kind=pl.lit("snapshot"),
         last_sequence=pl.col("sequence"),
@@ -37,7 +37,7 @@ def rest_book_stats(snapshots: pl.DataFrame, _: pl.DataFrame, *, choice: Choice 
     batch = told(named, 0, STEP_NS, kernels)
     scaled = messages(batch, batch.digits.T, kernels)
     scaled.breaks_flow[:] = 1  # what happened before is not known
-    trouble = batch.faults | unfitting(batch, scaled)
+    trouble = batch.faults | unfitting(batch, scaled, (0, len(batch.places)))
     reasons = {number: _reason(batch, number) for number in np.flatnonzero(trouble).tolist()}
     readings = [
         _reading(batch, scaled, number, Book(run.venue, run.symbol), choice.ladders())
@@ -45,7 +45,7 @@ def rest_book_stats(snapshots: pl.DataFrame, _: pl.DataFrame, *, choice: Choice 
         for number in range(run.first, run.stop)
         if number not in reasons
     ]
-    return Made(asked_statistics(readings, choice), refused(batch, reasons))
+    return Made(asked_statistics(readings, choice, kernels), refused(batch, reasons))
 
 
 def _reason(batch: Told, number: int) -> str:
