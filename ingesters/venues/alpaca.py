@@ -25,6 +25,8 @@ from ingesters.venues.alpaca_market import Market, crypto, stocks
 from ingesters.venues.alpaca_reading import meaning
 from ingesters.venues.alpaca_replay import Replay, played_names
 from ingesters.venues.alpaca_session import Session
+from ingesters.venues.alpaca_wishes import BARS_KEY, ByHand, wish_names
+from ingesters.venues.alpaca_wishes import KEY as WISH_KEY
 from ingesters.venues.chosen import Chosen
 
 SAVED_EVERY_NS = 5 * NS_PER_S
@@ -52,6 +54,7 @@ class AlpacaFeed:
         self._kept_on = tuple(symbol for symbol in self._heard.head.symbols if symbol not in self._chosen.symbols)
         self._session = Session(settings, market, codec, self._kept_on, is_binary=self._is_msgpack)
         self._backfill = Backfill(settings, market, self._heard, resume.state.get(f"{market.state}_backfill", ""))
+        self._by_hand = ByHand(settings, market, self._heard, resume.state)
         self._replay = Replay(market.state, resume)
         self._books = Books(self._heard.head)
         self._watch = Watch()
@@ -136,6 +139,7 @@ class AlpacaFeed:
             self._heard.head.symbols = session.symbols
             yield self._checkpoint()
             yield self._chosen.recall
+            yield self._by_hand.recall
 
     def _answer(self, frame: Frame) -> Iterator[Step]:
         if frame.reply_to == KEY:
@@ -144,6 +148,10 @@ class AlpacaFeed:
         elif frame.reply_to == self._chosen.key:
             yield from self._choose(frame)
             yield self._chosen.recall
+        elif frame.reply_to in (WISH_KEY, BARS_KEY):
+            yield from self._by_hand.answer(frame)
+        elif self._by_hand.is_about(frame.reply_to):
+            yield from self._by_hand.hear(frame, filled_ns=self._backfill.filled_ns)
 
     def _choose(self, frame: Frame) -> Iterator[Step]:
         change, kept_on = self._chosen.hear(frame), self._kept_on
@@ -175,7 +183,7 @@ class AlpacaFeed:
 
 def state_names(prefix: str) -> tuple[str, ...]:
     """Return the names of the strings that survive a restart."""
-    return f"{prefix}_heard", f"{prefix}_backfill", *played_names(prefix)
+    return f"{prefix}_heard", f"{prefix}_backfill", *wish_names(prefix), *played_names(prefix)
 
 
 def stocks_feed(settings: Settings, resume: Resume) -> AlpacaFeed:
