@@ -13,13 +13,14 @@ from common.clock import NS_PER_S
 from common.errors import BadAnswer, WireError
 from common.settings import Settings
 from ingesters.feed import Checkpoint, Fetch, Frame, Resume, Step
-from ingesters.venues.polygon_answers import headers_of, logs_of, record_of, text_of
+from ingesters.venues.polygon_answers import headers_of, logs_of, text_of
 from ingesters.venues.polygon_logs import header_of, logs_between, number
 from ingesters.venues.polygon_memory import Memory, Place
 from ingesters.venues.polygon_news import TipWatch, news, reorganised
 from ingesters.venues.polygon_rpc import VENUE, Call, Result, Rpc, Trouble
 from ingesters.venues.polygon_span import Span
 from ingesters.venues.polygon_walk import Inconsistent, Walk
+from ingesters.venues.polygon_watch import Watch
 from ingesters.venues.polygon_wishes import LOGS as WISHED_LOGS
 from ingesters.venues.polygon_wishes import SEEK, ByHand
 from ingesters.venues.polygon_wishes import TIMES as WISHED_TIMES
@@ -46,7 +47,7 @@ class PolygonFeed:
         self._span = Span()
         self._by_hand = ByHand(resume.state, self._span)
         self._was_live = False
-        self._tip = TipWatch()
+        self._tip, self._watch = TipWatch(), Watch()
         self._step = ""
         self._walk = Walk(0, 0, is_again=False)
         self._rechecked_ns: int | None = None
@@ -125,8 +126,7 @@ class PolygonFeed:
 
     def _go_on(self, confirmed: int, reached: int, newest: list[Place], received_ns: int) -> Iterator[Step]:
         wished = self._by_hand.question(self._memory.since)
-        is_live = confirmed > reached and not (wished and self._was_live)  # else in turn
-        self._was_live = is_live
+        self._was_live = is_live = confirmed > reached and not (wished and self._was_live)  # else in turn
         if self._wants_recheck(received_ns):
             yield self._set_out(Walk(self._memory.since, reached, is_again=True))
         elif wished and not is_live:
@@ -166,6 +166,7 @@ class PolygonFeed:
             return
         logs, (until,) = logs_of(found), headers_of([last])
         self._walk.take_logs(logs, until)
+        yield from self._watch.look(found, last, received_ns)
         self._span.learn(len(logs))
         if not self._walk.is_read:
             yield self._ask_logs()
@@ -187,8 +188,9 @@ class PolygonFeed:
         """Yield what is new in the blocks that were read, and how they differ from what was told of them."""
         walk, places = self._walk, self._walk.places()
         difference = self._memory.compare(walk.fills(), places, after=walk.after, until=walk.at)
-        for fill in difference.late:
-            yield record_of(fill, received_ns)
+        yield from self._watch.records(difference.late, received_ns)
+        if not walk.is_again:
+            yield from self._watch.quiet(difference.late, places, received_ns)
         self._reached = max(walk.at, self._reached or 0)
         yield self._checkpoint()
         yield from reorganised(difference if walk.is_again else difference._replace(late=[]), places, received_ns)
