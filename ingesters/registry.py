@@ -91,7 +91,8 @@ VENUES = (
         why_disabled=lambda settings: _switch("BINANCE", settings.binance_enabled),
         topics=(TRADES, QUOTES, BOOKS, BOOK_SNAPSHOTS, TICKERS, BARS, *ALWAYS),
         state=("binance_backfill", "binance_settled"),
-        budget=Budget(weight=3000, window_s=60),  # half of 6000 a minute
+        # Half of 6000 a minute; 403 is its firewall's word for too much.
+        budget=Budget(weight=3000, window_s=60, slow_down=(403,), told="X-MBX-USED-WEIGHT-1M", limit=6000),
         mute_s=lambda settings: settings.binance_mute_s,
         has_spares=lambda settings: settings.binance_hot_spare,
     ),

@@ -17,6 +17,7 @@ from common.settings import Settings
 from ingesters.feed import Checkpoint, Dial, Frame, Resume, Step
 from ingesters.venues import alpaca_wire as wire
 from ingesters.venues.alpaca_backfill import KEY, Backfill
+from ingesters.venues.alpaca_books import CHANNEL as BOOKS
 from ingesters.venues.alpaca_books import Books
 from ingesters.venues.alpaca_codec import JSON, JSON_HEADER, MSGPACK, MSGPACK_HEADER, Codec, codec_of
 from ingesters.venues.alpaca_fields import Watch
@@ -105,6 +106,8 @@ class AlpacaFeed:
                     steps.append(one)
                 case _:
                     steps += self._control(one, received_ns)
+        while self._books.broken:
+            steps += self._session.renew(BOOKS, self._books.broken.pop())
         steps += self._save(topics, received_ns)
         return steps
 
