@@ -23,7 +23,7 @@ from ingesters.venues.alpaca_time import rfc3339
 from ingesters.venues.alpaca_wire import VENUE
 
 KEY = "backfill"
-OVERLAP_NS = 2 * NS_PER_S
+OVERLAP_NS = 10 * NS_PER_S  # behind the subscription, by our clock: the venue's may be ahead by so much
 EVERY = "*"
 SETTLE_S = 5.0  # until REST has what happened at the moment of the subscription
 OK = 200
@@ -84,8 +84,8 @@ class Backfill:
         if missed_ns > 0:
             yield from self._tell(missed_ns, now_ns, received_ns)
             self._heard.go_on(now_ns)  # what was missed before has been told now, and is a hole of its own
-        if self._holes:
-            yield self._ask(SETTLE_S)
+        if self._holes:  # what is too recent for the tape is refused, overlap and all
+            yield self._ask(SETTLE_S + (OVERLAP_NS / NS_PER_S if self._market.delay_ns else 0.0))
 
     def answer(self, frame: Frame) -> Iterator[Step]:
         """Yield the trades of a page that do not stand already, and ask for the next one."""
