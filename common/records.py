@@ -190,6 +190,7 @@ class Bar(Record, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     vwap: str | None = None
     trades: int | None = None
     is_closed: bool | None = None
+    source: Literal["live", "backfill"] = "live"
     sequence: int | None = None
 
 

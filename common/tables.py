@@ -274,6 +274,7 @@ BAR_VERSIONS = Table(
         Column("is_closed", "flag", "is_closed", "whether the venue calls it final", optional=True),
         MAYBE_EVENT,
         RECEIVED,
+        _word("source", "live, or backfill: asked for later"),
     ),
     order_by="(venue, symbol, interval, open_time)",
     partition_by="toYYYYMM(open_time)",

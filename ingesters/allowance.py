@@ -1,13 +1,20 @@
 """What a venue lets us ask: one window and one ban for all processes that ask it, through Redis."""
 
 import asyncio
+from collections.abc import Mapping
 
 from common.backoff import delays_s
-from common.clock import monotonic_s
+from common.clock import NS_PER_S, monotonic_s, now_ns
 from common.heartbeat import Figures
+from common.log import logger
 from common.redis_facts import ask_leave, forbid
 from common.redis_streams import Redis, RedisError
 from ingesters.venue import Budget
+
+SLOW_DOWN = (418, 429)
+FULL = 0.9  # of what a venue says that it allows: the rest is for those who do not look
+
+log = logger("allowance")
 
 
 class Allowance:
@@ -36,6 +43,21 @@ class Allowance:
             if not leave.wait_s:
                 return
             await asyncio.sleep(leave.wait_s)
+
+    def least_wait_s(self, status: int) -> float | None:
+        """Return for how long at least a status wants the venue to be left alone; None if it says something else."""
+        if status in self._budget.slow_down:
+            return float(self._budget.window_s)  # a firewall tells no time
+        return 0.0 if status in SLOW_DOWN else None
+
+    async def heed(self, headers: Mapping[str, str]) -> None:
+        """Hear what an answer tells of the window: others at this address may have spent it."""
+        budget = self._budget
+        used = headers.get(budget.told, "") if budget.told else ""
+        if used.isdecimal() and int(used) >= budget.limit * FULL:
+            wait_s = budget.window_s - now_ns() / NS_PER_S % budget.window_s
+            log.warning("allowance.spent", venue=self._venue, used=int(used), limit=budget.limit, wait_s=round(wait_s))
+            await self.hold_off(wait_s)
 
     async def hold_off(self, wait_s: float) -> None:
         """Let nobody ask the venue for a while; this process does not even if Redis cannot be told."""

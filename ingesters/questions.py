@@ -25,7 +25,6 @@ log = logger("questions")
 OURS = "ours"  # the wire of answers from our own Redis and clock: no sign of the venue
 OK = 200
 LATER = (408, 425)  # the venue itself asks for a repeat
-SLOW_DOWN = (418, 429)
 SERVER_ERROR = 500
 SAID_BYTES = 200
 
@@ -122,6 +121,7 @@ class Questions:
                 await asyncio.sleep(pause_s)
                 continue
             status = response.status_code
+            await self._allowance.heed(response.headers)
             if status == OK or status in fetch.accept:
                 self._figures.works(fetch.key)
                 self._mailbox.put(Frame(now_ns(), response.content, reply_to=fetch.key, status=status))
@@ -132,11 +132,12 @@ class Questions:
         """Return when the question may be repeated; raise FeedRefused if that cannot change the answer."""
         status = response.status_code
         said = f"HTTP {status}: {response.content[:SAID_BYTES].decode(errors='replace')}"
-        if status < SERVER_ERROR and status not in (*SLOW_DOWN, *LATER):
+        least_s = self._allowance.least_wait_s(status)
+        if status < SERVER_ERROR and status not in LATER and least_s is None:
             raise FeedRefused(self._figures.venue, reason=f"{fetch.url.partition('?')[0]} answered {said}")
-        wait_s = max(pause_s, _retry_after_s(response))
+        wait_s = max(pause_s, _retry_after_s(response), least_s or 0.0)
         self._failed(fetch, said, wait_s)
-        if status in SLOW_DOWN:  # going on after a 429 turns it into a ban of the whole address
+        if least_s is not None:  # going on after a 429 turns it into a ban of the whole address
             await self._allowance.hold_off(wait_s)
         await asyncio.sleep(wait_s)
 

@@ -70,7 +70,7 @@ VENUES = (
         feed=GoldskyFeed,
         why_disabled=lambda settings: _switch("GOLDSKY", settings.goldsky_enabled),
         topics=(ORDER_EVENTS, *ALWAYS),
-        state=("goldsky_last_timestamp", "goldsky_last_id"),
+        state=("goldsky_last_timestamp", "goldsky_last_id", "goldsky_wish", "goldsky_settled"),
         budget=Budget(weight=40, window_s=10),  # of 50 in 10 s
     ),
     Venue(
@@ -81,7 +81,7 @@ VENUES = (
             _switch("POLYGON", settings.polygon_enabled) if settings.polygon_rpc_url else "POLYGON_RPC_URL is not set"
         ),
         topics=(ORDER_EVENTS, *ALWAYS),
-        state=("polygon_last_block", "polygon_recent"),
+        state=("polygon_last_block", "polygon_recent", "polygon_wish", "polygon_settled"),
         budget=Budget(weight=250, window_s=10),  # of calls; public endpoints take about 300 in 10 s
     ),
     Venue(
@@ -91,7 +91,8 @@ VENUES = (
         why_disabled=lambda settings: _switch("BINANCE", settings.binance_enabled),
         topics=(TRADES, QUOTES, BOOKS, BOOK_SNAPSHOTS, TICKERS, BARS, *ALWAYS),
         state=("binance_backfill", "binance_settled"),
-        budget=Budget(weight=3000, window_s=60),  # half of 6000 a minute
+        # Half of 6000 a minute; 403 is its firewall's word for too much.
+        budget=Budget(weight=3000, window_s=60, slow_down=(403,), told="X-MBX-USED-WEIGHT-1M", limit=6000),
         mute_s=lambda settings: settings.binance_mute_s,
         has_spares=lambda settings: settings.binance_hot_spare,
     ),

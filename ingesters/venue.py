@@ -10,10 +10,18 @@ from ingesters.feed import Feed, Resume
 
 @dataclass(frozen=True)
 class Budget:
-    """What a venue lets one address ask: `weight` in every window of `window_s`, shared by all of its processes."""
+    """
+    What a venue lets one address ask: `weight` in every window of `window_s`, shared by all of its processes.
+
+    `slow_down` are statuses that mean "too much" at this venue, beside 418 and 429. Where a header of its answers,
+    `told`, says what the running window has cost everybody at this address, `limit` is what it may cost.
+    """
 
     weight: int
     window_s: int
+    slow_down: tuple[int, ...] = ()
+    told: str = ""
+    limit: int = 0
 
 
 @dataclass(frozen=True)

@@ -81,5 +81,10 @@ def trade(number, at_ns, symbol="AAPL", exchange="V", **more):
     return {"T": "t", "S": symbol, "i": number, "x": exchange, "p": 171.25, "s": 100, "t": rfc3339(at_ns)} | more
 
 
+def quote(at_ns, symbol="AAPL"):
+    sides = {"bp": 171.2, "bs": 1, "ap": 171.3, "as": 2}
+    return {"T": "q", "S": symbol, "bx": "V", "ax": "V", **sides, "c": ["R"], "z": "C", "t": rfc3339(at_ns)}
+
+
 def row(number, at_ns, exchange="V", **more):
     return {"t": rfc3339(at_ns), "x": exchange, "p": 171.25, "s": 100, "c": ["@"], "i": number, "z": "C"} | more

@@ -6,7 +6,7 @@ from itertools import count
 
 from common.errors import BadAnswer
 from common.records import FeedEvent, Record
-from ingesters.feed import Checkpoint, Feed, Fetch, Frame, Recall, Resume, Step, Wake, hear
+from ingesters.feed import Checkpoint, Feed, Fetch, Forget, Frame, Recall, Resume, Step, Wake, hear
 
 START_S = 1_760_000_000
 SECOND_NS = 10**9
@@ -24,6 +24,7 @@ class FeedLoop:
     def __init__(self, feed: Callable[[Resume], Feed], answer: Answer) -> None:
         self.state: dict[str, str] = {}
         self.words: set[str] = set()
+        self.sets: dict[str, set[str]] = {}  # those that have a name; all others are `words`
         self.records: list[Record] = []
         self.fetched: list[str] = []
         self.now_ns = START_S * SECOND_NS
@@ -43,7 +44,7 @@ class FeedLoop:
         due_ns, _, asked = heapq.heappop(self._due)
         self.now_ns = max(self.now_ns, due_ns)
         if isinstance(asked, Recall):
-            status, body = 200, "\n".join(sorted(self.words)).encode()
+            status, body = 200, "\n".join(sorted(self.sets.get(asked.key, self.words))).encode()
         elif isinstance(asked, Wake):
             status, body = 200, b""
         else:
@@ -62,6 +63,8 @@ class FeedLoop:
         for step in steps:
             if isinstance(step, Checkpoint):
                 self.state |= step.state
+            elif isinstance(step, Forget) and step.key in self.sets:
+                self.sets[step.key] -= set(step.words)
         self._ask(steps)
 
     def run_for(self, seconds: float) -> None:

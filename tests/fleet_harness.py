@@ -44,6 +44,16 @@ def wait_for(ask, *, expected=True, give_up_s=60.0, what=""):
         time.sleep(0.05)
 
 
+def backfill(fleet, *words):
+    """Ask for a past by hand, and wait; return the rows that the command prints."""
+    command = [PYTHON, "-m", "monitoring.cli", "backfill", *words, "--json"]
+    done = subprocess.run(
+        command, cwd=ROOT, env=fleet.environment, capture_output=True, text=True, timeout=90, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads(done.stdout)
+
+
 class Fleet:
     """Programs by name; each can be killed, stopped and started again."""
 

@@ -80,7 +80,7 @@ class Recorder:
     def start(self):
         """Begin as a new process would, with nothing but the kept state."""
         self.feed = PolygonFeed(self.settings, Resume(dict(self.state)))
-        (self.fetch,) = self.feed.opening()
+        (self.fetch,) = (step for step in self.feed.opening() if isinstance(step, Fetch))
 
     def turn(self, *, view=None, payload=None, status=200):
         """Let the question that is under way be answered; return whether the answer was one."""

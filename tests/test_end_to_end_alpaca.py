@@ -8,7 +8,7 @@ import requests
 
 from ingesters.venues.alpaca_time import rfc3339_ns
 from simulator.venues.alpaca_listener import KEY, SECRET
-from tests.fleet_harness import CAPTURES, wait_for
+from tests.fleet_harness import CAPTURES, backfill, wait_for
 
 pytestmark = [pytest.mark.redis, pytest.mark.clickhouse, pytest.mark.timeout(240)]
 
@@ -83,6 +83,15 @@ def test_a_recording_stands_in_the_tables_as_it_was(fleet):
 
     wait_for_two_stocks(fleet)
 
+    assert_two_stocks(fleet)
+    lost = "symbol = 'AIG' AND event_time BETWEEN '2013-10-07 14:00:00' AND '2013-10-07 14:05:00'"
+    fleet.command(f"ALTER TABLE trades DELETE WHERE {lost} SETTINGS mutations_sync = 2")
+    asked = ("alpaca_stocks", "--symbol", "AIG", "--from", "2013-10-07T13:59", "--to", "2013-10-07T14:06")
+    (row,) = backfill(fleet, *asked)
+    wait_for_two_stocks(fleet)
+    (again,) = backfill(fleet, *asked[:-1], "2013-10-07T14:07")
+
+    assert ("done", True, "done", 0) == (row["state"], row["fetched"] > 0, again["state"], again["fetched"])
     assert_two_stocks(fleet)
 
 

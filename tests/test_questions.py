@@ -163,6 +163,27 @@ async def test_every_question_of_the_venue_waits_as_long_as_it_says(redis, statu
     assert min(at_s for _, at_s in venue.asked[1:]) - venue.asked[0][1] >= 1.3
 
 
+async def test_the_firewall_of_a_venue_is_waited_for_and_no_refusal(redis):
+    venue = WebVenue(answer(b"", "403 Forbidden"), GOOD)
+    allowance = allowance_of(redis, Budget(weight=100, window_s=1, slow_down=(403,)))
+    async with venue.open() as url, asking(redis, allowance) as (questions, mailbox):
+        questions.ask(ONE._replace(url=url))
+
+        assert [("one", b'{"good":1}')] == await answers(mailbox)
+    assert venue.asked[1][1] - venue.asked[0][1] >= 1.0
+
+
+@pytest.mark.parametrize(("used", "is_held_off"), [("899", False), ("900", True), ("many", False)])
+async def test_what_others_at_this_address_have_spent_is_heeded(redis, used, is_held_off):
+    venue = WebVenue(answer(b'{"good":1}', X_Used=used))
+    allowance = allowance_of(redis, Budget(weight=500, window_s=3600, told="X-Used", limit=1000))
+    async with venue.open() as url, asking(redis, allowance) as (questions, mailbox):
+        questions.ask(ONE._replace(url=url))
+        await answers(mailbox)
+
+    assert is_held_off == bool(await redis.exists("ban:{venue}"))
+
+
 async def test_a_ban_outlives_the_connection(redis):
     venue = WebVenue(answer(b"", "429 Too Many Requests", Retry_After="1"), GOOD)
     allowance = allowance_of(redis)

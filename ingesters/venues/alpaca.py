@@ -17,23 +17,22 @@ from common.settings import Settings
 from ingesters.feed import Checkpoint, Dial, Frame, Resume, Step
 from ingesters.venues import alpaca_wire as wire
 from ingesters.venues.alpaca_backfill import KEY, Backfill
+from ingesters.venues.alpaca_books import CHANNEL as BOOKS
 from ingesters.venues.alpaca_books import Books
 from ingesters.venues.alpaca_codec import JSON, JSON_HEADER, MSGPACK, MSGPACK_HEADER, Codec, codec_of
 from ingesters.venues.alpaca_fields import Watch
 from ingesters.venues.alpaca_heard import Heard
 from ingesters.venues.alpaca_market import Market, crypto, stocks
+from ingesters.venues.alpaca_pulse import KEY as PULSE_KEY
+from ingesters.venues.alpaca_pulse import AlpacaPulse
 from ingesters.venues.alpaca_reading import meaning
-from ingesters.venues.alpaca_replay import Replay, played_names
+from ingesters.venues.alpaca_replay import TOPIC_OF, Replay, played_names
 from ingesters.venues.alpaca_session import Session
+from ingesters.venues.alpaca_wishes import BARS_KEY, ByHand, wish_names
+from ingesters.venues.alpaca_wishes import KEY as WISH_KEY
 from ingesters.venues.chosen import Chosen
 
 SAVED_EVERY_NS = 5 * NS_PER_S
-TOPICS: dict[type[Record], str] = {
-    Trade: "trades",
-    Quote: "quotes",
-    Status: "statuses",
-    TradeCorrection: "trade_corrections",
-}
 
 
 class AlpacaFeed:
@@ -51,7 +50,9 @@ class AlpacaFeed:
         # What was chosen while an earlier connection stood is listened to until it is known to be chosen no longer.
         self._kept_on = tuple(symbol for symbol in self._heard.head.symbols if symbol not in self._chosen.symbols)
         self._session = Session(settings, market, codec, self._kept_on, is_binary=self._is_msgpack)
+        self._pulse = AlpacaPulse(settings.alpaca_mute_s, market, self._session)
         self._backfill = Backfill(settings, market, self._heard, resume.state.get(f"{market.state}_backfill", ""))
+        self._by_hand = ByHand(settings, market, self._heard, resume.state)
         self._replay = Replay(market.state, resume)
         self._books = Books(self._heard.head)
         self._watch = Watch()
@@ -95,6 +96,7 @@ class AlpacaFeed:
         steps: list[Step] = []
         topics: set[str] = set()
         for one in found:
+            self._pulse.hear(one)
             match one:
                 case Quote() | Trade() | TradeCorrection() | Status():
                     self._take(one, steps, topics)
@@ -104,12 +106,14 @@ class AlpacaFeed:
                     steps.append(one)
                 case _:
                     steps += self._control(one, received_ns)
+        while self._books.broken:
+            steps += self._session.renew(BOOKS, self._books.broken.pop())
         steps += self._save(topics, received_ns)
         return steps
 
     def _take(self, record: Trade | Quote | TradeCorrection | Status, steps: list[Step], topics: set[str]) -> None:
         """Add a record that may be a repeat, unless it is one."""
-        topic, event_ns = TOPICS[type(record)], record.event_ns or 0
+        topic, event_ns = TOPIC_OF[type(record)], record.event_ns or 0
         self._replay.look(event_ns, record.received_ns)
         self._newest_ns = max(self._newest_ns, event_ns)
         if self._replay.is_on and self._replay.is_repeat(topic, record.symbol, event_ns):
@@ -136,6 +140,8 @@ class AlpacaFeed:
             self._heard.head.symbols = session.symbols
             yield self._checkpoint()
             yield self._chosen.recall
+            yield self._by_hand.recall
+            yield self._pulse.wake
 
     def _answer(self, frame: Frame) -> Iterator[Step]:
         if frame.reply_to == KEY:
@@ -144,6 +150,12 @@ class AlpacaFeed:
         elif frame.reply_to == self._chosen.key:
             yield from self._choose(frame)
             yield self._chosen.recall
+        elif frame.reply_to == PULSE_KEY:
+            yield from self._pulse.look(self._session.symbols, frame.received_ns)
+        elif frame.reply_to in (WISH_KEY, BARS_KEY):
+            yield from self._by_hand.answer(frame)
+        elif self._by_hand.is_about(frame.reply_to):
+            yield from self._by_hand.hear(frame, filled_ns=self._backfill.filled_ns)
 
     def _choose(self, frame: Frame) -> Iterator[Step]:
         change, kept_on = self._chosen.hear(frame), self._kept_on
@@ -175,7 +187,7 @@ class AlpacaFeed:
 
 def state_names(prefix: str) -> tuple[str, ...]:
     """Return the names of the strings that survive a restart."""
-    return f"{prefix}_heard", f"{prefix}_backfill", *played_names(prefix)
+    return f"{prefix}_heard", f"{prefix}_backfill", *wish_names(prefix), *played_names(prefix)
 
 
 def stocks_feed(settings: Settings, resume: Resume) -> AlpacaFeed:

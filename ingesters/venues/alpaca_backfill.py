@@ -11,7 +11,7 @@ import msgspec
 
 from common.clock import NS_PER_S
 from common.errors import BadAnswer
-from common.records import EventKind, FeedEvent, Trade
+from common.records import EventKind, FeedEvent, Record, Trade
 from common.settings import Settings
 from ingesters.feed import Fetch, Frame, Step
 from ingesters.venues import alpaca_records as records
@@ -23,7 +23,7 @@ from ingesters.venues.alpaca_time import rfc3339
 from ingesters.venues.alpaca_wire import VENUE
 
 KEY = "backfill"
-OVERLAP_NS = 2 * NS_PER_S
+OVERLAP_NS = 10 * NS_PER_S  # behind the subscription, by our clock: the venue's may be ahead by so much
 EVERY = "*"
 SETTLE_S = 5.0  # until REST has what happened at the moment of the subscription
 OK = 200
@@ -42,10 +42,11 @@ class Hole(msgspec.Struct):
     found: dict[str, int] = {}
 
 
-class State(msgspec.Struct):
-    """What survives: the holes still open, oldest first."""
+class State(msgspec.Struct, omit_defaults=True):
+    """What survives: the holes still open, oldest first, and when the last one was done with."""
 
     holes: list[Hole] = []
+    filled_ns: int = 0
 
 
 _decode_state = msgspec.json.Decoder(State).decode
@@ -58,12 +59,21 @@ class Backfill:
         self._settings = settings
         self._market = market
         self._heard = heard
-        self._holes = _decode_state(text).holes if text else []
+        self._state = _decode_state(text) if text else State()
         self._keep()
+
+    @property
+    def filled_ns(self) -> int | None:
+        """Return when the last hole was done with; None while one is open."""
+        return None if self._holes else self._state.filled_ns
+
+    @property
+    def _holes(self) -> list[Hole]:
+        return self._state.holes
 
     def text(self) -> str:
         """Return the holes still open."""
-        return msgspec.json.encode(State(self._holes)).decode() if self._holes else "{}"
+        return msgspec.json.encode(self._state).decode()
 
     def begin(self, now_ns: int, received_ns: int) -> Iterator[Step]:
         """Tell what was missed until now, by the venue's clock, and ask for it; go on with what is still open."""
@@ -74,8 +84,8 @@ class Backfill:
         if missed_ns > 0:
             yield from self._tell(missed_ns, now_ns, received_ns)
             self._heard.go_on(now_ns)  # what was missed before has been told now, and is a hole of its own
-        if self._holes:
-            yield self._ask(SETTLE_S)
+        if self._holes:  # what is too recent for the tape is refused, overlap and all
+            yield self._ask(SETTLE_S + (OVERLAP_NS / NS_PER_S if self._market.delay_ns else 0.0))
 
     def answer(self, frame: Frame) -> Iterator[Step]:
         """Yield the trades of a page that do not stand already, and ask for the next one."""
@@ -117,18 +127,9 @@ class Backfill:
         return Fetch(KEY, url, after_s=after_s, accept=REFUSALS, headers=rest.headers(self._settings))
 
     def _page(self, hole: Hole, frame: Frame) -> Generator[Step, None, str]:
-        try:
-            page = rest.PAGE.decode(frame.payload)
-        except msgspec.MsgspecError as error:
-            raise BadAnswer(VENUE, reason=f"page of trades: {error}") from error
-        # All are read before one is remembered: a page that cannot be read is asked for again.
-        rows = [
-            (row, records.trade(row, symbol, frame.received_ns, JSON))
-            for symbol, of_symbol in (page.trades or {}).items()
-            for row in of_symbol
-        ]
+        rows, token = read_page(frame)
         yield from self._missing(hole, rows)
-        return page.next_page_token or ""
+        return token
 
     def _missing(self, hole: Hole, rows: Sequence[tuple[rest.RestTrade, Trade]]) -> Iterator[Step]:
         later = [(other.from_ns, other.to_ns) for other in self._holes[1:]]
@@ -136,34 +137,54 @@ class Backfill:
             if not hole.from_ns <= told.event_ns <= hole.to_ns or not self._heard.fetch(told, later):
                 continue
             hole.found[told.symbol] = hole.found.get(told.symbol, 0) + 1
-            yield msgspec.structs.replace(told, source="backfill")
-            if row.u in records.ENDED:
-                yield records.ended(row, told)
+            yield from backfilled(row, told)
 
     def _filled(self, hole: Hole, received_ns: int) -> Iterator[Step]:
-        self._close()
+        self._close(received_ns)
         for symbol in hole.symbols:
             found = str(hole.found.get(symbol, 0))
             yield event("backfilled", "trades", symbol, (hole.told_ns, hole.to_ns), received_ns, found=found)
 
     def _refused(self, hole: Hole, frame: Frame) -> Iterator[Step]:
         """Leave a hole open for good: the venue will not tell. The socket decides whether the keys are good."""
-        self._close()
-        try:
-            said = rest.REFUSAL.decode(frame.payload).message
-        except msgspec.MsgspecError:
-            said = frame.payload[:200].decode(errors="replace")
+        self._close(frame.received_ns)
         for symbol in hole.symbols:
             span = hole.told_ns, hole.to_ns
-            detail = f"not fetched, HTTP {frame.status}: {said}"
+            detail = f"not fetched, HTTP {frame.status}: {rest.said(frame.payload)}"
             yield event("refused", "trades", symbol, span, frame.received_ns, found=str(frame.status), detail=detail)
 
-    def _close(self) -> None:
-        self._holes = self._holes[1:]
+    def _close(self, received_ns: int) -> None:
+        self._state = State(self._holes[1:], received_ns)
         self._keep()
 
     def _keep(self) -> None:
         self._heard.keep((hole.from_ns, hole.to_ns) for hole in self._holes)
+
+
+def read_page(frame: Frame) -> tuple[list[tuple[rest.RestTrade, Trade]], str]:
+    """
+    Return the trades of a page, all read before one is used, and the token of the next page.
+
+    Raises:
+        BadAnswer: it is none; the same is asked again.
+    """
+    try:
+        page = rest.PAGE.decode(frame.payload)
+    except msgspec.MsgspecError as error:
+        raise BadAnswer(VENUE, reason=f"page of trades: {error}") from error
+    rows = [
+        (row, records.trade(row, symbol, frame.received_ns, JSON))
+        for symbol, of_symbol in (page.trades or {}).items()
+        for row in of_symbol
+    ]
+    return rows, page.next_page_token or ""
+
+
+def backfilled(row: rest.RestTrade, told: Trade) -> Iterator[Record]:
+    """Yield a trade that was missing, and what became of it since."""
+    yield msgspec.structs.replace(told, source="backfill")
+    if row.u in records.ENDED:
+        yield records.ended(row, told)
 
 
 def event(

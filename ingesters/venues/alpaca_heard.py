@@ -44,7 +44,7 @@ class Heard:
 
     def hear(self, trade: Trade) -> bool:
         """Remember a trade that the socket told; return whether it is a new one."""
-        key, event_ns = _key(trade), trade.event_ns
+        key, event_ns = known_as(trade), trade.event_ns
         if key in self.known:
             return False
         if event_ns > self.head.floor_ns or _is_within(event_ns, self._kept):
@@ -58,7 +58,7 @@ class Heard:
         REST may tell it again in one of the stretches that it is asked for `later`: they overlap where connections
         were short.
         """
-        key, event_ns = _key(trade), trade.event_ns
+        key, event_ns = known_as(trade), trade.event_ns
         if key in self.known:
             return False
         if event_ns > self.head.floor_ns or _is_within(event_ns, later):
@@ -96,5 +96,6 @@ def _is_within(time_ns: int, spans: Sequence[tuple[int, int]]) -> bool:
     return any(from_ns <= time_ns <= to_ns for from_ns, to_ns in spans)
 
 
-def _key(trade: Trade) -> str:
+def known_as(trade: Trade) -> str:
+    """Return what tells a trade from all others, by the stream and by REST alike."""
     return f"{trade.symbol} {trade.trade_id} {trade.event_ns}"

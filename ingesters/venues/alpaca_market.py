@@ -6,7 +6,7 @@ from functools import partial
 
 from common.clock import NS_PER_S
 from common.settings import Settings
-from ingesters.venues.alpaca_time import EVERY_EXCHANGE, IEX, Hours, is_open, open_ns
+from ingesters.venues.alpaca_time import CORE, EVERY_EXCHANGE, IEX, Hours, is_open, open_ns
 
 _QUARTER_HOUR_NS = 900 * NS_PER_S
 _LATE_NS = 600 * NS_PER_S  # what is still told after the close
@@ -22,7 +22,8 @@ class Market:
     What one of the programs listens to.
 
     `channels` must be had, `extras` are asked for one by one: not every feed has each. `delay_ns` is how late the
-    venue tells what happened; `rest_feed` is None where nothing can be asked again.
+    venue tells what happened; `rest_feed` is None where nothing can be asked again; `is_busy` tells whether every
+    symbol is traded at that moment, so that silence means something.
     """
 
     program: str
@@ -34,6 +35,7 @@ class Market:
     rest_feed: str | None
     delay_ns: int
     open_ns: Callable[[int, int], int]
+    is_busy: Callable[[int], bool]
 
     def missed_ns(self, newest_ns: int, from_ns: int, to_ns: int) -> int:
         """Return for how long something may have happened; a feed that spoke while all was closed may do so again."""
@@ -60,6 +62,7 @@ def stocks(settings: Settings) -> Market:
         rest_feed=None if is_test else REST_FEEDS.get(feed, feed),
         delay_ns=_QUARTER_HOUR_NS if feed == "delayed_sip" else 0,
         open_ns=_always if feed in NIGHT_FEEDS else partial(open_ns, hours=_hours(feed)),
+        is_busy=_is_busy if feed in NIGHT_FEEDS else partial(is_open, hours=CORE),
     )
 
 
@@ -75,6 +78,7 @@ def crypto(settings: Settings) -> Market:
         rest_feed="",
         delay_ns=0,
         open_ns=_always,
+        is_busy=_is_busy,
     )
 
 
@@ -99,3 +103,7 @@ def _hours(feed: str) -> Hours:
 
 def _always(from_ns: int, to_ns: int) -> int:
     return to_ns - from_ns
+
+
+def _is_busy(_: int) -> bool:
+    return True

@@ -10,9 +10,9 @@ from ingesters.venues.alpaca_codec import Codec
 READERS: dict[type[wire.Message], Callable[..., Record]] = {
     wire.TradeMessage: lambda message, received_ns, codec: records.trade(message, message.S, received_ns, codec),
     wire.QuoteMessage: records.quote,
-    wire.BarMessage: records.bar,
-    wire.UpdatedBarMessage: records.bar,
-    wire.DailyBarMessage: records.bar,
+    wire.BarMessage: lambda message, received_ns, codec: records.bar(message, message.S, received_ns, codec),
+    wire.UpdatedBarMessage: lambda message, received_ns, codec: records.bar(message, message.S, received_ns, codec),
+    wire.DailyBarMessage: lambda message, received_ns, codec: records.bar(message, message.S, received_ns, codec),
     wire.CorrectionMessage: records.correction,
     wire.CancelMessage: records.cancel,
     wire.StatusMessage: records.trading_status,

@@ -58,12 +58,12 @@ def quote(message: wire.QuoteMessage, received_ns: int, codec: Codec) -> Quote:
     )
 
 
-def bar(message: wire.AnyBar, received_ns: int, codec: Codec) -> Bar:
+def bar(message: wire.AnyBar, symbol: str, received_ns: int, codec: Codec) -> Bar:
     """Return a candle; an updated minute has the same opening time, and replaces the first one."""
     is_daily = isinstance(message, wire.DailyBarMessage)
     return Bar(
         venue=VENUE,
-        symbol=message.S,
+        symbol=symbol,
         received_ns=received_ns,
         interval="1d" if is_daily else "1m",
         open_ns=codec.time_ns(message.t),

@@ -11,10 +11,17 @@ from collections import defaultdict
 import msgspec
 
 from common.clock import NS_PER_S
+from common.records import Quote, Record, Status, Trade, TradeCorrection
 from ingesters.feed import Checkpoint, Resume
 
 WEEK_NS = 7 * 86_400 * NS_PER_S
-TOPICS = ("trades", "quotes", "statuses", "trade_corrections")
+TOPIC_OF: dict[type[Record], str] = {
+    Trade: "trades",
+    Quote: "quotes",
+    Status: "statuses",
+    TradeCorrection: "trade_corrections",
+}
+TOPICS = tuple(TOPIC_OF.values())
 
 _decode = msgspec.json.Decoder(dict[str, int]).decode
 

@@ -76,6 +76,16 @@ class Session:
         self._left_out -= set(added)
         yield from self._next()
 
+    def renew(self, channel: str, symbol: str) -> Iterator[Step]:
+        """
+        Subscribe anew to one channel of a symbol.
+
+        Trades are not left for it: one that happened just then would be lost, if the silence was none.
+        """
+        for action in ("subscribe",) if channel == "trades" else ("unsubscribe", "subscribe"):
+            self._waiting.append(Order(action, (channel,), (symbol,)))
+        yield from self._next()
+
     def subscribed(self, message: SubscriptionMessage, received_ns: int) -> Iterator[Step]:
         """Go on with the next command; compare what is subscribed to with what was asked for when all are through."""
         if self._sent is not None:

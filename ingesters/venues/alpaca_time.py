@@ -28,6 +28,7 @@ class Hours(NamedTuple):
 
 EVERY_EXCHANGE = Hours(4, 20)
 IEX = Hours(8, 17)
+CORE = Hours(10, 16)  # within the regular session: before and after it many stocks are not traded at all
 
 
 def rfc3339_ns(text: str) -> int:

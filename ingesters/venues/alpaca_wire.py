@@ -48,10 +48,9 @@ class QuoteMessage(msgspec.Struct, tag_field="T", tag="q", gc=False):
     z: str = ""
 
 
-class AnyBar(msgspec.Struct, gc=False):
-    """A candle; `t` is the start of it."""
+class AnyBar(msgspec.Struct, gc=False, kw_only=True):
+    """A candle as the stream and as REST tell it; `t` is the start of it."""
 
-    S: str
     t: msgspec.Raw
     o: msgspec.Raw
     h: msgspec.Raw
@@ -62,16 +61,22 @@ class AnyBar(msgspec.Struct, gc=False):
     vw: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
-class BarMessage(AnyBar, tag_field="T", tag="b", gc=False):
+class BarMessage(AnyBar, tag_field="T", tag="b", gc=False, kw_only=True):
     """The minute that has just ended."""
 
+    S: str
 
-class UpdatedBarMessage(AnyBar, tag_field="T", tag="u", gc=False):
+
+class UpdatedBarMessage(AnyBar, tag_field="T", tag="u", gc=False, kw_only=True):
     """A minute that was told before, with the trades that came late."""
 
+    S: str
 
-class DailyBarMessage(AnyBar, tag_field="T", tag="d", gc=False):
+
+class DailyBarMessage(AnyBar, tag_field="T", tag="d", gc=False, kw_only=True):
     """The day so far."""
+
+    S: str
 
 
 class CorrectionMessage(msgspec.Struct, tag_field="T", tag="c", gc=False):

@@ -76,7 +76,7 @@ class Bars:
         except msgspec.MsgspecError as error:
             raise BadAnswer(wire.VENUE, reason=f"klines of {symbol}: {error}") from error
         for bar in bars:
-            yield msgspec.structs.replace(bar, sequence=bar.open_ns // NS_PER_MS)
+            yield msgspec.structs.replace(bar, source="backfill", sequence=bar.open_ns // NS_PER_MS)
         until_ms = self._missing[symbol]
         if len(bars) == PAGE_ROWS and until_ms is not None:
             yield self._fetch(symbol, bars[-1].open_ns // NS_PER_MS + INTERVAL_MS, until_ms)

@@ -9,12 +9,13 @@ from collections.abc import Iterator
 
 from common.clock import NS_PER_S
 from common.errors import BadAnswer, WireError
-from common.records import EventKind, FeedEvent, OrderEvent
+from common.records import FeedEvent, OrderEvent
 from common.settings import Settings
 from ingesters.feed import Checkpoint, Fetch, Frame, Resume, Step
-from ingesters.venues.goldsky_head import HeadWatch, feed_event
+from ingesters.venues.goldsky_head import HeadWatch, feed_event, reorganised
 from ingesters.venues.goldsky_page import VENUE, Cursor, Page, Row, question, read_page, rows_beyond
 from ingesters.venues.goldsky_recheck import Recheck
+from ingesters.venues.goldsky_wishes import ByHand
 
 # The exchange is the taker of one event per match, the one that sums up the taker's order.
 # https://github.com/Polymarket/ctf-exchange/blob/main/src/exchange/mixins/Trading.sol
@@ -28,9 +29,8 @@ EXCHANGES = frozenset(
 )
 COLLATERAL = "0"
 RECHECK_EVERY_S = 60
-NAMED_IDS = 20
 
-PAGE, RECHECK = "page", "recheck"
+PAGE, RECHECK, WISHED = "page", "recheck", "wished"
 
 
 class GoldskyFeed:
@@ -48,16 +48,22 @@ class GoldskyFeed:
         self._asks_head = True
         self._head = HeadWatch(settings.goldsky_lag_s)
         self._recheck = Recheck(self._reached)
+        self._by_hand = ByHand(resume.state)
         self._rechecked_ns: int | None = None
         self._rechecked_block: str | None = None
 
     def opening(self) -> Iterator[Step]:
-        """Ask for the first page."""
+        """Ask for the first page, and whether somebody wants other ones."""
         yield self._fetch(PAGE)
+        yield self._by_hand.recall
 
     def receive(self, frame: Frame) -> Iterator[Step]:
         """Say what an answer holds; an answer that is none changes nothing, and the same is asked again."""
-        if frame.reply_to not in (PAGE, RECHECK):
+        if self._by_hand.is_about(frame.reply_to):
+            yield from self._by_hand.hear(frame)
+            yield from self._ask_wished()
+            return
+        if frame.reply_to not in (PAGE, RECHECK, WISHED):
             raise WireError(
                 VENUE, reason="expected an answer, found bytes that nobody asked for", payload=frame.payload
             )
@@ -66,6 +72,8 @@ class GoldskyFeed:
             yield from self._complain(page, frame)
         elif frame.reply_to == RECHECK:
             yield from self._compare(page, frame.received_ns)
+        elif frame.reply_to == WISHED:
+            yield from self._add_wished(page, frame.received_ns)
         else:
             yield from self._go_on(page, frame.received_ns)
 
@@ -91,7 +99,7 @@ class GoldskyFeed:
             yield from (_event(row, received_ns) for row in fresh if not self._recheck.is_known(row))
             self._recheck.remember(fresh)
             yield self._checkpoint()
-            yield from _told("gap", "events have another time now, the first one stands", moved, received_ns)
+            yield from reorganised("gap", "events have another time now, the first one stands", moved, received_ns)
         yield self._fetch(PAGE, after_s=0.0 if page.is_full else self._poll_s)
         if not page.is_full and self._wants_recheck(page, received_ns):
             yield self._fetch(RECHECK)
@@ -115,14 +123,24 @@ class GoldskyFeed:
         if late:
             # The place stays: an event behind it is added in one transaction with the place where it was found.
             yield self._checkpoint()
-            yield from _told("backfilled", "events came late", [row.cursor for row in late], received_ns)
+            yield from reorganised("backfilled", "events came late", [row.cursor for row in late], received_ns)
         # A short page ends nothing here: what it left out would pass for vanished.
         if rows and not self._recheck.is_past(self._recheck.after):
             yield self._fetch(RECHECK)
             return
         difference = self._recheck.end()
-        yield from _told("gap", "events vanished", difference.vanished, received_ns)
-        yield from _told("resync", "events that had vanished are back", difference.returned, received_ns)
+        yield from reorganised("gap", "events vanished", difference.vanished, received_ns)
+        yield from reorganised("resync", "events that had vanished are back", difference.returned, received_ns)
+
+    def _add_wished(self, page: Page, received_ns: int) -> Iterator[Step]:
+        rows = self._by_hand.missing(self._beyond(page, self._by_hand.after))
+        yield from (_event(row, received_ns) for row in rows)
+        yield from self._by_hand.answered(received_ns)
+        yield from self._ask_wished()
+
+    def _ask_wished(self) -> Iterator[Step]:
+        if self._by_hand.wants_to_ask():
+            yield self._fetch(WISHED)
 
     def _beyond(self, page: Page, after: Cursor) -> list[Row]:
         rows = rows_beyond(page.rows, after)
@@ -138,7 +156,8 @@ class GoldskyFeed:
             yield _without_head("the answer has no _meta", received_ns)
 
     def _fetch(self, key: str, after_s: float = 0.0) -> Fetch:
-        after = self._recheck.after if key == RECHECK else self._reached
+        places = {RECHECK: self._recheck.after, WISHED: self._by_hand.after}
+        after = places.get(key, self._reached)
         return Fetch(key=key, url=self._url, body=question(after, with_head=self._asks_head), after_s=after_s)
 
     def _checkpoint(self) -> Checkpoint:
@@ -149,15 +168,6 @@ class GoldskyFeed:
 def _without_head(reason: str, received_ns: int) -> FeedEvent:
     detail = f"the subgraph does not tell its head, a standstill cannot be seen: {reason}"
     return feed_event("schema_change", detail, from_ns=received_ns, to_ns=received_ns)
-
-
-def _told(kind: EventKind, what: str, places: list[Cursor], received_ns: int) -> Iterator[FeedEvent]:
-    """Yield at most one event about a reorganisation of the chain."""
-    if places:
-        ids = ", ".join(place.id for place in places[:NAMED_IDS])
-        from_ns, to_ns = (edge(places).timestamp * NS_PER_S for edge in (min, max))
-        detail = f"reorg: {len(places)} {what}: {ids}{', ...' if len(places) > NAMED_IDS else ''}"
-        yield feed_event(kind, detail, from_ns=from_ns, to_ns=to_ns, received_ns=received_ns)
 
 
 def _event(row: Row, received_ns: int) -> OrderEvent:

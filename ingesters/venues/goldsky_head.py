@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 from common.clock import NS_PER_S, utc_text
 from common.records import EventKind, FeedEvent
-from ingesters.venues.goldsky_page import VENUE, Head
+from ingesters.venues.goldsky_page import VENUE, Cursor, Head
 
 CHANNEL = "subgraph"
+NAMED_IDS = 20
 
 
 def feed_event(kind: EventKind, detail: str, *, from_ns: int, to_ns: int, received_ns: int | None = None) -> FeedEvent:
@@ -21,6 +22,15 @@ def feed_event(kind: EventKind, detail: str, *, from_ns: int, to_ns: int, receiv
         to_ns=to_ns,
         detail=detail,
     )
+
+
+def reorganised(kind: EventKind, what: str, places: list[Cursor], received_ns: int) -> Iterator[FeedEvent]:
+    """Yield at most one event about a reorganisation of the chain."""
+    if places:
+        ids = ", ".join(place.id for place in places[:NAMED_IDS])
+        from_ns, to_ns = (edge(places).timestamp * NS_PER_S for edge in (min, max))
+        detail = f"reorg: {len(places)} {what}: {ids}{', ...' if len(places) > NAMED_IDS else ''}"
+        yield feed_event(kind, detail, from_ns=from_ns, to_ns=to_ns, received_ns=received_ns)
 
 
 class HeadWatch:

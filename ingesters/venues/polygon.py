@@ -9,28 +9,26 @@ that lags may leave logs out without a word), they are read again and the differ
 
 from collections.abc import Iterator
 
-import msgspec
-
 from common.clock import NS_PER_S
-from common.codec import Origin, dead_letter
 from common.errors import BadAnswer, WireError
 from common.settings import Settings
 from ingesters.feed import Checkpoint, Fetch, Frame, Resume, Step
-from ingesters.venues.polygon_logs import Fill, Header, Log, event_of, header_of, logs_between, number
+from ingesters.venues.polygon_answers import headers_of, logs_of, text_of
+from ingesters.venues.polygon_logs import header_of, logs_between, number
 from ingesters.venues.polygon_memory import Memory, Place
 from ingesters.venues.polygon_news import TipWatch, news, reorganised
 from ingesters.venues.polygon_rpc import VENUE, Call, Result, Rpc, Trouble
 from ingesters.venues.polygon_span import Span
 from ingesters.venues.polygon_walk import Inconsistent, Walk
+from ingesters.venues.polygon_watch import Watch
+from ingesters.venues.polygon_wishes import LOGS as WISHED_LOGS
+from ingesters.venues.polygon_wishes import SEEK, ByHand
+from ingesters.venues.polygon_wishes import TIMES as WISHED_TIMES
 
 LAST_BLOCK, RECENT = "polygon_last_block", "polygon_recent"
 HEAD, FORK, LOGS, TIMES = "head", "fork", "logs", "times"
 RECHECK_EVERY_S = 60
 SMALLER_AFTER_S = 0.2
-
-_HEADER = msgspec.json.Decoder(Header | None)
-_LOGS = msgspec.json.Decoder(list[Log])
-_TEXT = msgspec.json.Decoder(str)
 
 
 class PolygonFeed:
@@ -47,18 +45,25 @@ class PolygonFeed:
         self._reached = int(reached) if reached else None
         self._memory = Memory(resume.state.get(RECENT, ""), since=self._reached or 0)
         self._span = Span()
-        self._tip = TipWatch()
+        self._by_hand = ByHand(resume.state, self._span)
+        self._was_live = False
+        self._tip, self._watch = TipWatch(), Watch()
         self._step = ""
         self._walk = Walk(0, 0, is_again=False)
         self._rechecked_ns: int | None = None
         self._hears = {HEAD: self._on_head, FORK: self._on_fork, LOGS: self._on_logs, TIMES: self._on_times}
+        self._hears |= dict.fromkeys((SEEK, WISHED_LOGS, WISHED_TIMES), self._on_wished)
 
     def opening(self) -> Iterator[Step]:
-        """Ask where the chain stands."""
+        """Ask where the chain stands, and whether somebody wants blocks read again."""
         yield self._ask_head()
+        yield self._by_hand.recall
 
     def receive(self, frame: Frame) -> Iterator[Step]:
         """Say what an answer means; where two do not fit together, nothing is taken and all is asked anew."""
+        if self._by_hand.is_about(frame.reply_to):
+            yield from self._by_hand.hear(frame)
+            return
         if frame.reply_to is None or frame.reply_to != self._step:
             raise WireError(
                 VENUE, reason="expected an answer, found bytes that nobody asked for", payload=frame.payload
@@ -82,12 +87,12 @@ class PolygonFeed:
 
     def _on_head(self, results: list[Result], received_ns: int) -> Iterator[Step]:
         """Go on, or read again what was told, or wait."""
-        confirmed = number(_TEXT.decode(_sound(results[0]))) - self._confirmations
+        confirmed = number(text_of(results[0])) - self._confirmations
         if self._reached is None:
             self._begin(confirmed)
             yield self._checkpoint()
         newest = self._memory.places[:1]
-        headers = [_HEADER.decode(_sound(result)) for result in results[1:]]
+        headers = headers_of(results[1:])
         if newest and headers[0] is None:  # a node that is behind the one that answered before
             yield self._ask_head(self._poll_s)
         elif newest and headers[0] is not None and headers[0].hash != newest[0].hash:
@@ -108,7 +113,7 @@ class PolygonFeed:
 
     def _on_fork(self, results: list[Result], received_ns: int) -> Iterator[Step]:
         places = self._memory.places
-        headers = [_HEADER.decode(_sound(result)) for result in results]
+        headers = headers_of(results)
         if None in headers:
             raise Inconsistent
         standing = [p for p, header in zip(places, headers, strict=True) if header and header.hash == p.hash]
@@ -120,9 +125,14 @@ class PolygonFeed:
         yield self._set_out(Walk(after, places[0].number, is_again=True))
 
     def _go_on(self, confirmed: int, reached: int, newest: list[Place], received_ns: int) -> Iterator[Step]:
+        wished = self._by_hand.question(self._memory.since)
+        self._was_live = is_live = confirmed > reached and not (wished and self._was_live)  # else in turn
         if self._wants_recheck(received_ns):
             yield self._set_out(Walk(self._memory.since, reached, is_again=True))
-        elif confirmed > reached:
+        elif wished and not is_live:
+            step, calls = wished
+            yield self._ask(step, *calls)
+        elif is_live:
             yield self._set_out(Walk(reached, min(confirmed, reached + self._span.blocks), is_again=False))
         else:
             for tip in newest:
@@ -154,8 +164,9 @@ class PolygonFeed:
                 raise BadAnswer(VENUE, reason=f"logs of one block: {found}")
             yield self._ask_logs(SMALLER_AFTER_S)
             return
-        logs = _LOGS.decode(found)
-        self._walk.take_logs(logs, _HEADER.decode(_sound(last)))
+        logs, (until,) = logs_of(found), headers_of([last])
+        self._walk.take_logs(logs, until)
+        yield from self._watch.look(found, last, received_ns)
         self._span.learn(len(logs))
         if not self._walk.is_read:
             yield self._ask_logs()
@@ -165,16 +176,21 @@ class PolygonFeed:
             yield from self._tell(received_ns)
 
     def _on_times(self, results: list[Result], received_ns: int) -> Iterator[Step]:
-        headers = [_HEADER.decode(_sound(result)) for result in results]
+        headers = headers_of(results)
         self._walk.take_headers(self._walk.blocks_without_time(), headers)
         yield from self._tell(received_ns)
+
+    def _on_wished(self, results: list[Result], received_ns: int) -> Iterator[Step]:
+        yield from self._by_hand.answer(self._step, results, received_ns)
+        yield self._ask_head()
 
     def _tell(self, received_ns: int) -> Iterator[Step]:
         """Yield what is new in the blocks that were read, and how they differ from what was told of them."""
         walk, places = self._walk, self._walk.places()
         difference = self._memory.compare(walk.fills(), places, after=walk.after, until=walk.at)
-        for fill in difference.late:
-            yield _record(fill, received_ns)
+        yield from self._watch.records(difference.late, received_ns)
+        if not walk.is_again:
+            yield from self._watch.quiet(difference.late, places, received_ns)
         self._reached = max(walk.at, self._reached or 0)
         yield self._checkpoint()
         yield from reorganised(difference if walk.is_again else difference._replace(late=[]), places, received_ns)
@@ -182,19 +198,3 @@ class PolygonFeed:
 
     def _checkpoint(self) -> Checkpoint:
         return Checkpoint("order_events", {LAST_BLOCK: str(self._reached), RECENT: self._memory.save()})
-
-
-def _sound(result: Result) -> msgspec.Raw:
-    """Return a result; an error in its place is no answer."""
-    if isinstance(result, Trouble):
-        raise BadAnswer(VENUE, reason=str(result))
-    return result
-
-
-def _record(fill: Fill, received_ns: int) -> Step:
-    """Return a fill as an event; a log that does not fit its own signature is set aside whole."""
-    try:
-        return event_of(fill, received_ns)
-    except ValueError as error:
-        origin = Origin("polygon_ingester", "", fill.id, received_ns, VENUE)
-        return dead_letter(msgspec.json.encode(fill.log), origin, reason=str(error))

@@ -173,6 +173,7 @@ def bars_of(frame: Frame, symbol: str) -> Iterator[Bar]:
             close=close,
             volume=volume,
             is_closed=True,
+            source="backfill",
         )
 
 

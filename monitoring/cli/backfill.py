@@ -1,4 +1,4 @@
-"""`fleet backfill`: have an ingester fetch trades again, while it runs, within its budget, each once."""
+"""`fleet backfill`: have an ingester fetch again what is missing, while it runs, within its budget, each once."""
 
 import asyncio
 import json
@@ -8,6 +8,7 @@ from typing import Annotated, Any, NamedTuple
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from common.clock import NS_PER_S
 from common.codec import decode_lines
 from common.records import FeedEvent
 from common.redis_facts import words_of
@@ -21,28 +22,27 @@ from monitoring.cli.asking import Call, ask_redis
 from monitoring.cli.printing import console, number, show_json, table, tell
 from monitoring.cli.times import Wrong
 from monitoring.cli.wishing import under_way, wanted
+from monitoring.cli.wishing_names import NAMED
 
 EXAMPLES = """
 Examples:  fleet backfill binance --from 2h --symbol BTCUSDT  |
-fleet backfill okx --from 2026-11-20T08:00 --to 2026-11-20T09:00  |  fleet backfill binance
+fleet backfill okx --from 2026-11-20T08:00 --to 2026-11-20T09:00  |  fleet backfill polygon --from 3h --to 2h  |
+fleet backfill binance
 """
-ASKED = ("binance", "okx", "upstox")
+ASKED = ("binance", "okx", "upstox", *NAMED)
 WHY_NOT = {
-    "alpaca": "its trades have no dense numbers, so what stands cannot be told from what is missing once the ingester "
-    "has forgotten it (ten seconds); what a lost connection missed it fetches again by itself, up to BACKFILL_MAX_S",
-    "alpaca_stocks": "see alpaca",
-    "alpaca_crypto": "see alpaca",
-    "polymarket_clob": "the venue does not keep what its socket tells; the same trades come from goldsky or polygon",
+    "alpaca": "two programs, each with its own past: ask for alpaca_stocks or alpaca_crypto",
+    "polymarket_clob": "the venue keeps no books, and of its trades only the newest 4,000 of a market, without asking "
+    "by time and without what tells one from another; the fills themselves come from goldsky (until 2026-04-28) and "
+    "polygon (since)",
     "polymarket": "markets have no past: every walk reads them all",
-    "goldsky": "it walks from its cursor, state:goldsky_last_timestamp and state:goldsky_last_id",
-    "polygon": "it walks from its cursor, state:polygon_last_block",
 }
 LOOK_EVERY_S = 0.5
 NEWEST_EVENTS = 500
 
 
 class Progressed(NamedTuple):
-    """How far a wish is: of how many ids, how many are not looked for any more."""
+    """How far a wish is: of how many ids (or seconds, where ids are not dense) how many are not looked for any more."""
 
     had: int
     total: int
@@ -50,7 +50,7 @@ class Progressed(NamedTuple):
 
 def backfill(  # noqa: PLR0913, PLR0917  each is an option of the command
     ctx: typer.Context,
-    venue: Annotated[str, typer.Argument(help="A venue that can be asked for its past: binance, okx, upstox.")],
+    venue: Annotated[str, typer.Argument(help=f"What can be asked for its past: {', '.join(ASKED)}.")],
     from_: Annotated[str | None, typer.Option("--from", help="e.g. 2h, 7d, or a time in UTC.")] = None,
     to: Annotated[str, typer.Option("--to", help="The same; nothing: now.")] = "now",
     symbol: Annotated[str | None, typer.Option("--symbol", help="One symbol; nothing: all of the ingester.")] = None,
@@ -58,7 +58,7 @@ def backfill(  # noqa: PLR0913, PLR0917  each is an option of the command
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array.")] = False,  # noqa: FBT002
 ) -> None:
     """
-    Fetch trades (of Upstox: candles) that do not stand yet; without --from, show what is under way.
+    Fetch trades (of Upstox candles, of goldsky and polygon fills) that do not stand; without --from, show the rest.
 
     The ingester does it beside its stream. An interrupted command may be given again: it finds what is under way.
     """
@@ -92,11 +92,11 @@ def _follow(settings: Settings, venue: str, wishes: list[Wish]) -> None:
 async def _watch(redis: Redis, venue: str, wishes: list[Wish]) -> None:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, transient=True, console=console()) as progress:
-        bars = {wish.id: progress.add_task(f"{wish.symbol} waiting", total=None) for wish in wishes}
+        bars = {wish.id: progress.add_task(f"{wish.symbol or venue} waiting", total=None) for wish in wishes}
         while left := await _left(redis, venue) & set(bars):
             for name, how_far in (await _progress(redis, venue)).items():
                 if name in left:
-                    symbol = next(wish.symbol for wish in wishes if wish.id == name)
+                    symbol = next(wish.symbol for wish in wishes if wish.id == name) or venue
                     progress.update(bars[name], description=symbol, total=how_far.total, completed=how_far.had)
             await asyncio.sleep(LOOK_EVERY_S)
 
@@ -108,13 +108,18 @@ async def _left(redis: Redis, venue: str) -> set[str]:
 
 async def _progress(redis: Redis, venue: str) -> dict[str, Progressed]:
     """Return how far each wish is, from what the ingester has written down about its holes."""
-    text = await redis.get(f"state:{venue}_backfill")
-    holes = list(_holes_in(json.loads(text))) if text else []
+    is_by_time = venue in NAMED
+    text = await redis.get(f"state:{venue}_{'wish' if is_by_time else 'backfill'}")
+    unit = NS_PER_S if is_by_time else 1
     return {
-        hole["wish"]: Progressed(hole["total"] - sum(stop - first for first, stop in hole["missing"]), hole["total"])
-        for hole in holes
+        hole["wish"]: Progressed(hole["total"] - _length(hole["missing"]) // unit, hole["total"])
+        for hole in (_holes_in(json.loads(text)) if text else ())
         if hole.get("wish") and hole.get("total")
     }
+
+
+def _length(parts: list[tuple[int, int]]) -> int:
+    return sum(stop - first for first, stop in parts)
 
 
 def _holes_in(state: object) -> Iterator[dict[str, Any]]:
@@ -135,7 +140,7 @@ def _rows(settings: Settings, venue: str, wishes: list[Wish]) -> list[dict[str, 
 
 
 def _row(wish: Wish, left: set[str], progress: Progressed | None, event: FeedEvent | None) -> dict[str, Any]:
-    row: dict[str, Any] = {"wish": wish.id, "symbol": wish.symbol, "fetched": None, "total": None}
+    row: dict[str, Any] = {"wish": wish.id, "symbol": wish.symbol or "all", "fetched": None, "total": None}
     if progress:
         row |= {"fetched": progress.had, "total": progress.total, "state": "under way"}
     elif wish.id in left and event is None:

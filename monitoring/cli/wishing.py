@@ -10,10 +10,12 @@ from common.streams import symbols_key
 from common.wishes import Wish, backfill_key, wish_id, wish_of
 from monitoring.cli.asking import ask_clickhouse, ask_redis
 from monitoring.cli.times import Wrong, moment_ns
+from monitoring.cli.wishing_names import NAMED, named_wish
 
 MOST_PARTS = 1000
 MARGIN_NS = NS_PER_S
 MINUTE_NS = 60 * NS_PER_S
+WITHOUT_SYMBOLS = ("goldsky", "polygon")
 CANDLES_ONLY = "upstox"  # of the past it gives candles, no trades
 RUNS = """
 SELECT min(id) AS first, max(id) + 1 AS stop FROM (
@@ -51,12 +53,20 @@ def wanted(settings: Settings, venue: str, symbol: str | None, span: tuple[str, 
         raise Wrong(f"--from {span[0]} --to {span[1]}: expected a beginning before the end")
     key = backfill_key(f"{venue}_ingester")
     known = {wish.id: wish for wish in under_way(settings, venue)}
-    symbols = [symbol] if symbol else _symbols(settings, venue)
-    wish_of_venue = _candles if venue == CANDLES_ONLY else _wish
+    symbols = _asked(settings, venue, symbol)
+    wish_of_venue = named_wish if venue in NAMED else _candles if venue == CANDLES_ONLY else _wish
     names = {one: wish_id(one, from_ns, to_ns) for one in symbols}
     made = [known.get(names[one]) or wish_of_venue(settings, venue, one, (from_ns, to_ns)) for one in symbols]
     ask_redis(settings, lambda redis: add_words(redis, key, [wish.word for wish in made if wish.id not in known]))
     return made
+
+
+def _asked(settings: Settings, venue: str, symbol: str | None) -> list[str]:
+    if venue in WITHOUT_SYMBOLS:
+        if symbol:
+            raise Wrong(f"--symbol {symbol}: {venue} is read whole, all markets at once")
+        return [""]
+    return [symbol] if symbol else _symbols(settings, venue)
 
 
 def _symbols(settings: Settings, venue: str) -> list[str]:

@@ -81,8 +81,13 @@ class InventedMarket:
         pair = self._pairs.get(symbol)
         return pair.rows if pair else []
 
+    def minutes(self, symbol: str) -> list[Row]:
+        """Return the minutes that have ended."""
+        pair = self._pairs.get(symbol)
+        return pair.minutes() if pair else []
+
     def body(self, path: str) -> bytes | None:  # noqa: ARG002  (the protocol's parameter)
-        """Return nothing: only trades are invented."""
+        """Return nothing: only trades and their bars are invented."""
         return None
 
     def _books(self, listener: Listener) -> list[Outgoing]:

@@ -77,6 +77,12 @@ class Pair:
                 self._tell(self._bar("u", bar))
             self._updated_ms = minute_ms
 
+    def minutes(self) -> list[Row]:
+        """Return the minutes that have ended, as REST tells them."""
+        minute_ms = now_ns() // NS_PER_MS // MINUTE_MS * MINUTE_MS
+        ended = [bar for bar in self._bars.of("1m") if bar.open_ms < minute_ms]
+        return [Row(bar.open_ms * NS_PER_MS, "", 0, msgspec.json.encode(self._rest_bar(bar)), None) for bar in ended]
+
     def tell_rare(self) -> None:
         """Tell a halt and its end, a price band, an imbalance."""
         symbol, tick = self.instrument.symbol, self._price(self.book.best(BID))
@@ -149,6 +155,9 @@ class Pair:
         vwap = bar.quote * SCALE // bar.volume if bar.volume else 0
         numbers = {name: _number(value) for name, value in {**prices, "vw": vwap}.items()}
         return {"T": kind, "S": self.instrument.symbol, **numbers, **at}
+
+    def _rest_bar(self, bar: Bar) -> dict[str, object]:
+        return {name: value for name, value in self._bar("b", bar).items() if name not in ("T", "S")}
 
     def _note_change(self, side: int, ticks: int, lots: int) -> None:
         if self.is_crypto:

@@ -77,6 +77,10 @@ class Recording:
         """Return recorded rows, and those of the stream as far as it was played."""
         return [row for position, row in self._rows.get(symbol, ()) if position <= self._furthest]
 
+    def minutes(self, symbol: str) -> list[Row]:  # noqa: ARG002  (the protocol's parameter)
+        """Return nothing: bars by REST are given out as they were recorded, or not at all."""
+        return []
+
     def body(self, path: str) -> bytes | None:
         """Return the body recorded for this endpoint."""
         return self._bodies.get(path)

@@ -37,6 +37,10 @@ class Market(Protocol):
         """Return the trades of a symbol so far, by time."""
         ...
 
+    def minutes(self, symbol: str) -> list[Row]:
+        """Return the minutes of a symbol so far, by time."""
+        ...
+
     def body(self, path: str) -> bytes | None:
         """Return the body of any other endpoint, None if there is none."""
         ...

@@ -100,22 +100,35 @@ class Listener:
             return 400
         if not set(asked) <= set(self.channels) - set(FOLLOW_TRADES):
             return 410
-        draft = {name: dict(symbols) for name, symbols in self.channels.items()}
-        for name, names in asked.items():
-            if command["action"] == "subscribe":
-                draft[name].update(dict.fromkeys(names))
-            else:
-                for symbol in names:
-                    draft[name].pop(symbol, None)
+        draft = self._draft(command["action"], asked)
         if len({symbol for name in COUNTED for symbol in draft.get(name, ())}) > most_symbols:
             return 405
         for name in set(FOLLOW_TRADES) & set(draft):
             draft[name] = dict(draft["trades"])
         before = set(self.channels.get("orderbooks", ()))
         self.channels = draft
+        if command["action"] == "subscribe":
+            self._renew(asked)
         self.new_books += [symbol for symbol in draft.get("orderbooks", ()) if symbol not in before]
         self.changed.set()
         return 0
+
+    def _draft(self, action: str, asked: dict[str, list[str]]) -> dict[str, dict[str, None]]:
+        """Return the channels as they would be after a command."""
+        draft = {name: dict(symbols) for name, symbols in self.channels.items()}
+        for name, symbols in asked.items():
+            if action == "subscribe":
+                draft[name].update(dict.fromkeys(symbols))
+            else:
+                for symbol in symbols:
+                    draft[name].pop(symbol, None)
+        return draft
+
+    def _renew(self, asked: dict[str, list[str]]) -> None:
+        """Let what was mute speak again."""
+        for name, symbols in asked.items():
+            for symbol in symbols:
+                self.wire.subscribed(f"{name}:{symbol}")
 
     async def acknowledge(self) -> None:
         """Send the whole list, however little has changed."""

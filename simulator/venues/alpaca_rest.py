@@ -1,9 +1,10 @@
-"""Alpaca's REST side: historical trades by time, page by page, and the limit of requests a minute."""
+"""Alpaca's REST side: historical trades and minute bars by time, page by page, and the limit of requests a minute."""
 
 import base64
 import binascii
 from bisect import bisect_left, bisect_right
 from collections import Counter
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -27,13 +28,13 @@ SIGNED = 2**63
 
 
 class Row(NamedTuple):
-    """A trade as REST gives it out, sorted by time, exchange and id."""
+    """A trade as REST gives it out, sorted by time, exchange and id; or a bar, which is no fact of its own."""
 
     at_ns: int
     exchange: str
     number: int
     raw: bytes
-    fact: Fact
+    fact: Fact | None
 
     @property
     def place(self) -> tuple[int, str, int]:
@@ -87,29 +88,32 @@ class Rest:
 
     def _body(self, path: str, query: dict[str, str]) -> bytes:
         if path.endswith(("/stocks/trades", "/us/trades")) and "symbols" in query:
-            return self._page(query)
+            return self._page(query, "trades", self._market.rows)
         body = self._market.body(path)
+        if body is None and path.endswith(("/stocks/bars", "/us/bars")) and query.get("timeframe") == "1Min":
+            return self._page(query, "bars", self._market.minutes)
         if body is None:
             raise Refused(404, "endpoint not found.")
         return body
 
-    def _page(self, query: dict[str, str]) -> bytes:
-        """Return trades symbol by symbol, and where the next page begins."""
+    def _page(self, query: dict[str, str], name: str, rows_of: Callable[[str], list[Row]]) -> bytes:
+        """Return rows symbol by symbol, and where the next page begins."""
         symbols = sorted(query["symbols"].split(","))
         start, end, limit = _time(query, "start", 0), _time(query, "end", SIGNED), _limit(query)
         first, after = _place(query["page_token"]) if "page_token" in query else (symbols[0], None)
         told: dict[str, list[bytes]] = {}
         for symbol in (one for one in symbols if one >= first):
-            rows = _between(self._market.rows(symbol), start, end, after if symbol == first else None)
+            rows = _between(rows_of(symbol), start, end, after if symbol == first else None)
             for row in rows[:limit]:
                 told.setdefault(symbol, []).append(row.raw)
-                self.given_out.count(row.fact)
+                if row.fact:
+                    self.given_out.count(row.fact)
             if len(rows) > limit:
-                return _written(told, _token(symbol, rows[limit - 1]))
+                return _written(name, told, _token(symbol, rows[limit - 1]))
             limit -= len(rows)
             if limit == 0 and rows and symbol != symbols[-1]:
-                return _written(told, _token(symbol, rows[-1]))
-        return _written(told, None)
+                return _written(name, told, _token(symbol, rows[-1]))
+        return _written(name, told, None)
 
 
 def _between(rows: list[Row], start_ns: int, end_ns: int, after: tuple[int, str, int] | None) -> list[Row]:
@@ -119,9 +123,9 @@ def _between(rows: list[Row], start_ns: int, end_ns: int, after: tuple[int, str,
     return rows[begin : bisect_right(rows, end_ns, key=lambda row: row.at_ns)]
 
 
-def _written(told: dict[str, list[bytes]], token: str | None) -> bytes:
-    trades = {symbol: [msgspec.Raw(raw) for raw in rows] for symbol, rows in told.items()}
-    return msgspec.json.encode({"trades": trades, "next_page_token": token})
+def _written(name: str, told: dict[str, list[bytes]], token: str | None) -> bytes:
+    found = {symbol: [msgspec.Raw(raw) for raw in rows] for symbol, rows in told.items()}
+    return msgspec.json.encode({name: found, "next_page_token": token})
 
 
 def _token(symbol: str, row: Row) -> str:

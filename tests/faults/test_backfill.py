@@ -7,7 +7,7 @@ import time
 import pytest
 import requests
 
-from tests.fleet_harness import PYTHON, ROOT, Fleet, wait_for
+from tests.fleet_harness import PYTHON, ROOT, Fleet, backfill, wait_for
 
 pytestmark = [pytest.mark.redis, pytest.mark.clickhouse, pytest.mark.timeout(150)]
 
@@ -52,14 +52,6 @@ def command(fleet, *words):
     return [PYTHON, "-m", "monitoring.cli", "backfill", fleet.venue, "--symbol", fleet.symbol, "--json", *words]
 
 
-def backfill(fleet, *words):
-    done = subprocess.run(
-        command(fleet, *words), cwd=ROOT, env=fleet.environment, capture_output=True, text=True, timeout=90, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return json.loads(done.stdout)[0]
-
-
 def is_whole(fleet):
     """Return whether all numbers stand once, from before anybody listened on."""
     count, distinct, first, last = stands(fleet)
@@ -68,9 +60,9 @@ def is_whole(fleet):
 
 
 def test_all_since_the_beginning_is_fetched_and_asking_again_adds_nothing(fleet):
-    row = backfill(fleet, "--from", "1h")
+    (row,) = backfill(fleet, fleet.venue, "--symbol", fleet.symbol, "--from", "1h")
     wait_for(lambda: is_whole(fleet), what="whole")
-    again = backfill(fleet, "--from", "1h")
+    (again,) = backfill(fleet, fleet.venue, "--symbol", fleet.symbol, "--from", "1h")
     time.sleep(1.5)  # if it had been fetched twice, it would be on its way now
 
     assert ("done", row["total"]) == (row["state"], row["fetched"])
@@ -95,8 +87,43 @@ def test_a_kill_in_the_middle_goes_on_where_it_stopped(fleet):
     wait_for(lambda: is_whole(fleet), what="whole")
 
 
-def test_a_venue_that_cannot_be_asked_again_says_why():
-    ask = [PYTHON, "-m", "monitoring.cli", "backfill", "alpaca", "--from", "1h"]
+def fills_since(fleet, source, *, minutes):
+    return fleet.sql(
+        "SELECT count(), uniqExact(event_id) FROM order_events "
+        f"WHERE source = '{source}' AND event_time < now() - {60 * minutes}"
+    )[0]
+
+
+def test_fills_from_before_anybody_listened_are_read_and_asking_again_adds_nothing(tmp_path):
+    with Fleet(tmp_path) as fleet:
+        fleet.start_simulator("--demo")  # which has traded for twenty minutes
+        del fleet.environment["POLYGON_START_BLOCK"]
+        fleet.environment["GOLDSKY_START_TIMESTAMP"] = str(int(time.time()) - 300)
+        fleet.start_servers()
+        sources = {"goldsky": "subgraph", "polygon": "chain"}
+        for program in ("clickhouse_writer", *(f"{venue}_ingester" for venue in sources)):
+            fleet.start_program(program)
+        for source in sources.values():
+            ask = f"SELECT count() > 0 FROM order_events WHERE source = '{source}'"
+            wait_for(lambda ask=ask: fleet.sql(ask)[0][0], expected=1, what=f"fills of the {source}")
+        for venue, source in sources.items():
+            (row,) = backfill(fleet, venue, "--from", "18m", "--to", "12m")
+            told = row["fetched"], row["fetched"]
+            wait_for(lambda source=source: fills_since(fleet, source, minutes=8), expected=told, what=source)
+            assert (True, "done") == (row["fetched"] > 100, row["state"])
+        backfill(fleet, "polygon", "--from", "19m", "--to", "11m")
+        before, _ = told
+        wait_for(lambda: fills_since(fleet, "chain", minutes=8)[0] > before, what="the minutes beside")
+
+        count, distinct = fills_since(fleet, "chain", minutes=8)
+        assert count == distinct
+
+
+@pytest.mark.parametrize(
+    ("venue", "why"), [("alpaca", "alpaca_stocks or alpaca_crypto"), ("polymarket_clob", "newest 4,000 of a market")]
+)
+def test_a_venue_that_cannot_be_asked_again_says_why(venue, why):
+    ask = [PYTHON, "-m", "monitoring.cli", "backfill", venue, "--from", "1h"]
     done = subprocess.run(ask, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
 
-    assert (1, True) == (done.returncode, "no dense numbers" in done.stderr)
+    assert (1, True) == (done.returncode, why in " ".join(done.stderr.split()))

@@ -46,6 +46,10 @@ UNSEEN = ("gap", "truncated")  # where nothing is numbered, a lost frame leaves 
 
 async def storm(session, spoils=SPOILS):
     """Do to a venue with a socket what can be done to it, one thing after the other."""
+    if session.venue == "binance":
+        session.order("clock_offset", delay_s=5.0)
+    if session.venue == "upstox":
+        session.side.door.expire()  # the next dial finds it out
     for _ in range(2):
         await session.struck("disconnect", 1, channel="socket")
         await asyncio.sleep(1.0)
@@ -57,6 +61,8 @@ async def storm(session, spoils=SPOILS):
     if spoils is SPOILS:
         await session.struck("gap", 6, channel="socket")
     await session.struck("close", 1, channel="socket")
+    if session.venue == "binance":
+        session.order("clock_offset", delay_s=-5.0)
     session.order("silence", for_s=1.5)
     await asyncio.sleep(2.0)
 

@@ -130,5 +130,5 @@ def published_best(pair, side, levels):
 
 def open_holes(state, name):
     """Return what an ingester is still looking for."""
-    text = state.get(name) or "[]"
-    return bool(msgspec.json.decode(text)) if not text.startswith('{"holes":[]') else False
+    held = msgspec.json.decode(state.get(name) or "[]")
+    return bool(held.get("holes") if "filled_ns" in held else held)

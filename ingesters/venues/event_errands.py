@@ -1,0 +1,60 @@
+"""Order events that somebody wants read again: what the subgraph and the chain have in common."""
+
+from collections.abc import Iterator, Mapping
+from typing import Protocol
+
+import msgspec
+
+from common.records import EventKind, FeedEvent
+from ingesters.feed import Checkpoint, Frame, Step
+from ingesters.venues.errands import Errands
+
+
+class Words(Protocol):
+    """How a venue words what a user must know of a stretch."""
+
+    def __call__(
+        self, kind: EventKind, detail: str, *, from_ns: int, to_ns: int, received_ns: int
+    ) -> FeedEvent:  # pragma: no cover
+        """Return it."""
+
+
+def wish_names(prefix: str) -> tuple[str, str]:
+    """Return the names of the strings that survive a restart."""
+    return f"{prefix}_wish", f"{prefix}_settled"
+
+
+class EventErrands:
+    """The wishes of one of the two programs, `goldsky` or `polygon`."""
+
+    def __init__(self, prefix: str, state: Mapping[str, str], words: Words) -> None:
+        self._names = wish_names(prefix)
+        self._errands = Errands(f"{prefix}_ingester", *(state.get(name, "") for name in self._names))
+        self._words = words
+        self.is_about, self.recall = self._errands.is_about, self._errands.recall
+
+    def hear(self, frame: Frame) -> Iterator[Step]:
+        """Hear of wishes."""
+        yield from self._errands.hear(frame)
+        if self._errands.wish and (self._errands.why_lost or self._errands.part is None):
+            yield from self._end(frame.received_ns, self._errands.why_lost)
+
+    def _go_on(self, received_ns: int) -> Iterator[Step]:
+        """Yield how far it is; end a wish that has been walked whole."""
+        if self._errands.part is None:
+            yield from self._end(received_ns)
+        else:
+            yield self._checkpoint()
+
+    def _end(self, received_ns: int, refusal: str = "") -> Iterator[Step]:
+        outcome = self._errands.end(refusal)
+        wish, found = outcome.wish, str(outcome.found)
+        told = self._words(
+            outcome.kind, outcome.detail, from_ns=wish.from_ns, to_ns=wish.to_ns, received_ns=received_ns
+        )
+        yield msgspec.structs.replace(told, expected=found, found=found)
+        yield self._checkpoint()
+
+    def _checkpoint(self) -> Checkpoint:
+        texts = self._errands.progress, self._errands.settled
+        return Checkpoint("order_events", dict(zip(self._names, texts, strict=True)))
