@@ -54,7 +54,7 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
         )
         server = Server(config)
         post = Post(notifiers(settings), FAREWELL)
-        programs = Programs(desk.around.supervisor)
+        programs = Programs(desk.around.supervisor, redis)
         key_figures = KeyFigures(settings, redis, desk.past, steady_clock())
         alerting = Alerting(settings, redis, watch, post, programs)
         figures = Figures(PROGRAM, PROGRAM, "dashboard", state="running")

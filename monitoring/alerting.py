@@ -63,7 +63,7 @@ class Alerting:
     async def _look(self, shot: Snapshot) -> None:
         if not self._has_resumed and shot.redis_problem is None:
             await self._resume()
-        facts = self._gathering.facts(shot, self._programs.seen)
+        facts = self._gathering.facts(shot, self._programs.seen, self._programs.crashed)
         changes = self._alarms.look(facts, now_ns() / NS_PER_S)
         for change in changes:
             if not await self._is_muted(change):
