@@ -65,7 +65,8 @@ class Table:
     A table and the stream that fills it.
 
     Every row also has `shard` and `offset`, the place of its record, so that completeness can be proven by SQL.
-    `identity` are the columns by which a record is known that may come a second time, under another number.
+    `identity` are the columns by which a record is known that may come a second time, under another number. Rows live
+    as long as `ttl` says, an expression of SQL, or for ever.
     """
 
     name: str
@@ -76,6 +77,7 @@ class Table:
     comment: str
     engine: str = "MergeTree"
     identity: tuple[str, ...] = ()
+    ttl: str = ""
 
     @property
     def all_columns(self) -> tuple[Column, ...]:
@@ -95,10 +97,11 @@ def create_sql(table: Table) -> str:
         f"    {column.name} {column.sql_type} CODEC({CODEC[column.kind]}) COMMENT '{_quoted(column.comment)}'"
         for column in table.all_columns
     )
+    ttl = f"TTL {table.ttl}\n" if table.ttl else ""
     return (
         f"CREATE TABLE IF NOT EXISTS {table.name}\n(\n{columns},\n"
         "    INDEX place offset TYPE minmax GRANULARITY 1\n)\n"
-        f"ENGINE = {table.engine}\nPARTITION BY {table.partition_by}\nORDER BY {table.order_by}\n"
+        f"ENGINE = {table.engine}\nPARTITION BY {table.partition_by}\nORDER BY {table.order_by}\n{ttl}"
         "SETTINGS non_replicated_deduplication_window = 10000,\n"
         "         fsync_after_insert = 1, fsync_part_directory = 1,\n"
         "         min_rows_to_fsync_after_merge = 1, min_compressed_bytes_to_fsync_after_merge = 1\n"

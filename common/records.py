@@ -324,3 +324,17 @@ class Action(Record, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     after: str = ""
     outcome: str
     sequence: int | None = None
+
+
+class KeyFigure(Record, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """
+    One figure of the fleet over the minute that began at `step_ns`; it concerns no venue's data.
+
+    `name` is the kind of figure, `label` what it is of: `lag_s` of `clickhouse_writer on trades`.
+    """
+
+    name: str
+    label: str
+    step_ns: int
+    value: float
+    sequence: int | None = None

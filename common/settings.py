@@ -168,6 +168,7 @@ class Settings(BaseModel):
     alpaca_secret_key: SecretStr | None = None
     alpaca_ws_url: WsUrl = "wss://stream.data.alpaca.markets"
     alpaca_rest_url: HttpUrl = "https://data.alpaca.markets"
+    alpaca_trading_url: HttpUrl = "https://paper-api.alpaca.markets"  # lists instruments; live keys: api.alpaca.markets
     alpaca_stocks_feed: Annotated[str, Field(pattern="^(iex|sip|delayed_sip|boats|overnight|test)$")] = "iex"
     alpaca_stocks_symbols: Words = ("SPY", "AAPL")
     alpaca_crypto_symbols: Words = ("BTC/USD", "ETH/USD")

@@ -13,6 +13,7 @@ from common.records import (
     Candle,
     DeadLetter,
     FeedEvent,
+    KeyFigure,
     Market,
     OrderEvent,
     Quote,
@@ -73,6 +74,7 @@ FEED_EVENTS = Stream("feed_events", FeedEvent)
 DEAD_LETTERS = Stream("dead_letters", DeadLetter)
 ALERTS = Stream("alerts", Alert)
 ACTIONS = Stream("actions", Action)
+KEY_FIGURES = Stream("key_figures", KeyFigure)
 
 STREAMS = (
     MARKETS,
@@ -91,6 +93,7 @@ STREAMS = (
     DEAD_LETTERS,
     ALERTS,
     ACTIONS,
+    KEY_FIGURES,
 )
 
 # A set of words beside the streams: outcome tokens that order events name and no market is known for.

@@ -10,6 +10,7 @@ from common.streams import (
     BOOKS,
     DEAD_LETTERS,
     FEED_EVENTS,
+    KEY_FIGURES,
     MARKETS,
     ORDER_EVENTS,
     QUOTES,
@@ -377,6 +378,22 @@ ACTION_ROWS = Table(
     comment="What people did to the fleet, from the dashboard and at a prompt.",
 )
 
+KEY_FIGURE_ROWS = Table(
+    "key_figures",
+    KEY_FIGURES,
+    (
+        _word("name", "lag_s, lag, in, stream, rows or memory; docs/schema.md says what each is"),
+        _word("label", "what it is of: a group on a stream, a venue, a stream, a table"),
+        Column("step_time", "time", "step_ns", "when the minute began that it is of"),
+        Column("value", "real", "value", "in the unit that goes with the name"),
+        RECEIVED,
+    ),
+    order_by="(name, label, step_time, offset)",
+    partition_by="toYYYYMM(step_time)",
+    comment="Key figures of the fleet by the minute, of the last thirty days.",
+    ttl="toDateTime(step_time) + INTERVAL 30 DAY",
+)
+
 TABLES = (
     MARKET_VERSIONS,
     ORDER_EVENT_ROWS,
@@ -393,4 +410,5 @@ TABLES = (
     DEAD_LETTER_ROWS,
     ALERT_ROWS,
     ACTION_ROWS,
+    KEY_FIGURE_ROWS,
 )

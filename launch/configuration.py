@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from launch.place import MARK, Place
-from launch.programs import Program
+from launch.programs import LISTENING, Program
 from launch.report import CannotStart
 
 STOP_WAIT_S = 30  # above the longest flush
@@ -18,6 +18,7 @@ OPEN_FILES = 65_536  # wanted; what the machine allows at most is taken
 # Servers are restarted with growing pauses for minutes (a kill may come twice in a second). Programs pause by
 # themselves and leave only for a reason: one which falls over at once, three times, is left for a person to see.
 RETRIES = {True: 20, False: 3}
+LISTENER_NAME = "crash_listener"
 
 PROGRAM = """
 [program:{name}]
@@ -42,6 +43,27 @@ stdout_logfile_maxbytes=10MB
 stdout_logfile_backups=5
 """
 
+# Its output is how it talks to Supervisor; what it does not take at once waits in Supervisor's buffer.
+LISTENER = """
+[eventlistener:{name}]
+command={command}
+events=PROCESS_STATE_EXITED,PROCESS_STATE_BACKOFF,TICK_5
+buffer_size=1000
+directory={root}
+environment={environment}
+priority={priority}
+autorestart=true
+startsecs=1
+startretries={retries}
+stopsignal=TERM
+stopasgroup=true
+killasgroup=true
+stdout_logfile=NONE
+stderr_logfile={log}
+stderr_logfile_maxbytes=10MB
+stderr_logfile_backups=1
+"""
+
 HEAD = """; Written by start.sh at every start.
 [unix_http_server]
 file={socket}
@@ -61,7 +83,9 @@ def configuration(place: Place, programs: Sequence[Program], shared: Mapping[str
         user="user=root\n" if os.geteuid() == 0 else "",  # otherwise it warns that nobody chose to run as root
     )
     marked = {**shared, MARK: str(place.run)}  # in each program's section: a common one would be expanded twice
-    return head + "".join(_section(place, program, marked, log_dir) for program in programs if program.why_not is None)
+    sections = [_section(place, program, marked, log_dir) for program in programs if program.why_not is None]
+    sections += [_listener(place, program, marked, log_dir) for program in programs if program.kind == "dashboard"]
+    return head + "".join(sections)
 
 
 def _section(place: Place, program: Program, shared: Mapping[str, str], log_dir: Path) -> str:
@@ -81,6 +105,20 @@ def _section(place: Place, program: Program, shared: Mapping[str, str], log_dir:
         retries=RETRIES[program.is_server],
         stop_wait_s=STOP_WAIT_S,
         log=f"{_spoken(log_dir, NEVER + '%')}/{program.name}{'_%(process_num)02d' if several else ''}.log",
+    )
+
+
+def _listener(place: Place, dashboard: Program, shared: Mapping[str, str], log_dir: Path) -> str:
+    """Return what tells the dashboard of crashes; it is let into Redis as the dashboard is."""
+    let_in = {name: value for name, value in dashboard.environment.items() if name.startswith("REDIS_")}
+    return LISTENER.format(
+        name=LISTENER_NAME,
+        command=f"{shlex.quote(_literal(sys.executable))} -m monitoring.{LISTENER_NAME}",
+        root=_literal(place.root),
+        environment=_environment({**shared, **let_in}),
+        priority=LISTENING,
+        retries=RETRIES[True],
+        log=f"{_spoken(log_dir, NEVER + '%')}/{LISTENER_NAME}.log",
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 # Supervisor starts in this order and stops in the reverse one, so that what feeds stops before what is fed.
-REDIS, CLICKHOUSE, SIMULATOR, WRITER, PROCESSOR, INGESTER, DASHBOARD = 10, 20, 100, 200, 300, 400, 500
+REDIS, CLICKHOUSE, LISTENING, SIMULATOR, WRITER, PROCESSOR, INGESTER, DASHBOARD = 10, 20, 50, 100, 200, 300, 400, 500
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,14 @@ from common.errors import StoreRefused
 from common.redis_streams import Redis, RedisError
 from common.redis_streams import connect as connect_redis
 from common.settings import Settings
-from common.tables import DEAD_LETTER_ROWS, FEED_EVENT_ROWS, TABLES
+from common.tables import ACTION_ROWS, ALERT_ROWS, DEAD_LETTER_ROWS, FEED_EVENT_ROWS, KEY_FIGURE_ROWS, TABLES
 from embedded.redis_binary import FULL_FUNCTION
 from launch.report import CannotStart
 
 T = TypeVar("T")
-NOT_OF_A_VENUE = (FEED_EVENT_ROWS.name, DEAD_LETTER_ROWS.name)
+NOT_OF_A_VENUE = tuple(
+    table.name for table in (FEED_EVENT_ROWS, DEAD_LETTER_ROWS, ALERT_ROWS, ACTION_ROWS, KEY_FIGURE_ROWS)
+)
 
 
 @dataclass(frozen=True)

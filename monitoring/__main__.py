@@ -19,6 +19,7 @@ from common.settings import Settings
 from monitoring.alerting import Alerting, tell_new_data
 from monitoring.app import create_app
 from monitoring.desk import Around, Desk
+from monitoring.key_figures import KeyFigures, steady_clock
 from monitoring.notices import FAREWELL, Programs
 from monitoring.notifiers import Post, notifiers
 from monitoring.store_readings import StoreReader
@@ -53,14 +54,16 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
         )
         server = Server(config)
         post = Post(notifiers(settings), FAREWELL)
-        programs = Programs(desk.around.supervisor)
+        programs = Programs(desk.around.supervisor, redis)
+        key_figures = KeyFigures(settings, redis, desk.past, steady_clock())
         alerting = Alerting(settings, redis, watch, post, programs)
         figures = Figures(PROGRAM, PROGRAM, "dashboard", state="running")
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(watch.run(stop))
             tasks.create_task(app.state.painter.warm())
             tasks.create_task(beat(redis, figures, stop))
-            tasks.create_task(desk.past.follow(watch))
+            tasks.create_task(key_figures.follow(watch))
+            tasks.create_task(key_figures.recall(desk, stop))
             tasks.create_task(alerting.run())
             tasks.create_task(programs.run(watch, post, stop))
             tasks.create_task(post.run(stop))

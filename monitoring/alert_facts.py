@@ -31,8 +31,15 @@ class Gathering:
         self._used: deque[float] = deque(maxlen=DISK_STEPS)
         self._used_at_ns = 0
 
-    def facts(self, shot: Snapshot, programs: Mapping[str, Supervised]) -> Facts:
-        """Return what a snapshot and Supervisor say, with what was seen before."""
+    def facts(
+        self, shot: Snapshot, programs: Mapping[str, Supervised], crashed: Mapping[str, int] | None = None
+    ) -> Facts:
+        """
+        Return what a snapshot and Supervisor say, with what was seen before.
+
+        Where nobody has counted who `crashed`, lives are counted that were long enough to be seen, also those that a
+        person ended.
+        """
         at_ns = now_ns()
         reading = shot.redis if shot.redis_problem is None else None
         processes = reading.processes if reading else ()
@@ -45,11 +52,14 @@ class Gathering:
             disk_full_s=full_s,
             clock_skew_s=(reading.server_ns - reading.read_ns) / NS_PER_S if reading else None,
             spooled={one.name: one.figures.get("spool_bytes", 0.0) for one in processes},
-            restarts={name: _recent(lives, at_ns) for name, lives in self._lives.items()},
+            restarts=crashed if crashed is not None else self._restarts(at_ns),
             gaps={venue: _sum(counted) for venue, counted in self._gaps.items()},
             records={one.name: one.total("records_total") or 0 for one in (*shot.gone.values(), *processes)},
             programs=programs,
         )
+
+    def _restarts(self, at_ns: int) -> dict[str, int]:
+        return {name: _recent(lives, at_ns) for name, lives in self._lives.items()}
 
     def _remember(self, processes: Iterable[ProcessReading], at_ns: int) -> None:
         for one in processes:

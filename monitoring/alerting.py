@@ -7,20 +7,17 @@ from dataclasses import asdict
 import msgspec
 
 from common.clock import NS_PER_S, now_ns
-from common.codec import encode
 from common.errors import TickfleetError
 from common.log import logger
-from common.outbox import Outbox
-from common.packet import Packet
-from common.packing import pack
 from common.records import Alert
 from common.redis_facts import read_state
-from common.redis_streams import Redis, RedisError, shards
+from common.redis_streams import Redis, RedisError
 from common.settings import Settings
-from common.streams import ALERTS
+from common.streams import ALERTS, KEY_FIGURES
 from monitoring.alarms import Alarm, Alarms, Change
 from monitoring.alert_facts import Gathering
 from monitoring.alert_terms import Thresholds
+from monitoring.journal import Journal
 from monitoring.notices import Programs
 from monitoring.notifiers import Message, Post
 from monitoring.overview import house_of
@@ -28,7 +25,8 @@ from monitoring.watch import Snapshot, Watch
 
 STATE = "alerts"  # what fires, as JSON, in one transaction with its history
 MUTED = "alerts:muted"  # rule or rule|subject -> until when, in s
-SOURCE = "dashboard"
+
+OURS = (KEY_FIGURES.topic,)  # tables that are no news to anybody: they grow by themselves
 
 log = logger("alerts")
 
@@ -37,7 +35,6 @@ class Alerting:
     """The alarms of one fleet, from the first look to the last."""
 
     def __init__(self, settings: Settings, redis: Redis, watch: Watch, post: Post, programs: Programs) -> None:
-        self._settings = settings
         self._redis = redis
         self._watch = watch
         self._post = post
@@ -50,8 +47,8 @@ class Alerting:
             clock_skew_s=settings.alert_clock_skew_s,
         )
         self._alarms = Alarms(self._limits)
-        self._outbox: Outbox | None = None
-        self._untold: list[Change] = []
+        self._journal = Journal(redis, ALERTS, settings)
+        self._has_resumed = False
 
     async def run(self) -> None:
         """Look at every snapshot, as long as there are any."""
@@ -64,31 +61,25 @@ class Alerting:
                 log.warning("alerts.waiting", reason=str(error))
 
     async def _look(self, shot: Snapshot) -> None:
-        if self._outbox is None and shot.redis_problem is None:
+        if not self._has_resumed and shot.redis_problem is None:
             await self._resume()
-        facts = self._gathering.facts(shot, self._programs.seen)
+        facts = self._gathering.facts(shot, self._programs.seen, self._programs.crashed)
         changes = self._alarms.look(facts, now_ns() / NS_PER_S)
         for change in changes:
             if not await self._is_muted(change):
                 self._post.put(message_of(change))
-        self._untold += changes
-        if self._untold and self._outbox is not None:
-            await self._write_down(self._outbox)
+        self._journal.put(map(_record, changes))
+        if self._has_resumed:
+            firing = msgspec.json.encode([asdict(alarm) for alarm in self._alarms.firing]).decode()
+            await self._journal.write({STATE: firing})
 
     async def _resume(self) -> None:
         """Go on with what fired when the last dashboard ended, so that nothing is told a second time."""
-        outbox = Outbox(self._redis, (await shards(self._redis, ALERTS, self._settings))[0], SOURCE)
-        await outbox.claim()
+        await self._journal.claim()
         held = await read_state(self._redis, (STATE,))
         firing = msgspec.json.decode(held.get(STATE, "[]"), type=list[Alarm])
         self._alarms = Alarms(self._limits, firing=[*firing, *self._alarms.firing])
-        self._outbox = outbox
-
-    async def _write_down(self, outbox: Outbox) -> None:
-        records = [_record(change) for change in self._untold]
-        firing = msgspec.json.encode([asdict(alarm) for alarm in self._alarms.firing]).decode()
-        await outbox.append(Packet(outbox.batch + 1, pack(encode(one) for one in records), state={STATE: firing}))
-        self._untold = []
+        self._has_resumed = True
 
     async def _is_muted(self, change: Change) -> bool:
         try:
@@ -144,4 +135,5 @@ def fresh_rows(before: Mapping[str, int], rows: Mapping[str, int]) -> dict[str, 
 
 
 def _rows(shot: Snapshot) -> dict[str, int]:
-    return {table.name: table.rows for table in shot.store.tables if table.rows is not None} if shot.store else {}
+    tables = shot.store.tables if shot.store else ()
+    return {table.name: table.rows for table in tables if table.rows is not None and table.name not in OURS}

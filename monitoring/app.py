@@ -4,7 +4,6 @@ from pathlib import Path
 
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
-from fastapi.staticfiles import StaticFiles
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
@@ -16,13 +15,14 @@ from monitoring.actions.action import Tools
 from monitoring.actions.places import mount_places
 from monitoring.actions.registry import ACTIONS
 from monitoring.actions.routes import mount_actions
+from monitoring.assets import mount_assets
 from monitoring.desk import Desk
 from monitoring.doing.listings import Listings
 from monitoring.metrics import FleetCollector
 from monitoring.overview import House, Overviews, house_of, overview
 from monitoring.page import NotThere
 from monitoring.pages import Studio, Watching, mount
-from monitoring.painter import HERE, Painter
+from monitoring.painter import Painter
 from monitoring.probes import mount_probes
 from monitoring.registry import PAGES
 from monitoring.views.trends import mount_trends
@@ -35,9 +35,9 @@ def create_app(settings: Settings, watch: Watch, desk: Desk) -> FastAPI:
     app = FastAPI(title="Tickfleet", version=VERSION, docs_url=None, redoc_url=None, openapi_url="/openapi.json")
     app.state.watch = watch
     app.add_middleware(Access, doors=Doors.of(settings))
-    app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     studio = Studio(Painter(PAGES), desk, house, Overviews(house))
     app.state.painter = studio.painter
+    mount_assets(app, studio.painter.assets)
     for page in PAGES:
         mount(app, page, studio)
     mount_trends(app, desk.past)

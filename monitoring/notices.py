@@ -4,13 +4,18 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from common.clock import NS_PER_S, now_ns
 from common.lifecycle import wait
 from common.readings import ProcessReading
+from common.redis_streams import Redis, RedisError
+from monitoring.crashes import crashes_since
 from monitoring.notifiers import Message, Post
 from monitoring.supervised import Supervised, supervised
 from monitoring.watch import Watch
 
 LOOK_EVERY_S = 2.0
+CRASHES_OVER_S = 600.0
+LISTENER = "crash_listener"
 RUNNING, UNDER_WAY, STOPPED = "RUNNING", ("STARTING", "STOPPING", "BACKOFF"), "STOPPED"
 FAREWELL = Message(
     "the dashboard stops", "nothing is told until it runs again", {"event": "dashboard", "state": "stopping"}
@@ -28,10 +33,16 @@ class Notice:
 
 @dataclass
 class Programs:
-    """What Supervisor said last; nothing where this dashboard has none."""
+    """
+    What Supervisor said last; nothing where this dashboard has none.
+
+    `crashed` is how often each process has fallen over in the last ten minutes, None where nobody listens for that.
+    """
 
     address: str
+    redis: Redis
     seen: Mapping[str, Supervised] = field(default_factory=dict)
+    crashed: Mapping[str, int] | None = None
 
     async def run(self, watch: Watch, post: Post, stop: asyncio.Event) -> None:
         """Ask every two seconds and tell what has changed, until told to stop."""
@@ -47,7 +58,17 @@ class Programs:
             elif told:
                 post.put(message_of(told, _last_words(watch)))
             self.seen = settled(self.seen, now)
+            self.crashed = await self._crashed()
             is_first = False
+
+    async def _crashed(self) -> Mapping[str, int] | None:
+        listener = self.seen.get(LISTENER)
+        if listener is None or listener.state != RUNNING:
+            return None
+        try:
+            return await crashes_since(self.redis, now_ns() / NS_PER_S - CRASHES_OVER_S)
+        except (RedisError, OSError):
+            return self.crashed
 
 
 def changes(before: Mapping[str, Supervised], now: Mapping[str, Supervised]) -> list[Notice]:

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
+from monitoring.assets import assets_of
 from monitoring.facts import Overview
 from monitoring.filters import FILTERS
 from monitoring.page import Page
@@ -52,6 +53,8 @@ class Painter:
             lstrip_blocks=True,
         )
         self._templates.filters.update(FILTERS)
+        self.assets = assets_of(HERE / "static")
+        self._templates.globals["static"] = self.assets.address
         self._templates.globals["pages"] = [page for page in pages if page.shortcut]
 
     async def warm(self) -> None:

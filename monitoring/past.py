@@ -1,16 +1,17 @@
 """The key figures of the last day, as this dashboard saw them: how far behind, how much came in, how full Redis is."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from common.clock import NS_PER_S, monotonic_s, now_ns
+import numpy as np
+
 from common.readings import ProcessReading
 from monitoring import stream_rows
 from monitoring.counters import MEMORY
 from monitoring.ranges import SECONDS
-from monitoring.tracks import Track
-from monitoring.watch import Snapshot, Watch
+from monitoring.tracks import Ended, Track
+from monitoring.watch import Snapshot
 
 KINDS = {
     "lag_s": "seconds that the oldest uncommitted entry has waited, the worst of each step",
@@ -39,7 +40,7 @@ class Trends:
     """
     The lines of one kind of figure, the highest first, with the seconds since the epoch at which each step began.
 
-    `hidden` lines were lower than those that are shown. The dashboard remembers a day, as long as it runs.
+    `hidden` lines were lower than those that are shown. A day is remembered, also by the next dashboard.
     """
 
     kind: str
@@ -81,17 +82,17 @@ class Past:
         self._fine = Track(FINE_S, FINE_KEPT, PEAKING)
         self._coarse = Track(COARSE_S, COARSE_KEPT, PEAKING)
 
-    async def follow(self, watch: Watch) -> None:
-        """Remember every snapshot, as long as there are any."""
-        shot: Snapshot | None = watch.snapshot
-        while shot is not None:
-            self.add(monotonic_s(), figures_of(shot))
-            shot = await watch.newer_than(shot.number)
-
-    def add(self, at_s: float, figures: Mapping[str, float]) -> None:
-        """Remember the figures of one look."""
+    def add(self, at_s: float, figures: Mapping[str, float]) -> Ended | None:
+        """Remember the figures of one look, in seconds since the epoch; return the minute that it ends."""
         self._fine.add(at_s, figures)
-        self._coarse.add(at_s, figures)
+        return self._coarse.add(at_s, figures)
+
+    def fill(self, at_s: float, minutes: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> None:
+        """Remember what an earlier dashboard saw: by name when each minute began, and its values."""
+        for track in (self._fine, self._coarse):
+            track.begin(at_s)
+            for name, (starts_s, values) in minutes.items():
+                track.fill(name, np.array(starts_s, np.float64), np.array(values, np.float64), COARSE_S)
 
     def trends(self, kind: str, span: str, only: str = "") -> Trends:
         """Return the lines of one kind over the newest `span`, of one name where it is given."""
@@ -101,13 +102,12 @@ class Past:
         names = [name for name in track.names(kind) if only in ("", _label(name))]
         lines = [Line(_label(name), tuple(track.read(name, steps))) for name in names]
         lines = sorted((line for line in lines if any(value is not None for value in line.values)), key=_height)
-        epoch_s = now_ns() / NS_PER_S - monotonic_s()
         return Trends(
             kind=kind,
             about=KINDS[kind],
             range=span,
             step_s=track.step_s,
-            times=tuple(round(epoch_s + at_s, 3) for at_s in track.starts_s(steps)),
+            times=tuple(track.starts_s(steps)),
             lines=tuple(lines[:MOST_LINES]),
             hidden=max(0, len(lines) - MOST_LINES),
         )

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,13 @@ class Step:
         return self.peaks[name] if kind_of(name) in peaking else self.sums[name] / self.counts[name]
 
 
+class Ended(NamedTuple):
+    """When a step that is over began, and its values by name."""
+
+    start_s: float
+    values: Mapping[str, float]
+
+
 def kind_of(name: str) -> str:
     """Return what a name is a figure of: `lag_s` of `lag_s|trade_processor|order_events`."""
     return name.partition("|")[0]
@@ -48,10 +56,11 @@ class Track:
         self._slot = -1
         self._open = Step()
 
-    def add(self, at_s: float, values: Mapping[str, float]) -> None:
-        """Take the figures of a look at a moment of a clock that never steps back."""
-        slot = int(at_s // self.step_s)
+    def add(self, at_s: float, values: Mapping[str, float]) -> Ended | None:
+        """Take the figures of a look at a moment of a clock that never steps back; return the step that it ends."""
+        slot, ended = int(at_s // self.step_s), None
         if slot != self._slot:
+            ended = self._ended()
             self._turn(slot)
         self._open.add(values)
         for name in values:
@@ -59,6 +68,25 @@ class Track:
             if column is None:
                 column = self._columns[name] = np.full(self.kept, HOLE)
             column[slot % self.kept] = self._open.value(name, self._peaking)
+        return ended
+
+    def begin(self, at_s: float) -> None:
+        """Begin at a moment, if nothing was seen before."""
+        if self._slot < 0:
+            self._turn(int(at_s // self.step_s))
+
+    def fill(self, name: str, starts_s: NDArray[np.float64], values: NDArray[np.float64], lasting_s: float) -> None:
+        """Put values of steps that were `lasting_s` long elsewhere where nothing is remembered, but not after now."""
+        column = self._columns.get(name)
+        if column is None:
+            column = self._columns[name] = np.full(self.kept, HOLE)
+        first = (starts_s // self.step_s).astype(np.int64)
+        for later in range(max(1, round(lasting_s / self.step_s))):
+            slots = first + later
+            is_ours = (slots > self._slot - self.kept) & (slots < self._slot)
+            places, known = slots[is_ours] % self.kept, values[is_ours]
+            is_hole = np.isnan(column[places])
+            column[places[is_hole]] = known[is_hole]
 
     def names(self, kind: str) -> list[str]:
         """Return the names of one kind of figure that are not forgotten yet."""
@@ -75,6 +103,10 @@ class Track:
     def starts_s(self, steps: int) -> list[float]:
         """Return when each of the newest steps began, by the same clock, oldest first."""
         return [slot * self.step_s for slot in range(self._slot - steps + 1, self._slot + 1)]
+
+    def _ended(self) -> Ended | None:
+        values = {name: self._open.value(name, self._peaking) for name in self._open.counts}
+        return Ended(self._slot * self.step_s, values) if values else None
 
     def _turn(self, slot: int) -> None:
         """Begin a new step: empty it and all that were slept through, and forget what has no value left."""

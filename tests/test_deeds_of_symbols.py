@@ -105,8 +105,11 @@ def test_the_instruments_of_a_venue_are_searched_and_its_doors_tried(simulated):
 
     assert "BTCUSDT" == found("binance_ingester", "btcusdt")[0]
     assert "BTC-USDT" == found("okx_ingester", "btc")[0]
-    with pytest.raises(NotDone, match="paste the symbols"):
-        found("alpaca_stocks_ingester", "spy")
+    assert (["SPY"], ["BTC/USD"]) == (found("alpaca_stocks_ingester", "spy"), found("alpaca_crypto_ingester", "btcusd"))
+    with pytest.raises(NotDone, match="lists no instruments that could be searched: paste the symbols"):
+        found("goldsky_ingester", "spy")
+    with pytest.raises(NotDone, match="ALPACA_API_KEY or ALPACA_SECRET_KEY is not set"):
+        Listings(settings.model_copy(update={"alpaca_api_key": None})).source_or_why("alpaca_stocks_ingester")
     assert [True, True] == [one.is_well for one in ask(simulated, lambda _: tried(settings, "binance_ingester"))]
     assert [True, True] == [one.is_well for one in ask(simulated, lambda _: tried(settings, "okx_ingester"))]
     simulated.end("simulator")

@@ -1,5 +1,7 @@
 """What machines and browsers without scripts get from the dashboard, with a busy fleet, and with servers away."""
 
+import re
+import shutil
 import subprocess
 import sys
 
@@ -7,6 +9,7 @@ import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
+from monitoring.assets import assets_of
 from tests.monitoring_fixtures import ROOT, busy_stage, dashboard, free_port, until
 
 pytestmark = pytest.mark.redis
@@ -178,6 +181,29 @@ def test_every_vendored_file_is_the_one_that_is_written_down():
     }
     checked = subprocess.run(["sha256sum", "--check", "--quiet"], input=written, text=True, check=False)
     assert 0 == checked.returncode
+
+
+def test_all_that_a_page_loads_is_there_and_is_kept_by_browsers(url):
+    page = requests.get(url, timeout=5).text
+    loaded = set(re.findall(r'(?:src|href)="(/static/[^"]+\.(?:js|css|svg))"', page))
+    answers = {address: requests.get(url + address, timeout=5) for address in loaded}
+
+    assert dict.fromkeys(loaded, (200, "public, max-age=31536000, immutable")) == {
+        address: (answer.status_code, answer.headers["cache-control"]) for address, answer in answers.items()
+    }
+    assert 1 == sum(address.endswith(".css") for address in loaded)
+    assert ("no-cache", 404) == (
+        requests.get(f"{url}/static/style.css", timeout=5).headers["cache-control"],
+        requests.get(f"{url}/static/../app.py%2f..", timeout=5).status_code,
+    )
+
+
+def test_a_changed_file_has_a_new_address(tmp_path):
+    shutil.copytree(ROOT / "monitoring" / "static", tmp_path / "static")
+    before = assets_of(tmp_path / "static").address
+    (tmp_path / "static" / "keys.js").write_text("// other")
+
+    assert before != assets_of(tmp_path / "static").address
 
 
 def test_a_foreign_name_is_refused_on_loopback(url):

@@ -45,7 +45,7 @@ def test_every_program_of_the_registries_is_run_under_its_own_name(tmp_path, set
 
     wanted = {venue.program for venue in VENUES if venue.why_disabled(settings) is None}
     processors = {program for program in PROGRAMS if why_off(program, settings) is None}
-    assert {"redis", "clickhouse", "dashboard", *processors, *wanted} == set(found)
+    assert {"redis", "clickhouse", "dashboard", "crash_listener", *processors, *wanted} == set(found)
 
 
 def test_a_disabled_venue_is_left_out_and_its_reason_is_kept(settings):

@@ -3,8 +3,8 @@
 import asyncio
 import gzip
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import requests
@@ -19,6 +19,9 @@ KEPT_S = 3600.0
 ANSWER_S = 20.0
 MOST_BYTES = 64 * 2**20
 MOST_FOUND = 50
+NEED_KEYS = ("alpaca_stocks_ingester", "alpaca_crypto_ingester")
+NO_KEYS = "lists its instruments to those with keys only, and ALPACA_API_KEY or ALPACA_SECRET_KEY is not set"
+NO_LIST = "lists no instruments that could be searched"
 MARKETS = """
 SELECT slug AS symbol, question AS words, if(closed, 'closed', 'open') AS state FROM markets
 WHERE (position(lower(slug), {text:String}) > 0 OR position(lower(question), {text:String}) > 0)
@@ -41,6 +44,7 @@ class Source:
 
     url: str
     read: Callable[[Any], list[Listed]]
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 def source_of(settings: Settings, program: str) -> Source | None:
@@ -51,7 +55,18 @@ def source_of(settings: Settings, program: str) -> Source | None:
         "binance_ingester": Source(binance, _of_binance),
         "okx_ingester": Source(okx, _of_okx),
         "upstox_ingester": Source(settings.upstox_instruments_url, _of_upstox),
+        "alpaca_stocks_ingester": _alpaca(settings, "us_equity"),
+        "alpaca_crypto_ingester": _alpaca(settings, "crypto"),
     }.get(program)
+
+
+def _alpaca(settings: Settings, kind: str) -> Source | None:
+    """Return where Alpaca lists its instruments, to those who have keys: https://docs.alpaca.markets/reference/get-v2-assets."""
+    key, secret = settings.alpaca_api_key, settings.alpaca_secret_key
+    if key is None or secret is None:
+        return None
+    headers = {"APCA-API-KEY-ID": key.get_secret_value(), "APCA-API-SECRET-KEY": secret.get_secret_value()}
+    return Source(f"{settings.alpaca_trading_url}/v2/assets?status=active&asset_class={kind}", _of_alpaca, headers)
 
 
 class Listings:
@@ -74,12 +89,17 @@ class Listings:
         if program == "polymarket_clob_ingester":
             rows = await store().query(MARKETS, {"text": wanted, "limit": MOST_FOUND})
             return [Listed(row["symbol"], row["words"], row["state"]) for row in rows.to_dicts()]
-        source = source_of(self._settings, program)
-        if source is None:
-            raise NotDone(f"the venue of {program} lists no instruments that could be searched: paste the symbols")
+        source = self.source_or_why(program)
         async with self._asking:
             found = await self._listed(redis, program, source)
         return matching(found, wanted)
+
+    def source_or_why(self, program: str) -> Source:
+        """Return where a program's venue lists its instruments; raise NotDone where there is no way to ask."""
+        source = source_of(self._settings, program)
+        if source is None:
+            raise NotDone(f"the venue of {program} {NO_KEYS if program in NEED_KEYS else NO_LIST}: paste the symbols")
+        return source
 
     async def _listed(self, redis: Redis, program: str, source: Source) -> list[Listed]:
         kept = self._kept.get(program)
@@ -107,7 +127,7 @@ def _plain(symbol: str) -> str:
 
 def _fetched(source: Source) -> list[Listed]:
     try:
-        with requests.get(source.url, timeout=ANSWER_S, stream=True) as answer:
+        with requests.get(source.url, headers=source.headers, timeout=ANSWER_S, stream=True) as answer:
             if not answer.ok:
                 raise NotDone(f"{source.url} answers HTTP {answer.status_code}")
             body = bytearray()
@@ -139,6 +159,14 @@ def _of_upstox(answer: Any) -> list[Listed]:  # noqa: ANN401  JSON
     return [
         Listed(str(one["instrument_key"]), f"{one.get('trading_symbol', '')} {one.get('name', '')}", one["segment"])
         for one in answer
+    ]
+
+
+def _of_alpaca(answer: Any) -> list[Listed]:  # noqa: ANN401  JSON
+    return [
+        Listed(str(one["symbol"]), str(one.get("name", "")), str(one.get("exchange", "")).lower())
+        for one in answer
+        if one.get("tradable")
     ]
 
 

@@ -70,6 +70,7 @@ class Alpaca:
         return {
             "ALPACA_WS_URL": at.socket,
             "ALPACA_REST_URL": at.http,
+            "ALPACA_TRADING_URL": at.http,
             "ALPACA_API_KEY": KEY,
             "ALPACA_SECRET_KEY": SECRET,
             "ALPACA_STOCKS_FEED": self._market.stocks_feed,

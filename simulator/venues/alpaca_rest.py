@@ -89,12 +89,26 @@ class Rest:
     def _body(self, path: str, query: dict[str, str]) -> bytes:
         if path.endswith(("/stocks/trades", "/us/trades")) and "symbols" in query:
             return self._page(query, "trades", self._market.rows)
+        if path == "/v2/assets":
+            return self._assets(query.get("asset_class", ""))
         body = self._market.body(path)
         if body is None and path.endswith(("/stocks/bars", "/us/bars")) and query.get("timeframe") == "1Min":
             return self._page(query, "bars", self._market.minutes)
         if body is None:
             raise Refused(404, "endpoint not found.")
         return body
+
+    def _assets(self, kind: str) -> bytes:
+        """Return what can be traded, in the shape of https://docs.alpaca.markets/reference/get-v2-assets."""
+        listed = [(symbol, "us_equity", "NYSE") for symbol in self._market.stocks]
+        listed += [(symbol, "crypto", "CRYPTO") for symbol in self._market.crypto]
+        return msgspec.json.encode(
+            [
+                {"class": of, "exchange": at, "symbol": one, "name": one, "status": "active", "tradable": True}
+                for one, of, at in listed
+                if kind in ("", of)
+            ]
+        )
 
     def _page(self, query: dict[str, str], name: str, rows_of: Callable[[str], list[Row]]) -> bytes:
         """Return rows symbol by symbol, and where the next page begins."""
