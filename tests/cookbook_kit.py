@@ -35,9 +35,10 @@ def put_books(store, venue, symbol, shift):
     mid = price(shift)
     store.command(
         "INSERT INTO book_stats (venue, symbol, event_time, received_time, source, levels, bid_levels, ask_levels, "
-        "best_bid, best_ask, mid, spread_bps, imbalance_1, bid_depth_10bps, ask_depth_10bps, ofi_1, shard, offset) "
-        f"SELECT '{venue}', '{symbol}', {AT}, {AT}, 'maintained', 40, 20, 20, {exact(f'{mid} - 0.5')}, "
-        f"{exact(f'{mid} + 0.5')}, {mid}, 1e4 / {mid}, sin(number), if(number % 7 = 0, NULL, 10 + sin(number)), 12, "
+        "best_bid, best_bid_size, best_ask, best_ask_size, mid, spread_bps, imbalance_1, bid_depth_10bps, "
+        "ask_depth_10bps, ofi_1, shard, offset) "
+        f"SELECT '{venue}', '{symbol}', {AT}, {AT}, 'maintained', 40, 20, 20, {exact(f'{mid} - 0.5')}, 2, "
+        f"{exact(f'{mid} + 0.5')}, 2, {mid}, 1e4 / {mid}, sin(number), if(number % 7 = 0, NULL, 10 + sin(number)), 12, "
         f"cos(number / 60), 0, number FROM numbers({SECONDS})"
     )
     store.command(

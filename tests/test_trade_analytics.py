@@ -27,7 +27,7 @@ def store(tmp_path_factory):
 
 @pytest.fixture
 def tables(store):
-    for table in ("trades", "trade_corrections", "quotes", "bars_1s_state", "bars_1m_state"):
+    for table in ("trades", "trade_corrections", "quotes", "book_stats", "bars_1s_state", "bars_1m_state"):
         store.command(f"TRUNCATE TABLE {table}")
     return store
 
@@ -56,6 +56,49 @@ def put_quotes(store, *quotes):
     )
     columns = "venue, symbol, received_time, bid_price, bid_size, ask_price, ask_size, shard, offset"
     store.command(f"INSERT INTO quotes ({columns}) VALUES {rows}")
+
+
+def put_books(store, *books):
+    """Each book is (seconds, depth of asks, spread), with 2 at its best prices; a fourth NULL: behind a gap."""
+    rows = ", ".join(
+        f"('v', 'S', '{stamp(at_s)}', '{stamp(at_s)}', 'maintained', 2, 2, 9, {depth}, {spread}, {flow}, 0, {number})"
+        for number, (at_s, depth, spread, flow) in enumerate((*book, 0)[:4] for book in books)
+    )
+    columns = (
+        "venue, symbol, event_time, received_time, source, best_bid_size, best_ask_size, bid_depth_10bps, "
+        "ask_depth_10bps, spread_bps, ofi_1, shard, offset"
+    )
+    store.command(f"INSERT INTO book_stats ({columns}) VALUES {rows}")
+
+
+def recoveries(store, columns, measure="depth"):
+    return store.sql(
+        f"SELECT {columns} FROM trade_resilience({ASKED}, bps = 10) WHERE measure = '{measure}' ORDER BY event_time"
+    )
+
+
+def test_a_trade_that_took_the_best_price_is_followed_until_what_it_took_is_back(tables):
+    put_books(tables, (1, 10, 2), (1.1, 8, 3), (1.3, 4, 6), (1.9, 5, 4), (3, 8, 4), (8, 10, 2), (61.5, 13, 1))
+    put_trades(tables, (1.05, 100, 1, "buy"), (1.05, 101, 1, "buy"), (1.06, 101, 1, "buy"), (1.06, 99, 1, "sell"))
+    told = (
+        "direction, price, size, best_size, before, after, resilience_1s, resilience_10s, resilience_60s, half_life_s"
+    )
+
+    assert [(1, 100.5, 2, 2, 10, 4, pytest.approx(1 / 6), 1, 1, pytest.approx(1.7))] == recoveries(tables, told)
+    assert [(1, 100.5, 2, 2, 2, 6, 0.5, 1, 1, pytest.approx(0.6))] == recoveries(tables, told, "spread")
+
+
+def test_what_a_book_cannot_tell_of_a_recovery_is_null(tables):
+    put_books(
+        tables, (1, 10, 2), (1.1, 4, 2), (2.2, 4, 2), (5, 10, 2, "NULL"), (100, 9, 2), (100.2, "NULL", 2), (102, 9, 2)
+    )
+    put_trades(tables, (1.05, 100, 2, "buy"), (50, 100, 2, "buy"), (100.1, 100, 2, "buy"), (100.1, 100, 2, "sell"))
+    told = "direction, before, after, resilience_1s, resilience_10s, half_life_s"
+
+    assert [(1, 10, 4, 0, None, None), (-1, 9, 9, None, None, None), (1, 9, None, None, None, None)] == recoveries(
+        tables, told
+    )
+    assert [(2, 2, None)] * 3 == recoveries(tables, "before, after, resilience_1s", "spread")
 
 
 def correct(store, trade_id, action, price="NULL", size="NULL", offset=0):
