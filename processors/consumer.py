@@ -38,4 +38,5 @@ class Consumer:
     suspicion: Suspicion | None = None
     doubt_until: int = 0  # records before this may stand already, under names that Redis has forgotten
     gathered_s: float = 0.0
+    quiet_from_s: float = 0.0  # when a silence of the shard counts as one
     backlog: bool = True  # entries that were given to an earlier owner come first

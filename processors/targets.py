@@ -19,7 +19,7 @@ from processors.batch import Batch, Content, refused_letters
 from processors.delivery import Delivery
 from processors.frames import table_frame, unfit
 from processors.manifest import Manifest, family_of
-from processors.processor import Made
+from processors.processor import Copy, Made
 
 Layout = Mapping[Stream, Sequence[Shard]]
 CountOn = Callable[[Shard], Awaitable[object]]
@@ -137,6 +137,21 @@ class StreamTarget:
         """Return that nothing is missing: a commit that has lost its entries is lost itself."""
         del shard
         return stored
+
+
+def appended(
+    stream: Stream | Table | Copy, made: Made, layout: Layout
+) -> tuple[dict[Shard, Sequence[Entry]], Mapping[str, int]]:
+    """
+    Return rows for a stream as what a commit carries, and how many, by topic.
+
+    Raises:
+        TypeError: the rows go into a table or a file, which a commit does not carry.
+    """
+    if not isinstance(stream, Stream):
+        raise TypeError(f"expected a stream, found {stream}")
+    rows = {**made.also, stream: made.rows}
+    return _entries([], rows, layout), _counts(rows)
 
 
 def _counts(rows: Mapping[Stream, pl.DataFrame]) -> dict[str, int]:
