@@ -11,9 +11,9 @@ from common.errors import StoreRefused
 from common.log import logger
 from common.redis_streams import Redis, RedisError, Shard, progress
 from common.streams import TRADE_CORRECTIONS, TRADES
+from processors.appending import Layout
 from processors.frames import PRICE
 from processors.knowledge import Knowledge
-from processors.targets import Layout
 from processors.transforms.candle import FIELDS, PRICES, SUMS
 from processors.transforms.candle_parts import KEPT_S, REACH_S
 

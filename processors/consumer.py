@@ -7,13 +7,14 @@ from typing import Literal
 
 from common.heartbeat import Figures
 from common.inbox import Inbox
+from processors.appending import Layout
 from processors.company import Company
 from processors.knowledge import Knowledge
 from processors.manifest import Suspicion
 from processors.memory import Memory
 from processors.processor import Processor
 from processors.sharing import Grant
-from processors.targets import Layout, Target
+from processors.targets import Target
 
 
 @dataclass

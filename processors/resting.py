@@ -1,10 +1,14 @@
 """While nothing comes: what is over by time alone is told, in a commit that moves no position."""
 
+import polars as pl
+
 from common.clock import NS_PER_MS, NS_PER_S, monotonic_s, now_ns
 from common.place import Carried
 from common.received import time_ms
+from common.streams import Stream
+from processors.appending import counts_of, entries_of
 from processors.consumer import Consumer
-from processors.targets import appended
+from processors.processor import Made
 
 QUIET_S = 2.0  # a record that reached us so long ago is in its shard by now
 SETTLED_S = 5.0  # after a take-over or an outage: by then the ingesters are giving what they have kept
@@ -27,8 +31,16 @@ async def rest(work: Consumer) -> None:
         made = work.memory.rest(state, silent_ns, knowledge)
         if made is None:
             return
-        entries, rows = appended(work.processor.target, made, work.layout)
-        await work.inbox.commit(work.position, work.position, (), Carried(entries, state=state.save()))
+        rows = _rows(work, made)
+        carried = Carried(entries_of([], rows, work.layout), state=state.save())
+        await work.inbox.commit(work.position, work.position, (), carried)
         work.memory.rested(work.position)
-    for topic, count in rows.items():
+    for topic, count in counts_of(rows).items():
         work.figures.counters[f"rows_total|{topic}"] += count
+
+
+def _rows(work: Consumer, made: Made) -> dict[Stream, pl.DataFrame]:
+    target = work.processor.target
+    if not isinstance(target, Stream):  # an insert needs the name of a batch
+        raise TypeError(f"{work.processor.program}: expected a stream as target of a state that rests, found {target}")
+    return {**made.also, target: made.rows}
