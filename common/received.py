@@ -46,6 +46,11 @@ def is_behind(entry_id: str, other_id: str) -> bool:
     return _key(entry_id) > _key(other_id)
 
 
+def time_ms(entry_id: str) -> int:
+    """Return when an entry was appended, by the clock of Redis."""
+    return _key(entry_id)[0]
+
+
 def _key(entry_id: str) -> tuple[int, int]:
-    time_ms, _, number = entry_id.partition("-")
-    return int(time_ms), int(number)
+    at_ms, _, number = entry_id.partition("-")
+    return int(at_ms), int(number)

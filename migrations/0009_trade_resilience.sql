@@ -55,7 +55,6 @@ WITH
         ASOF INNER JOIN book ON orders.one = book.one AND orders.event_time >= book.event_time
         WHERE orders.event_time <= book.event_time + INTERVAL 1 SECOND AND size >= best_size
     ),
-    -- A fall of the depth and a rise of the spread are one thing: what was lost, as the spread counts with the other sign.
     followed AS
     (
         SELECT
@@ -64,20 +63,17 @@ WITH
             price,
             size,
             best_size,
-            measure,
-            if(measure = 'depth', depth_before, -spread_before) AS before,
+            depth_before,
+            spread_before,
             arraySort(row -> row.1, groupArrayIf((
                 book.event_time,
-                if(measure = 'depth', if(direction = 1, ask_depth, bid_depth), -spread_bps),
+                if(direction = 1, ask_depth, bid_depth),
+                spread_bps,
                 is_behind_gap
-            ), book.event_time > large.event_time)) AS rows
-        FROM
-        (
-            SELECT *, arrayJoin(['depth', 'spread']) AS measure, toUnixTimestamp(event_time) + arrayJoin(range(62)) AS second
-            FROM large
-        ) AS large
+            ), book.event_time > large.event_time)) AS told
+        FROM (SELECT *, toUnixTimestamp(event_time) + arrayJoin(range(62)) AS second FROM large) AS large
         LEFT JOIN book ON large.second = book.second
-        GROUP BY event_time, direction, price, size, best_size, measure, before
+        GROUP BY event_time, direction, price, size, best_size, depth_before, spread_before
     )
 SELECT
     event_time,
@@ -96,8 +92,10 @@ FROM
 (
     SELECT
         event_time, direction, price, size, best_size, measure,
-        followed.before AS had,
-        arrayFirstIndex(row -> row.3, rows) AS gap,
+        -- A fall of the depth and a rise of the spread are one thing, what was lost: the spread counts with the other sign.
+        if(measure = 'depth', depth_before, -spread_before) AS had,
+        arrayMap(row -> (row.1, if(measure = 'depth', row.2, -row.3)), told) AS rows,
+        arrayFirstIndex(row -> row.4, told) AS gap,
         if(gap = 0, rows, arraySlice(rows, 1, gap - 1)) AS known,
         arrayFilter(row -> row.1 <= event_time + INTERVAL 500 MILLISECOND, known) AS dip,
         if(empty(dip) OR arrayExists(row -> row.2 IS NULL, dip), NULL, arrayReduce('min', arrayMap(row -> row.2, dip))) AS least,
@@ -109,6 +107,7 @@ FROM
         if(until_time >= event_time + INTERVAL 60 SECOND, arrayLast(row -> row.1 <= event_time + INTERVAL 60 SECOND, known).2, NULL) AS value_60s,
         arrayFirst(row -> row.1 > fell AND row.1 <= event_time + INTERVAL 60 SECOND AND ifNull(row.2 >= least + lost / 2, false), known).1 AS half_back
     FROM followed
+    ARRAY JOIN ['depth', 'spread'] AS measure
 )
 ORDER BY event_time, direction, measure
 COMMENT 'How depth and spread came back after large trades; null where that cannot be told.';

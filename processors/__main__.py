@@ -19,6 +19,7 @@ from common.settings import Settings
 from common.streams import STREAMS, TRADES, Stream
 from common.tables import TABLES
 from processors.amended import Amended
+from processors.appending import Layout
 from processors.company import Company
 from processors.consumer import Consumer
 from processors.delivery import Delivery
@@ -40,7 +41,7 @@ from processors.registry import (
     of_program,
 )
 from processors.sharing import Share
-from processors.targets import Layout, StreamTarget, TableTarget, Target
+from processors.targets import StreamTarget, TableTarget, Target
 from processors.trimming import keep_trimmed
 
 PROCESSOR_LINGER_S = 0.02

@@ -11,9 +11,9 @@ from common.errors import StoreRefused
 from common.log import logger
 from common.redis_streams import Redis, RedisError, Shard, progress
 from common.streams import TRADE_CORRECTIONS, TRADES
+from processors.appending import Layout
 from processors.frames import PRICE
 from processors.knowledge import Knowledge
-from processors.targets import Layout
 from processors.transforms.candle import FIELDS, PRICES, SUMS
 from processors.transforms.candle_parts import KEPT_S, REACH_S
 
@@ -109,25 +109,34 @@ class Amended(Knowledge):
             return NOTHING
         shard, start = int(frame["shard"][0]), int(frame["offset"][0])
         if start <= self._starts.get(shard, -1):
-            for known in (self._looked_s, self._seen, self._awaited):
-                known.pop(shard, None)
+            self.forget(shard)
         self._starts[shard] = start
+        return await self.at_rest(
+            shard, start, int(frame.select(pl.min_horizontal(pl.col("event_ns", "received_ns").min())).item())
+        )
+
+    def forget(self, shard: int) -> None:
+        """Look again from the first correction on."""
+        for known in (self._looked_s, self._seen, self._awaited):
+            known.pop(shard, None)
+
+    async def at_rest(self, shard: int, stop: int, oldest_ns: int) -> pl.DataFrame:
+        """Return candles anew, of the trades before `stop`, that corrections of times from `oldest_ns` on touch."""
         if monotonic_s() - self._looked_s.get(shard, -EVERY_S) < EVERY_S:
             return NOTHING
         self._looked_s[shard] = monotonic_s()
         try:
-            return await self._anew(self._trades[shard], frame)
+            return await self._anew(self._trades[shard], stop, oldest_ns - REACH_NS)
         except (RedisError, StoreRefused) as error:
             log.warning("amended.waiting", reason=str(error))
             return NOTHING
 
-    async def _anew(self, shard: Shard, frame: pl.DataFrame) -> pl.DataFrame:
+    async def _anew(self, shard: Shard, stop: int, oldest_ns: int) -> pl.DataFrame:
         _, told = await progress(self._redis, self._corrections, WRITER)
         end, _ = await progress(self._redis, shard, WRITER)  # what is corrected was told before
-        since, stop = self._seen.get(shard.number, 0), int(frame["offset"][0])
+        since = self._seen.get(shard.number, 0)
         if told <= since or not await self._have_come(shard, stop):
             return NOTHING
-        oldest_ns = int(frame.select(pl.min_horizontal(pl.col("event_ns", "received_ns").min())).item()) - REACH_NS
         asked = {"since": since, "shard": shard.number, "stop": stop, "oldest_ns": oldest_ns}
         found = await self._store.query(ANEW, asked)
         awaited = self._awaited.setdefault(shard.number, Awaited(told, end))

@@ -2,7 +2,8 @@
 The bar processor's state: the candles of a shard's trades that are running, or closed not long ago.
 
 Every candle that changed is told when a second of the shard's time is over, whole; and once more when its own time is
-over. So what is told depends on the trades and their order alone. A late trade finds its candle still here and changes
+over. So what is told depends on the trades and their order alone. In a silence the time goes on by the clock, to where
+the next trade will find it: the same is told, and sooner. A late trade finds its candle still here and changes
 it; one for a candle that has left is left to the views, because what would be told were a part of a candle.
 """
 
@@ -33,7 +34,8 @@ class Saved(msgspec.Struct):
     The shard's time, since when all trades were seen, the next running number, and the candles.
 
     `lags_ns` is by how much each symbol's own time is behind the shard's: it is long when a recording is played.
-    `newest_ns` is the newest trade of each symbol in the second that is not over.
+    `newest_ns` is the newest trade of each symbol in the second that is not over. `heard_s` is the shard's time at its
+    newest trade: in a silence it goes on from there.
     """
 
     version: int = VERSION
@@ -44,6 +46,7 @@ class Saved(msgspec.Struct):
     newest_ns: list[tuple[Symbol, int]] = []
     changed: list[Key] = []
     candles: list[tuple[Key, Growing]] = []
+    heard_s: int = -1
 
 
 class Candles:
@@ -55,6 +58,7 @@ class Candles:
             raise UnreadableCheckpoint("bar_processor", reason=f"expected version {VERSION}, found {saved.version}")
         self._clock_s, self._began_ns, self._next = saved.clock_s, saved.began_ns, saved.next
         self._lags_ns, self._newest_ns = dict(saved.lags_ns), dict(saved.newest_ns)
+        self._heard_s = saved.heard_s
         self._changed = set(saved.changed)
         self._candles = dict(saved.candles)
         self._ends = [(end_ns(key), key) for key in self._candles if end_ns(key) > self._clock_s * NS_PER_S]
@@ -78,7 +82,23 @@ class Candles:
         places = (self._clock_s, self._began_ns, self._next)
         times = (sorted(self._lags_ns.items()), sorted(self._newest_ns.items()))
         candles = (sorted(self._changed), sorted(self._candles.items(), key=itemgetter(0)))
-        return msgspec.msgpack.encode(Saved(VERSION, *places, *times, *candles))
+        return msgspec.msgpack.encode(Saved(VERSION, *places, *times, *candles, self._heard_s))
+
+    @property
+    def oldest_ns(self) -> int:
+        """Return the earliest time at which one of the symbols is."""
+        return self._clock_s * NS_PER_S - max([0, *self._lags_ns.values()])
+
+    def rest(self, silent_ns: int, knowledge: pl.DataFrame, /) -> Made | None:
+        """Let the time go on to `silent_ns` behind the newest trade, if anything is over by then; tell that."""
+        if self._heard_s < 0:
+            return None
+        self._amend(knowledge)
+        step_s = max(self._heard_s + silent_ns // NS_PER_S, self._clock_s + (not knowledge.is_empty()))
+        is_over = self._ends and self._ends[0][0] <= step_s * NS_PER_S
+        if step_s == self._clock_s or not (self._changed or is_over):
+            return None
+        return Made(candle_frame(list(self._pass(step_s))))
 
     def _begin(self, stretch: pl.DataFrame) -> None:
         """Begin anew: trades are missing, so only of candles that open from now on all will have been seen."""
@@ -103,6 +123,7 @@ class Candles:
                     if not is_derived:
                         self._newest_ns[key[:2]] = max(part.last_ns, self._newest_ns.get(key[:2], part.last_ns))
         yield from self._pass(int(trades["step"][-1]))
+        self._heard_s = self._clock_s
         self._next = int(stretch["offset"][-1]) + 1
 
     def _has_left(self, key: Key) -> bool:

@@ -7,13 +7,14 @@ from typing import Literal
 
 from common.heartbeat import Figures
 from common.inbox import Inbox
+from processors.appending import Layout
 from processors.company import Company
 from processors.knowledge import Knowledge
 from processors.manifest import Suspicion
 from processors.memory import Memory
 from processors.processor import Processor
 from processors.sharing import Grant
-from processors.targets import Layout, Target
+from processors.targets import Target
 
 
 @dataclass
@@ -38,4 +39,5 @@ class Consumer:
     suspicion: Suspicion | None = None
     doubt_until: int = 0  # records before this may stand already, under names that Redis has forgotten
     gathered_s: float = 0.0
+    quiet_from_s: float = 0.0  # when a silence of the shard counts as one
     backlog: bool = True  # entries that were given to an earlier owner come first

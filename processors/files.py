@@ -12,10 +12,11 @@ from common.columns import Table
 from common.errors import StoreRefused
 from common.redis_streams import Shard
 from common.settings import Settings
+from processors.appending import Layout, letters_of
 from processors.batch import Batch, Content, refused_letters
 from processors.frames import table_frame, unfit
 from processors.processor import Made
-from processors.targets import Delivered, Layout, Named, letters_of
+from processors.targets import Delivered, Named
 
 Format = Literal["parquet", "csv"]
 DRAFT = ".draft"

@@ -10,13 +10,14 @@ from common.place import Carried
 from common.records import FeedEvent
 from common.redis_streams import Shard
 from common.streams import FEED_EVENTS
+from processors.appending import letters_of
 from processors.batch import Batch, Content, condemned, content_of
 from processors.consumer import Consumer
 from processors.events import missing, standing
 from processors.manifest import Suspicion
 from processors.placing import holes, stretches
 from processors.poison import after_removal, after_success
-from processors.targets import Delivered, Named, letters_of
+from processors.targets import Delivered, Named
 
 STAGE = "received_to_committed"
 

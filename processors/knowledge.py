@@ -22,6 +22,14 @@ class Knowledge:
             return self._known
         return await self.of(self._lookup.keys(frame))
 
+    async def at_rest(self, shard: int, stop: int, oldest_ns: int) -> pl.DataFrame:
+        """Return what there is to know while no record comes to a shard, whose records before `stop` are turned."""
+        del shard, stop, oldest_ns
+        return self._known.clear()
+
+    def forget(self, shard: int) -> None:
+        """Take note that the records of a shard are turned from an earlier place again, or by a new state."""
+
     async def of(self, keys: pl.Series) -> pl.DataFrame:
         """Return the rows of these keys that are known, asking for the others."""
         if self._lookup is None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import msgspec
 
 from common.backoff import delays_s
+from common.clock import monotonic_s
 from common.errors import Fenced, StoreRefused, StreamRefused
 from common.lifecycle import wait
 from common.log import logger
@@ -18,6 +19,7 @@ from processors.gathering import gather
 from processors.owning import LOOK_S, beat, own
 from processors.placing import clipped, placed
 from processors.recovery import recover, resume
+from processors.resting import QUIET_S, SETTLED_S, rest
 from processors.targets import Named
 
 log = logger("consume")
@@ -67,6 +69,7 @@ async def _serve(work: Consumer, owned: Ownership, *, was_deleted: bool) -> Iter
     beating, work.leaving = tasks
     try:
         async with work.inbox.listening():
+            work.quiet_from_s = monotonic_s() + SETTLED_S
             owned = await resume(work, owned, was_deleted=was_deleted)
             if owned.manifest and not work.grant.taken.is_set():
                 await recover(work, owned)
@@ -91,7 +94,9 @@ async def _turn(work: Consumer) -> None:
     work.figures.works(work.inbox.shard.key)
     entries = await gather(work)
     if not entries:
+        await rest(work)
         return
+    work.quiet_from_s = monotonic_s() + QUIET_S
     batch = placed(Batch(work.inbox.shard, work.inbox.group, work.position, tuple(entries)), await work.inbox.end())
     if work.suspicion is not None:
         batch = clipped(batch, work.position + work.suspicion.size)

@@ -13,7 +13,7 @@ from common.place import Checkpoint, Ownership
 from processors.batch import Batch, Content, content_of
 from processors.knowledge import Knowledge
 from processors.placing import Hole, clipped, holes, placed
-from processors.processor import Made, Processor, State
+from processors.processor import Made, Processor, State, Timed
 
 EVERY_S = 5.0
 EVERY_BYTES = 64 * 2**20  # of entries: about a second's work to turn again
@@ -43,6 +43,22 @@ class Memory:
         self._unsaved_bytes += len(content.data)
         self.pass_by(batch)
         return made
+
+    def timed(self, position: int) -> Timed | None:
+        """Return the state if time matters to it and it is behind what was committed."""
+        return self._state if isinstance(self._state, Timed) and self._turned == position else None
+
+    def rest(self, state: Timed, silent_ns: int, knowledge: pl.DataFrame) -> Made | None:
+        """Return what a silence gives; until it is committed the state is of no place."""
+        made = state.rest(silent_ns, knowledge)
+        if made is not None:
+            self._turned = -1
+        return made
+
+    def rested(self, position: int) -> None:
+        """Take note that what a silence gave is committed, with the state."""
+        self._turned = position
+        self.saved()
 
     def pass_by(self, batch: Batch) -> None:
         """Stand behind a batch."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import polars as pl
 
@@ -56,6 +56,23 @@ class State(Protocol):
 
     def save(self) -> bytes:
         """Return everything, so that a state made of these bytes goes on as this one would."""
+
+
+@runtime_checkable
+class Timed(State, Protocol):
+    """
+    A state to which the time of its shard matters, and that is told how long the shard has been silent.
+
+    What it gives then is what the next record would have had it give first, if it reaches us no earlier: so what is
+    told in the end depends on the records alone, and only when it is told on a clock.
+    """
+
+    @property
+    def oldest_ns(self) -> int:
+        """Return the earliest time at which one of its symbols is."""
+
+    def rest(self, silent_ns: int, knowledge: pl.DataFrame, /) -> Made | None:
+        """Let the shard's time go on to `silent_ns` behind its newest record; return what is over, None for nothing."""
 
 
 @dataclass(frozen=True)

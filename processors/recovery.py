@@ -38,6 +38,7 @@ async def resume(work: Consumer, owned: Ownership, *, was_deleted: bool) -> Owne
     work.doubt_until = stored or 0
     if stored is not None and await work.inbox.raise_end(stored):
         events.append(continued(work.inbox, stored, owned, now_ns=now_ns()))
+    work.knowledge.forget(work.inbox.shard.number)
     lost = await work.memory.restore(work.inbox, owned)
     if lost:
         events.append(rebuilt(work.inbox, owned, lost, now_ns=now_ns()))

@@ -1,27 +1,22 @@
 """Where the rows of a batch go: into a table, or with the commit into another stream."""
 
-import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Protocol, cast
 
-import msgspec
 import polars as pl
 
-from common.codec import encode
 from common.columns import Table
-from common.packing import Entry, pack
-from common.records import DeadLetter, Record
+from common.packing import Entry
 from common.redis_streams import Shard
-from common.streams import DEAD_LETTERS, Stream, shard_of
+from common.streams import Stream
+from processors.appending import Layout, counts_of, entries_of
 from processors.batch import Batch, Content, refused_letters
 from processors.delivery import Delivery
 from processors.frames import table_frame, unfit
 from processors.manifest import Manifest, family_of
 from processors.processor import Made
 
-Layout = Mapping[Stream, Sequence[Shard]]
 CountOn = Callable[[Shard], Awaitable[object]]
 
 
@@ -88,8 +83,8 @@ class TableTarget:
             fitting = fitting.filter(~pl.col("offset").is_in(passed.implode()))
         refused = await self._delivery.store(fitting, named.manifest, in_doubt=named.in_doubt)
         letters = [*content.dead, *refused_letters(batch, content, pl.concat([bad, refused]))]
-        rows = {self._table.name: len(fitting) - len(refused), **_counts(made.also)}
-        entries = _entries(letters, made.also, self._layout)
+        rows = {self._table.name: len(fitting) - len(refused), **counts_of(made.also)}
+        entries = entries_of(letters, made.also, self._layout)
         newest = fitting.join(refused, on="offset", how="anti")["offset"].max()
         has_all = self._table.engine == "MergeTree"  # the others keep the newest version of a record only
         stored = cast("int", newest) + 1 if has_all and newest is not None else 0
@@ -125,7 +120,7 @@ class StreamTarget:
         del named
         letters = [*content.dead, *refused_letters(batch, content, made.refused)]
         rows = {**made.also, self._stream: made.rows}
-        return Delivered(_entries(letters, rows, self._layout), _counts(rows), len(letters))
+        return Delivered(entries_of(letters, rows, self._layout), counts_of(rows), len(letters))
 
     async def end(self, shard: Shard, start: int, group: str) -> None:
         """Return None: what a batch gives is appended when it is committed, or not at all."""
@@ -137,56 +132,3 @@ class StreamTarget:
         """Return that nothing is missing: a commit that has lost its entries is lost itself."""
         del shard
         return stored
-
-
-def _counts(rows: Mapping[Stream, pl.DataFrame]) -> dict[str, int]:
-    return {stream.topic: len(frame) for stream, frame in rows.items()}
-
-
-def letters_of(letters: Sequence[DeadLetter], layout: Layout) -> dict[Shard, Sequence[Entry]]:
-    """Return dead letters as what a commit carries."""
-    return _entries(letters, {}, layout)
-
-
-def _entries(
-    letters: Sequence[DeadLetter], rows: Mapping[Stream, pl.DataFrame], layout: Layout
-) -> dict[Shard, Sequence[Entry]]:
-    """Return what a commit carries to other shards."""
-    entries: dict[Shard, Sequence[Entry]] = {}
-    for stream, frame in rows.items():
-        for shard, part in _by_shard(frame, layout[stream]):
-            entries[shard] = pack(_lines(part, stream))
-    if letters:
-        shard = layout[DEAD_LETTERS][0]
-        entries[shard] = [*entries.get(shard, ()), *pack(encode(letter) for letter in letters)]
-    return entries
-
-
-def _by_shard(rows: pl.DataFrame, shards: Sequence[Shard]) -> list[tuple[Shard, pl.DataFrame]]:
-    if rows.is_empty():
-        return []
-    if len(shards) == 1:
-        return [(shards[0], rows)]
-    names = rows.select("venue", "symbol").unique()
-    numbers = [shard_of(venue, symbol, len(shards)) for venue, symbol in names.iter_rows()]
-    placed = rows.join(names.with_columns(pl.Series("_shard", numbers)), on=("venue", "symbol"), maintain_order="left")
-    parts = placed.partition_by("_shard", as_dict=True, include_key=False, maintain_order=True)
-    return [(shards[int(number)], part) for (number,), part in parts.items()]
-
-
-def _lines(rows: pl.DataFrame, stream: Stream) -> list[bytes]:
-    """Return rows as JSON lines; a missing value is left out where the record has one of its own for it."""
-    if any(rows[name].null_count() for name in rows.columns if name not in _nullable(stream.record)):
-        return [
-            json.dumps(
-                {name: value for name, value in row.items() if value is not None}, separators=(",", ":")
-            ).encode()
-            for row in rows.iter_rows(named=True)
-        ]
-    return rows.write_ndjson().encode().splitlines()
-
-
-@cache
-def _nullable(record_type: type[Record]) -> frozenset[str]:
-    """Return the fields for which None is a value: spelt out it reads as if left out, and is written much faster."""
-    return frozenset(field.name for field in msgspec.structs.fields(record_type) if field.default is None)

@@ -1,5 +1,6 @@
 """Candles as the bar processor tells them: whole, exact, and the same whatever happens on the way."""
 
+import random
 from decimal import Decimal
 
 import msgspec
@@ -10,7 +11,7 @@ from common.errors import UnreadableCheckpoint
 from common.records import Trade
 from processors.amended import SCHEMA
 from processors.candles import Candles, Saved
-from tests.book_kit import frame
+from tests.book_kit import NOTHING, frame
 from tests.candle_kit import SECOND_NS, START_NS, newest, random_trades, slowly, trade, turned
 
 
@@ -80,6 +81,35 @@ def test_any_cutting_and_checkpoints_in_between_tell_the_same_to_the_byte():
 
     assert at >= len(trades)
     assert whole == cut
+
+
+def test_in_a_silence_a_candle_is_closed_by_the_clock():
+    state = Candles()
+    turned(state, [trade(0.5, 10), trade(30, 11)])
+    silences = [state.rest(seconds * SECOND_NS, NOTHING) for seconds in (1, 5, 29, 31)]
+
+    assert [True, False, False, True] == [made is not None for made in silences]
+    assert [("1s", True), ("1m", False), ("1h", False), ("1d", False)] == told_by(silences[0])
+    assert [("1m", True)] == told_by(silences[3])
+
+
+def told_by(made):
+    return made.rows.select("interval", "is_closed").rows()
+
+
+def test_silences_between_trades_change_nothing_of_what_is_told_in_the_end():
+    chance, trades = random.Random(6), random_trades(300, seed=6)
+    whole, state, found = turned(Candles(), trades), Candles(), []
+    for at, one in enumerate(trades):
+        found += turned(state, [one], first=at)
+        seen_s = max(earlier.received_ns for earlier in trades[: at + 1]) // SECOND_NS
+        next_s = trades[min(at + 1, len(trades) - 1)].received_ns // SECOND_NS
+        for _ in range(chance.choice([0, 1, 3])):
+            made = state.rest(chance.randint(0, max(next_s - seen_s, 1) - 1) * SECOND_NS, NOTHING)
+            found += made.rows.to_dicts() if made else []
+            state = Candles(state.save())
+
+    assert whole == found[: len(whole)]
 
 
 def test_a_recording_is_told_although_its_time_is_long_over():

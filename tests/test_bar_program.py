@@ -8,7 +8,8 @@ from common.redis_streams import Shard
 from common.streams import CANDLES, TRADE_CORRECTIONS, TRADES
 from processors.candles import Candles
 from processors.frames import schema_of
-from tests.candle_kit import newest, random_trades, trade, turned
+from tests.book_kit import NOTHING
+from tests.candle_kit import SECOND_NS, newest, random_trades, turned
 from tests.fleet_harness import wait_for
 
 pytestmark = [pytest.mark.redis, pytest.mark.clickhouse]
@@ -60,17 +61,20 @@ def test_killed_and_handed_over_it_tells_what_it_would_have_told_to_the_byte(fle
     wait_for(lambda: position(fleet, "bar_processor"), expected=900, what="position")
     fleet.end("bar_processor")
 
-    wanted = turned(Candles(), trades)
-    assert wanted == [row | msgspec.json.decode(line) for row, line in zip(wanted, lines(fleet), strict=True)]
+    state, found = Candles(), lines(fleet)
+    wanted = turned(state, trades)
+    least = len(wanted)
+    wanted += state.rest(10**6 * SECOND_NS, NOTHING).rows.to_dicts()  # a slow machine has been silent by then
+    assert least <= len(found)
+    assert wanted[: len(found)] == [row | msgspec.json.decode(line) for row, line in zip(wanted, found, strict=False)]
     assert {*schema_of(CANDLES.record)} == {*wanted[0]}
 
 
-def test_the_last_word_on_a_candle_is_what_its_view_says_also_of_corrections_that_came_while_it_was_down(fleet):
+def test_in_a_silence_the_last_word_on_a_candle_is_what_its_view_says_also_of_corrections(fleet):
     trades = random_trades(400, seed=5, spread_s=0.1)
     fleet.start_program("clickhouse_writer")
     fleet.start_program("bar_processor")
     append(fleet, TRADES, trades)
-    end = max(one.event_ns for one in trades) // 10**9 - trade(0).event_ns // 10**9
     changed, gone = trades[100], trades[-1]
     told = {"event_ns": gone.event_ns, "new_price": "123.456"}
     corrections = [
@@ -86,15 +90,12 @@ def test_the_last_word_on_a_candle_is_what_its_view_says_also_of_corrections_tha
 
     def differing():
         """Return the candles that are not as their views say; what the views say, if that is too little."""
-        nonlocal end
         if position(fleet, "bar_processor") < appended(fleet):
             return "what was appended is not turned yet"
-        end += 1
-        append(fleet, TRADES, [trade(end, symbol="CLOCK", trade_id=str(end))])
         told, views = newest([msgspec.json.decode(line) for line in lines(fleet)]), viewed(fleet)
-        views = {key: candle for key, candle in views.items() if key[1] != "CLOCK"}
         return {
             key: (told.get(key), candle) for key, candle in views.items() if told.get(key) != candle or len(views) < 20
         }
 
-    wait_for(differing, expected={}, what="candles", give_up_s=150)
+    wait_for(differing, expected={}, what="candles, of which no further trade tells", give_up_s=150)
+    assert len({*lines(fleet)}) == len(lines(fleet))

@@ -40,7 +40,7 @@ def messages_of(told):
     ]
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(message, min_size=1, max_size=12))
 def test_kernels_and_twin_agree_with_a_book_of_decimals(told):
     records = messages_of(told)

@@ -218,7 +218,7 @@ def recorded():
 @pytest.mark.parametrize("step", [1, 7, 333])
 def test_any_cutting_into_batches_gives_the_same_rows(captures, recorded, step):
     assert captures.is_dir()
-    part = recorded[: 300 * step]
+    part = recorded[: 120 * step]
     whole = turned(Books(), part)
 
     cut = turned(Books(), part, step=step)

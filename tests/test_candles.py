@@ -130,7 +130,8 @@ def test_candles_of_recorded_trades_are_those_of_another_program(fleet):
     told = {("binance", "BTCUSDT"): truth[BTCUSDT]["symbols"]["BTCUSDT"]["ohlcv_1m"]}
     told |= {("alpaca", name): facts["ohlcv_1m"] for name, facts in truth[TWO_STOCKS]["symbols"].items()}
     fleet.replay(BTCUSDT, TWO_STOCKS)
-    fleet.start_fleet()
+    for program in ("clickhouse_writer", "binance_ingester", "alpaca_stocks_ingester"):
+        fleet.start_program(program)
     trades = {book: sum(candle[-1] for candle in candles) for book, candles in told.items()}
     wait_for(
         lambda: {

@@ -59,7 +59,7 @@ def put_quotes(store, *quotes):
 
 
 def put_books(store, *books):
-    """Each book is (seconds, depth of asks, spread); it is more than 10 bps deep, 2 at its best. None: behind a gap."""
+    """Each book is (seconds, depth of asks, spread), with 2 at its best prices; a fourth NULL: behind a gap."""
     rows = ", ".join(
         f"('v', 'S', '{stamp(at_s)}', '{stamp(at_s)}', 'maintained', 2, 2, 9, {depth}, {spread}, {flow}, 0, {number})"
         for number, (at_s, depth, spread, flow) in enumerate((*book, 0)[:4] for book in books)

@@ -9,8 +9,8 @@ import pytest
 from common.records import FeedEvent, Trade
 from common.redis_streams import Shard
 from common.streams import FEED_EVENTS, STATUSES, TICKERS, TRADES
+from processors.appending import lines_of
 from processors.frames import frame_of
-from processors.targets import _lines
 from tests.faults.counting import GROUP, Counting
 from tests.fleet_harness import PYTHON, wait_for
 
@@ -61,7 +61,7 @@ def append(fleet, numbers, *, an_entry=5):
 def uninterrupted(numbers):
     """What a single life makes of it all, as lines."""
     made = Counting(b"").turn(frame_of([trade(number) for number in numbers], Trade), pl.DataFrame())
-    return _lines(made.rows, TICKERS), _lines(made.also[STATUSES], STATUSES)
+    return lines_of(made.rows, TICKERS), lines_of(made.also[STATUSES], STATUSES)
 
 
 def lines(fleet, stream):

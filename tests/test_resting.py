@@ -1,0 +1,126 @@
+"""A shard in which nothing comes: what is over by the clock is told once, whoever owns the shard."""
+
+import asyncio
+
+import msgspec
+import pytest
+
+from common.clock import now_ns
+from common.errors import Fenced
+from common.heartbeat import Figures
+from common.inbox import Inbox
+from common.records import Candle
+from common.redis_streams import Shard, connect
+from common.settings import Settings
+from common.streams import CANDLES, DEAD_LETTERS, FEED_EVENTS, TRADES
+from processors.batch import Batch
+from processors.company import Company
+from processors.consumer import Consumer
+from processors.finishing import finish
+from processors.gathering import gather
+from processors.knowledge import Knowledge
+from processors.memory import Memory
+from processors.recovery import resume
+from processors.registry import BAR_PROCESSOR, of_program
+from processors.resting import rest
+from processors.sharing import Grant
+from processors.targets import Named, StreamTarget
+from tests.candle_kit import trade
+
+pytestmark = pytest.mark.redis
+
+LAYOUT = {stream: (Shard(stream, 0, 1),) for stream in (TRADES, CANDLES, FEED_EVENTS, DEAD_LETTERS)}
+SHARD = LAYOUT[TRADES][0]
+
+
+@pytest.fixture
+async def redis(redis_only):
+    client = connect(Settings(redis_host="127.0.0.1", redis_port=redis_only.redis_port))
+    yield client
+    await client.aclose()
+
+
+async def append(redis, *trades, ago_s, first=0):
+    """Append trades as an entry that came some seconds ago."""
+    at_ms = now_ns() // 10**6 - round(ago_s * 1000)
+    lines = b"\n".join(map(msgspec.json.encode, trades))
+    await redis.xadd(SHARD.key, {"o": first, "n": len(trades), "data": lines}, id=f"{at_ms}-0")
+    await redis.hset(SHARD.facts, "offset", first + len(trades))
+
+
+async def nothing(_):
+    """Leave a shard's count alone."""
+
+
+async def owner(redis):
+    """Return a new owner of the shard, behind what was committed."""
+    (processor,) = of_program(BAR_PROCESSOR)
+    work = Consumer(
+        processor=processor,
+        process="tester",
+        inbox=Inbox(redis, SHARD, BAR_PROCESSOR),
+        target=StreamTarget(CANDLES, LAYOUT, nothing),
+        knowledge=Knowledge(None, None),
+        figures=Figures(BAR_PROCESSOR, "tester", "processor"),
+        linger_s=0.0,
+        memory=Memory(processor),
+        layout=LAYOUT,
+        company=Company(),
+        grant=Grant(),
+        is_dead=lambda _: False,
+    )
+    work.grant.set_to(given=True)
+    work.leaving = asyncio.get_running_loop().create_future()
+    await work.inbox.register()
+    await resume(work, await work.inbox.acquire("tester", None), was_deleted=False)
+    while work.position < await work.inbox.end():
+        batch = Batch(SHARD, BAR_PROCESSOR, work.position, tuple(await gather(work)))
+        await finish(work, batch, Named(batch.manifest, in_doubt=False), alone=False)
+    work.backlog = False
+    return work
+
+
+async def told(redis):
+    """Return (interval, closed) of everything told since the last look."""
+    lines = [line for _, fields in await redis.xrange(CANDLES.key(0, 1)) for line in fields[b"data"].splitlines()]
+    await redis.xtrim(CANDLES.key(0, 1), maxlen=0)
+    return [
+        (candle.interval, candle.is_closed) for candle in (msgspec.json.decode(line, type=Candle) for line in lines)
+    ]
+
+
+async def test_what_a_silence_brings_to_an_end_is_told_once_and_by_no_later_owner_again(redis):
+    await append(redis, trade(20, 10), ago_s=45)
+    first = await owner(redis)
+    assert [] == await told(redis)
+    await rest(first)
+
+    assert [("1s", True), ("1m", False), ("1h", False), ("1d", False), ("1m", True)] == await told(redis)
+    assert 1 == first.position
+    await rest(first)
+    await rest(await owner(redis))
+    await append(redis, trade(63, 11), ago_s=1, first=1)
+    await owner(redis)
+
+    assert [] == await told(redis)
+
+
+async def test_what_could_not_be_committed_is_told_by_the_next_owner(redis):
+    await append(redis, trade(20, 10), ago_s=45)
+    first = await owner(redis)
+    second = await owner(redis)
+    with pytest.raises(Fenced):
+        await rest(first)
+
+    assert first.memory.timed(1) is None
+    assert [] == await told(redis)
+    await rest(second)
+    assert 5 == len(await told(redis))
+
+
+async def test_a_silence_in_which_a_trade_may_still_be_on_its_way_is_none(redis):
+    await append(redis, trade(20, 10), ago_s=1)
+    work = await owner(redis)
+    await rest(work)
+
+    assert [] == await told(redis)
