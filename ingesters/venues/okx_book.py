@@ -117,9 +117,10 @@ class BookSequence:
         return row.sequence < self._last and venue_ns(row.time) <= self._event_ns
 
     def _contradicts(self, row: BookRow, ladder: Ladder) -> bool:
-        if not row.checksum or self._refusals["checksum"] >= PATIENCE:
+        found = None if not row.checksum or self._refusals["checksum"] >= PATIENCE else ladder.checksum
+        if found is None:
             return False
-        is_wrong = ladder.checksum != row.checksum
+        is_wrong = found != row.checksum
         self._refusals["checksum"] = self._refusals["checksum"] + 1 if is_wrong else 0
         return is_wrong
 
