@@ -1,6 +1,7 @@
 """A private fleet for tests: real servers and real programs on free loopback ports, killed at will."""
 
 import contextlib
+import gzip
 import json
 import os
 import shutil
@@ -52,6 +53,15 @@ def backfill(fleet, *words):
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return json.loads(done.stdout)
+
+
+def beginning_of(name, folder, *, events):
+    """Write the first events of a recording to a folder; return the file, and what it holds."""
+    header, *lines = gzip.decompress((CAPTURES / name).read_bytes()).splitlines(keepends=True)
+    file = Path(folder) / name
+    shorter = json.dumps(json.loads(header) | {"frames": events}).encode() + b"\n"
+    file.write_bytes(gzip.compress(b"".join((shorter, *lines[:events])), compresslevel=1))
+    return file, [json.loads(line) for line in lines[:events]]
 
 
 class Fleet:

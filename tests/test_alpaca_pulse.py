@@ -66,6 +66,10 @@ def test_before_and_after_the_regular_session_silence_says_nothing(moment):
     assert [] == told(watched(rfc3339_ns(moment)))
 
 
+def test_at_night_where_few_stocks_trade_silence_says_nothing():
+    assert [] == told(watched(alpaca_stocks_feed="overnight"))
+
+
 def test_all_symbols_at_once_are_not_expected_to_speak():
     assert [] == told(watched(alpaca_stocks_symbols="*"))
 

@@ -8,7 +8,7 @@ import requests
 
 from ingesters.venues.alpaca_time import rfc3339_ns
 from simulator.venues.alpaca_listener import KEY, SECRET
-from tests.fleet_harness import CAPTURES, backfill, wait_for
+from tests.fleet_harness import CAPTURES, backfill, beginning_of, wait_for
 
 pytestmark = [pytest.mark.redis, pytest.mark.clickhouse, pytest.mark.timeout(240)]
 
@@ -97,17 +97,24 @@ def test_a_recording_stands_in_the_tables_as_it_was(fleet):
 
 @pytest.mark.usefixtures("captures")
 @pytest.mark.parametrize("victim", ["alpaca_stocks_ingester", "redis"])
-def test_a_recording_is_whole_after_a_kill_in_the_middle(fleet, victim):
-    fleet.replay(TWO_STOCKS)
+def test_a_recording_is_whole_after_a_kill_in_the_middle(fleet, tmp_path, victim):
+    file, events = beginning_of(TWO_STOCKS, tmp_path, events=12_000)
+    messages = [one for event in events if event["direction"] == "in" for one in json.loads(event["payload"])]
+    quotes, trades = ([one for one in messages if one["T"] == kind] for kind in "qt")
+    fleet.replay(file)
     fleet.start_fleet()
-    for rows in (5_000, 60_000):
+    for rows in (len(quotes) // 20, len(quotes) // 2):
         wait_for(lambda rows=rows: fleet.sql("SELECT count() FROM quotes")[0][0] > rows, what="the middle")
         fleet.kill(victim)
         fleet.restart(victim)
+    for table, told in (("quotes", quotes), ("trades", trades)):
+        wait_for(lambda t=table: fleet.sql(f"SELECT count() FROM {t}"), expected=[(len(told),)], what=table)
 
-    wait_for_two_stocks(fleet)
-
-    assert_two_stocks(fleet)
+    assert [(len(trades), sum(one["s"] for one in trades))] == fleet.sql(
+        "SELECT uniqExact(symbol, trade_id), toUInt64(sum(size)) FROM trades"
+    )
+    assert [(0,)] == fleet.sql(EVENTS)
+    assert [(0,)] == fleet.sql("SELECT count() FROM dead_letters")
 
 
 @pytest.mark.usefixtures("captures")

@@ -44,4 +44,5 @@ def test_copied_rows_are_those_of_the_table_also_when_the_copier_is_killed(fleet
 
     assert (QUOTES, QUOTES) == rows(fleet, "quotes", ending)
     days = {folder.name for folder in (fleet.folder / "copy" / "trades").iterdir()}
-    assert days == {str(day) for (day,) in fleet.sql("SELECT DISTINCT toDate(received_time) FROM trades")}
+    stored = "SELECT DISTINCT toDate(received_time) FROM trades"
+    wait_for(lambda: {str(day) for (day,) in fleet.sql(stored)}, expected=days, what="days of the table")

@@ -195,8 +195,7 @@ def test_best_levels_that_come_before_their_update_are_compared_when_it_is_there
     ],
 )
 def test_the_checksum_is_that_of_the_documentation(bids, asks, checksum):
-    row = BookRow(
-        asks=[tuple(level) for level in levels(asks)], bids=[tuple(level) for level in levels(bids)], time="1"
-    )
+    sides = {name: [tuple(level) for level in levels(side)] for name, side in (("asks", asks), ("bids", bids))}
+    row = BookRow(**sides, time="1", checksum=checksum)
 
     assert checksum == Ladder(row).checksum

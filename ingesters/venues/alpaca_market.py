@@ -62,7 +62,7 @@ def stocks(settings: Settings) -> Market:
         rest_feed=None if is_test else REST_FEEDS.get(feed, feed),
         delay_ns=_QUARTER_HOUR_NS if feed == "delayed_sip" else 0,
         open_ns=_always if feed in NIGHT_FEEDS else partial(open_ns, hours=_hours(feed)),
-        is_busy=_is_busy if feed in NIGHT_FEEDS else partial(is_open, hours=CORE),
+        is_busy=lambda now_ns: is_test or (feed not in NIGHT_FEEDS and is_open(now_ns, CORE)),
     )
 
 
@@ -78,7 +78,7 @@ def crypto(settings: Settings) -> Market:
         rest_feed="",
         delay_ns=0,
         open_ns=_always,
-        is_busy=_is_busy,
+        is_busy=lambda _: True,
     )
 
 
@@ -103,7 +103,3 @@ def _hours(feed: str) -> Hours:
 
 def _always(from_ns: int, to_ns: int) -> int:
     return to_ns - from_ns
-
-
-def _is_busy(_: int) -> bool:
-    return True

@@ -57,7 +57,7 @@ class BookSequence:
         ladder = Ladder(row)
         self._source = source
         if self._contradicts(row, ladder):
-            yield from self._break(row, received_ns, expected=str(ladder.checksum), found=f"checksum {row.checksum}")
+            yield from self._break(row, received_ns, expected=_worded(ladder), found=f"checksum {row.checksum}")
             return
         at_ns = venue_ns(row.time)
         if self._mark is not None and self._gap_from_ns is None and row.sequence != self._mark:
@@ -83,7 +83,7 @@ class BookSequence:
             return
         ladder.apply(row)
         if self._contradicts(row, ladder):
-            yield from self._break(row, received_ns, expected=str(ladder.checksum), found=f"checksum {row.checksum}")
+            yield from self._break(row, received_ns, expected=_worded(ladder), found=f"checksum {row.checksum}")
             return
         self._applied = (row.previous, row.sequence)
         self._last, self._event_ns = row.sequence, venue_ns(row.time)
@@ -168,3 +168,8 @@ class BookSequence:
 
     def _event(self, channel: str) -> Callable[..., FeedEvent]:
         return partial(FeedEvent, venue=VENUE, symbol=self._symbol, channel=channel)
+
+
+def _worded(ladder: Ladder) -> str:
+    """Return the checksum of a book; one that began without cannot be compared, and begins anew."""
+    return "none, as at its beginning" if ladder.checksum is None else str(ladder.checksum)
