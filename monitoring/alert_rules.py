@@ -81,7 +81,7 @@ def _frozen(facts: Facts, limits: Thresholds) -> Iterable[Sign]:
     del limits
     for process in facts.view.processes:
         words = process.verdict.words
-        if words.startswith(("the source's newest record", STALE)) and not words.startswith(OF_TOKEN):
+        if words.startswith(STALE) and not words.startswith(OF_TOKEN):
             yield Sign(process.name, words)
 
 

@@ -11,7 +11,6 @@ LAG_SLOW_S = 5.0
 LAG_DOWN_S = 60.0
 OWNER_SILENT_S = 10.0
 SILENCE_SLOW_S = 90.0
-HEAD_LAG_SLOW_S = 600.0
 ERROR_FRESH_S = 300.0
 READING_OLD_S = 3.5
 MEMORY_SLOW = 0.8
@@ -52,7 +51,6 @@ class Pulse:
     detail: str = ""
     silence_s: float | None = None
     mute_s: float | None = None  # a silence that is shorter says nothing: the market may be closed
-    head_lag_s: float | None = None
     error_age_s: float | None = None
 
 
@@ -89,8 +87,6 @@ def _of_living(pulse: Pulse) -> Verdict:
     }
     if pulse.state in told:
         return told[pulse.state]
-    if pulse.head_lag_s is not None and pulse.head_lag_s > HEAD_LAG_SLOW_S:
-        return Verdict(Level.SLOW, f"the source's newest record is {age_words(pulse.head_lag_s)} old")
     if pulse.silence_s is not None and pulse.silence_s > max(SILENCE_SLOW_S, pulse.mute_s or 0.0):
         return Verdict(Level.SLOW, f"no word from the venue for {age_words(pulse.silence_s)}")
     if pulse.error_age_s is not None and pulse.error_age_s < ERROR_FRESH_S:

@@ -53,12 +53,6 @@ def test_a_venue_that_says_nothing_for_long_makes_its_ingester_slow():
     assert (Level.SLOW, "no word from the venue for 2 m 05 s") == _level_and_words(of_process("okx_ingester", silent))
 
 
-def test_an_old_head_is_told_even_though_the_poller_runs():
-    stale = Pulse(beat_age_s=0.1, state="running", head_lag_s=86_400 * 3)
-
-    assert "the source's newest record is 3 d 0 h old" == of_process("goldsky_ingester", stale).words
-
-
 def test_an_old_error_is_no_longer_mentioned():
     fresh, old = (Pulse(beat_age_s=0.1, state="running", error_age_s=error_age_s) for error_age_s in (12, 301))
 
