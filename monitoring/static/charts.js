@@ -18,7 +18,7 @@
   const FEW = 60;
   const show = (count) => {
     if (count >= FEW) chart.timeScale().fitContent();
-    else chart.timeScale().setVisibleLogicalRange({ from: count - FEW, to: count });
+    else chart.timeScale().setVisibleLogicalRange({ from: count - FEW, to: count + 2 });
   };
   const drawCandles = () => {
     const rows = JSON.parse(series().candles);
