@@ -185,7 +185,8 @@ class Conversation:
     async def _watch(self, stop: asyncio.Event) -> None:
         """Look once a second whether a socket is dead or mute, and whether we are told to stop."""
         while not await wait(stop, WATCH_EVERY_S):
-            self._figures.gauges["last_frame_ns"] = self._heard_ns
+            if self._heard_ns:  # a new connection on which nothing is heard yet does not end the silence
+                self._figures.gauges["last_frame_ns"] = self._heard_ns
             self._figures.gauges["buffered_bytes"] = self._work.sink.waiting_bytes
             mute_s = self._work.venue.mute_s(self._work.settings)
             self._figures.gauges["mute_s"] = min(mute_s, NEVER_S)

@@ -91,7 +91,8 @@ class Spool:
         if self.size_bytes + new_bytes > self._max_bytes:
             reason = f"no room for {new_bytes} bytes beside {self.size_bytes} of SPOOL_MAX_BYTES={self._max_bytes}"
             raise SpoolRefused(str(self._folder), reason=reason)
-        self.size_bytes += await self._work(lambda file: file.write(packets, now_ns()))
+        taken_bytes = await self._work(lambda file: file.write(packets, now_ns()))
+        self.size_bytes += taken_bytes  # behind the wait: another shard may have changed it meanwhile
         self.figures.counters["spooled_total"] += sum(packet.records for _, packet in packets)
         self._tell()
 
@@ -112,7 +113,8 @@ class Spool:
     async def forget(self, shard: str, upto: int) -> None:
         """Let go of what Redis has. If the disk will not, it stays, and whoever finds it sees that Redis has it."""
         try:
-            self.size_bytes -= await self._work(lambda file: file.forget(shard, upto))
+            freed_bytes = await self._work(lambda file: file.forget(shard, upto))
+            self.size_bytes -= freed_bytes
             if not self.size_bytes:
                 await self._work(SpoolFile.shrink)
         except SpoolRefused as error:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from monitoring.alert_terms import Facts, Rule, Sign, Thresholds
 from monitoring.facts import Process
-from monitoring.verdicts import Level, age_words
+from monitoring.verdicts import SILENT, Level, age_words
 
 MINUTE_S = 60.0
 MEMORY_FULL = 0.85
@@ -49,7 +49,7 @@ def _fatal(facts: Facts, limits: Thresholds) -> Iterable[Sign]:
 def _waiting(facts: Facts, limits: Thresholds) -> Iterable[Sign]:
     del limits
     for process in _that_wait(facts):
-        if process.kind != "processor" and not process.verdict.words.startswith(STALE):
+        if process.kind != "processor" and not process.verdict.words.startswith((STALE, SILENT)):
             yield Sign(process.name, process.verdict.words)
 
 
@@ -73,7 +73,7 @@ def _letters(facts: Facts, limits: Thresholds) -> Iterable[Sign]:
 def _silent(facts: Facts, limits: Thresholds) -> Iterable[Sign]:
     del limits
     for process in facts.view.processes:
-        if process.verdict.words.startswith("no word from the venue"):
+        if process.verdict.words.startswith(SILENT):
             yield Sign(process.name, process.verdict.words)
 
 
@@ -81,7 +81,7 @@ def _frozen(facts: Facts, limits: Thresholds) -> Iterable[Sign]:
     del limits
     for process in facts.view.processes:
         words = process.verdict.words
-        if words.startswith(("the source's newest record", STALE)) and not words.startswith(OF_TOKEN):
+        if words.startswith(STALE) and not words.startswith(OF_TOKEN):
             yield Sign(process.name, words)
 
 

@@ -1,7 +1,7 @@
 """Every look at the fleet is held against the rules; what changes is written down once and told once."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 import msgspec
@@ -16,7 +16,8 @@ from common.settings import Settings
 from common.streams import ALERTS, KEY_FIGURES
 from monitoring.alarms import Alarm, Alarms, Change
 from monitoring.alert_facts import Gathering
-from monitoring.alert_terms import Thresholds
+from monitoring.alert_rules import RULES
+from monitoring.alert_terms import Rule, Thresholds
 from monitoring.journal import Journal
 from monitoring.notices import Programs
 from monitoring.notifiers import Message, Post
@@ -34,7 +35,16 @@ log = logger("alerts")
 class Alerting:
     """The alarms of one fleet, from the first look to the last."""
 
-    def __init__(self, settings: Settings, redis: Redis, watch: Watch, post: Post, programs: Programs) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        redis: Redis,
+        watch: Watch,
+        post: Post,
+        programs: Programs,
+        rules: Sequence[Rule] = RULES,
+    ) -> None:
+        self._rules = rules
         self._redis = redis
         self._watch = watch
         self._post = post
@@ -46,7 +56,7 @@ class Alerting:
             disk_free=settings.alert_disk_free,
             clock_skew_s=settings.alert_clock_skew_s,
         )
-        self._alarms = Alarms(self._limits)
+        self._alarms = Alarms(self._limits, rules)
         self._journal = Journal(redis, ALERTS, settings)
         self._has_resumed = False
 
@@ -78,7 +88,7 @@ class Alerting:
         await self._journal.claim()
         held = await read_state(self._redis, (STATE,))
         firing = msgspec.json.decode(held.get(STATE, "[]"), type=list[Alarm])
-        self._alarms = Alarms(self._limits, firing=[*firing, *self._alarms.firing])
+        self._alarms = Alarms(self._limits, self._rules, firing=[*firing, *self._alarms.firing])
         self._has_resumed = True
 
     async def _is_muted(self, change: Change) -> bool:

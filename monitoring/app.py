@@ -40,7 +40,7 @@ def create_app(settings: Settings, watch: Watch, desk: Desk) -> FastAPI:
     mount_assets(app, studio.painter.assets)
     for page in PAGES:
         mount(app, page, studio)
-    mount_trends(app, desk.past)
+    mount_trends(app, desk.past, settings)
     mount_probes(app, house)
     _mount_metrics(app, house, settings.data_dir)
     _mount_papers(app, studio.painter)

@@ -40,7 +40,8 @@ class Trends:
     """
     The lines of one kind of figure, the highest first, with the seconds since the epoch at which each step began.
 
-    `hidden` lines were lower than those that are shown. A day is remembered, also by the next dashboard.
+    `hidden` lines were lower than those that are shown; `limit` is where an alert begins, None if none does. A day is
+    remembered, also by the next dashboard.
     """
 
     kind: str
@@ -50,6 +51,7 @@ class Trends:
     times: tuple[float, ...]
     lines: tuple[Line, ...]
     hidden: int
+    limit: float | None = None
 
 
 def figures_of(shot: Snapshot) -> dict[str, float]:

@@ -73,7 +73,6 @@ def _process(process: ProcessReading, shot: Snapshot, now_ns: int, feeds: Mappin
         detail=process.fact("detail"),
         silence_s=age_s("last_frame_ns"),
         mute_s=figures.get("mute_s"),
-        head_lag_s=figures.get("head_lag_s"),
         error_age_s=age_s("last_error_ns"),
     )
     cpu = shot.rates_per_s.get(f"cpu_s|{process.name}")

@@ -11,7 +11,8 @@ LAG_SLOW_S = 5.0
 LAG_DOWN_S = 60.0
 OWNER_SILENT_S = 10.0
 SILENCE_SLOW_S = 90.0
-HEAD_LAG_SLOW_S = 600.0
+SILENT = "no word from the venue"
+MUTE = "nothing but pings"  # why an ingester dials again, as it words it: the silence goes on until it hears something
 ERROR_FRESH_S = 300.0
 READING_OLD_S = 3.5
 MEMORY_SLOW = 0.8
@@ -52,7 +53,6 @@ class Pulse:
     detail: str = ""
     silence_s: float | None = None
     mute_s: float | None = None  # a silence that is shorter says nothing: the market may be closed
-    head_lag_s: float | None = None
     error_age_s: float | None = None
 
 
@@ -87,12 +87,11 @@ def _of_living(pulse: Pulse) -> Verdict:
         "waiting": Verdict(Level.SLOW, pulse.detail or "waiting, and does not say for what"),
         "stopping": Verdict(Level.SLOW, "stopping: writing what it holds"),
     }
-    if pulse.state in told:
+    is_silent = pulse.silence_s is not None and pulse.silence_s > max(SILENCE_SLOW_S, pulse.mute_s or 0.0)
+    if pulse.state in told and not (is_silent and MUTE in pulse.detail):
         return told[pulse.state]
-    if pulse.head_lag_s is not None and pulse.head_lag_s > HEAD_LAG_SLOW_S:
-        return Verdict(Level.SLOW, f"the source's newest record is {age_words(pulse.head_lag_s)} old")
-    if pulse.silence_s is not None and pulse.silence_s > max(SILENCE_SLOW_S, pulse.mute_s or 0.0):
-        return Verdict(Level.SLOW, f"no word from the venue for {age_words(pulse.silence_s)}")
+    if is_silent:
+        return Verdict(Level.SLOW, f"{SILENT} for {age_words(pulse.silence_s or 0.0)}")
     if pulse.error_age_s is not None and pulse.error_age_s < ERROR_FRESH_S:
         return Verdict(Level.WELL, f"running; an error {age_words(pulse.error_age_s)} ago")
     return Verdict(Level.WELL, pulse.detail or "running")

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import shutil
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -14,7 +13,8 @@ from monitoring.alarms import Alarm, Alarms
 from monitoring.alert_terms import Facts, Rule, Sign, Thresholds
 from monitoring.alerting import fresh_rows
 from monitoring.notifiers import Message, Notifier, NotTold, Post, notifiers
-from tests.fleet_harness import PYTHON, Fleet, free_port, wait_for
+from tests.fleet_harness import wait_for
+from tests.monitoring_fixtures import dashboard
 
 SOMETHING = Facts(view=None)
 TOLD = Message("lag: writer", "40 s behind", {"event": "alert"})
@@ -172,39 +172,12 @@ def test_apprise_tells_any_address_it_knows():
 
 
 @pytest.mark.redis
-@pytest.mark.clickhouse
-@pytest.mark.timeout(120)
-def test_a_program_that_dies_fires_and_clears_exactly_once(tmp_path):
-    if shutil.which("redis-server") is None:
-        pytest.skip("redis-server is not installed")
+def test_the_dashboard_tells_a_webhook_of_a_server_that_is_away_and_writes_it_down(redis_only, tmp_path):
     with (
         listening() as (url, posted),
-        Fleet(tmp_path, NOTIFICATION_URL=url, NOTIFICATION_EVERY_S="1", DASHBOARD_PORT=str(free_port())) as fleet,
+        dashboard(tmp_path, redis_only.redis_port, NOTIFICATION_URL=url),  # its ClickHouse is not there
     ):
-        fleet.start_servers()
-        fleet.start_simulator("--demo")
-        for program in ("clickhouse_writer", "binance_ingester"):
-            fleet.start_program(program)
-        fleet.start("dashboard", PYTHON, "-m", "monitoring")
+        wait_for(lambda: [body["subject"] for _, body in posted if body["event"] == "alert"], expected=["clickhouse"])
+        wait_for(lambda: redis_only.redis.xlen("stream:alerts"), expected=1, what="its history")
 
-        def told(state):
-            return [
-                body["subject"]
-                for _, body in posted
-                if body["event"] == "alert" and body["rule"] == "program" and body["state"] == state
-            ]
-
-        wait_for(lambda: int(fleet.redis.hget("proc:binance_ingester", "frames_total") or 0) > 0, what="frames")
-        fleet.kill("binance_ingester")
-        wait_for(lambda: told("firing"), expected=["binance_ingester"], what="firing", give_up_s=60)
-        fleet.kill("dashboard")
-        fleet.restart("dashboard")
-        fleet.restart("binance_ingester")
-        wait_for(lambda: told("over"), expected=["binance_ingester"], what="over", give_up_s=60)
-        wait_for(lambda: any(body["event"] == "new_data" for _, body in posted), what="new data")
-        rows = "SELECT state FROM alerts WHERE rule = 'program' ORDER BY offset"
-        wait_for(lambda: fleet.sql(rows), expected=[("firing",), ("over",)], what="history")
-
-    fresh = next(body["tables"] for _, body in posted if body["event"] == "new_data")
-    assert ["binance_ingester"] == told("firing")
-    assert all(count > 0 for count in fresh.values())
+    assert "clickhouse" in redis_only.redis.get("state:alerts")

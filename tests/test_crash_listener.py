@@ -4,9 +4,8 @@ import asyncio
 import io
 import os
 import signal
-import subprocess
-import sys
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,6 +19,7 @@ from monitoring.crash_listener import listen
 from monitoring.crashes import Crash, crashes_since, write_down
 from monitoring.supervised import supervised
 from tests.fleet_harness import ROOT, Fleet, wait_for
+from tests.supervisor_kit import running, states
 
 SLEEPER = ("-c", "__import__('time').sleep(600)")
 
@@ -60,10 +60,11 @@ def test_a_crash_that_is_told_twice_counts_once_and_one_of_yesterday_is_forgotte
 
 @pytest.mark.redis
 def test_two_crashes_at_once_are_counted_also_while_redis_is_away(tmp_path):
-    with tempfile.TemporaryDirectory() as name, Fleet(tmp_path) as fleet:  # a socket's path must be short
+    with Fleet(tmp_path) as fleet:
         settings = Settings(redis_port=fleet.redis_port)
-        with a_supervisor(Path(name), {"REDIS_PORT": str(fleet.redis_port), "PYTHONPATH": str(ROOT)}) as address:
-            wait_for(lambda: states(address), expected={"RUNNING"}, what="the programs run")
+        with configured({"REDIS_PORT": str(fleet.redis_port), "PYTHONPATH": str(ROOT)}) as address:
+            all_run = dict.fromkeys(("okx_ingester", "dashboard", "crash_listener"), "RUNNING")
+            wait_for(lambda: states(address), expected=all_run, what="the programs run")
             first = supervised(address)["okx_ingester"].pid
             os.kill(first, signal.SIGKILL)
             wait_for(lambda: supervised(address)["okx_ingester"].pid not in (None, first), what="started again")
@@ -73,29 +74,18 @@ def test_two_crashes_at_once_are_counted_also_while_redis_is_away(tmp_path):
             wait_for(lambda: asked(settings, lambda redis: crashes_since(redis, 0.0)), expected=counted, what="crashes")
 
 
-class a_supervisor:  # noqa: N801  reads as what it is
+@contextmanager
+def configured(shared):
     """A Supervisor configured as start.sh does it, with an idle ingester and an idle dashboard."""
-
-    def __init__(self, root, shared):
+    with tempfile.TemporaryDirectory() as name:  # a socket's path must be short
+        root = Path(name)
         place = Place(root)
         place.run.mkdir()
         programs = [Program("okx_ingester", "ingester", SLEEPER, 400), Program("dashboard", "dashboard", SLEEPER, 500)]
         place.programs.write_text(configuration(place, programs, shared, root))
         (root / "supervisord.conf").write_text((ROOT / "supervisord.conf").read_text())
-        self._command = [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(root / "supervisord.conf")]
-        self._address = f"unix://{place.socket}"
-
-    def __enter__(self):
-        self._daemon = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        return self._address
-
-    def __exit__(self, *_):
-        self._daemon.terminate()
-        self._daemon.wait(20)
-
-
-def states(address):
-    return {one.state for one in supervised(address).values()}
+        with running(root / "supervisord.conf"):
+            yield f"unix://{place.socket}"
 
 
 def asked(settings, question):

@@ -1,10 +1,6 @@
 """What people do from the pages, in Chromium, on a small fleet at work under a Supervisor: each does what it says."""
 
 import shutil
-import subprocess
-import sys
-import tempfile
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect, sync_playwright
@@ -15,6 +11,7 @@ from monitoring.supervised import supervised
 from tests.deed_kit import place
 from tests.fleet_harness import PYTHON, ROOT, Fleet, wait_for
 from tests.monitoring_fixtures import dashboard
+from tests.supervisor_kit import supervisor
 from tests.test_dashboard_browser import FAINT_WORDS
 
 CHROMIUM = shutil.which("chromium")
@@ -25,22 +22,13 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed: apt-get install chromium"),
 ]
 SHARD, WRITER = Shard(TRADES, 0, 1), "clickhouse_writer"
-HEAD = """
-[unix_http_server]
-file={folder}/supervisor.sock
-[rpcinterface:supervisor]
-supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
-[supervisord]
-logfile={folder}/supervisord.log
-pidfile={folder}/supervisord.pid
-"""
 PROGRAM = """
 [program:{name}]
 command={python} -m {package} {name}
 directory={root}
 environment={environment}
 redirect_stderr=true
-stdout_logfile={folder}/{name}.log
+stdout_logfile={{folder}}/{name}.log
 """
 
 
@@ -50,33 +38,25 @@ def house(tmp_path_factory):
     if shutil.which("redis-server") is None:
         pytest.skip("redis-server is not installed")
     folder = tmp_path_factory.mktemp("fleet")
-    with Fleet(folder) as fleet, tempfile.TemporaryDirectory() as name:  # a socket's path must be short
+    with Fleet(folder) as fleet:
         fleet.start_servers()
         fleet.start_simulator("--demo")
         fleet.environment["BINANCE_SYMBOLS"] = "BTCUSDT"
-        file = Path(name) / "supervisord.conf"
-        file.write_text(_configuration(Path(name), fleet.environment))
-        command = [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(file)]
-        daemon = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        address = f"unix://{name}/supervisor.sock"
-        try:
-            environment = {
-                key: value for key, value in fleet.environment.items() if key.startswith(("CLICK", "BINANCE"))
-            }
-            folder = tmp_path_factory.mktemp("dashboard")
-            with dashboard(folder, fleet.redis_port, SUPERVISOR_SERVER_URL=address, **environment) as url:
-                wait_for(lambda: fleet.sql("SELECT count() > 0 FROM trades"), expected=[(1,)], what="the first trades")
-                yield fleet, address, url
-        finally:
-            daemon.terminate()
-            daemon.wait(40)
+        environment = {key: value for key, value in fleet.environment.items() if key.startswith(("CLICK", "BINANCE"))}
+        folder = tmp_path_factory.mktemp("dashboard")
+        with (
+            supervisor(_programs(fleet.environment)) as address,
+            dashboard(folder, fleet.redis_port, SUPERVISOR_SERVER_URL=address, **environment) as url,
+        ):
+            wait_for(lambda: fleet.sql("SELECT count() > 0 FROM trades"), expected=[(1,)], what="the first trades")
+            yield fleet, address, url
 
 
-def _configuration(folder, settings):
+def _programs(settings):
     environment = ",".join(f'{name}="{value.replace("%", "%%")}"' for name, value in settings.items())
     programs = (("clickhouse_writer", "processors"), ("binance_ingester", "ingesters"))
-    return HEAD.format(folder=folder) + "".join(
-        PROGRAM.format(name=name, package=package, python=PYTHON, root=ROOT, environment=environment, folder=folder)
+    return "".join(
+        PROGRAM.format(name=name, package=package, python=PYTHON, root=ROOT, environment=environment)
         for name, package in programs
     )
 
@@ -211,12 +191,13 @@ def test_a_dead_letter_is_mended_and_what_was_done_stands_with_who_did_it(page, 
     letters = int(fleet.redis.hget(Shard(DEAD_LETTERS, 0, 1).facts, "offset") or 0)
     offset = int(fleet.redis.hget("shard:{stream:statuses}", "offset") or 0)
     fleet.redis.hset("topics", "statuses", "1")
-    fleet.redis.xadd("stream:statuses", {"o": offset, "n": 1, "data": '{"venue":"binance"}'})
+    fleet.redis.xadd("stream:statuses", {"o": offset, "n": 1, "data": f'{{"venue":"letter {letters}"}}'})
     fleet.redis.hset("shard:{stream:statuses}", "offset", offset + 1)
     count = lambda: int(fleet.redis.hget(Shard(DEAD_LETTERS, 0, 1).facts, "offset") or 0)  # noqa: E731
     wait_for(count, expected=letters + 1, what="a dead letter")
     page.goto(f"{url}/dead-letters")
-    page.locator("#letters tbody tr:not(.off) a").first.click()
+    # Its list may be some seconds old; without scripts it is loaded again.
+    page.locator("#letters tbody tr").filter(has_text=f"letter {letters}").get_by_role("link").first.click()
     page.get_by_role("link", name="Mend…").click()
     whole = '{"venue":"binance","symbol":"X","received_ns":1,"kind":"trading","status":"open"}'
     page.get_by_label("What is put back").fill(whole)

@@ -6,7 +6,7 @@ import pytest
 
 from common.records import OrderEvent, Ticker
 from common.redis_streams import Shard
-from common.streams import BOOKS, ORDER_EVENTS, TICKERS, TRADES
+from common.streams import BY_TOPIC, ORDER_EVENTS, TICKERS, TRADES
 from monitoring.doing.deeds import NotDone
 from monitoring.doing.groups import forgetting, handing_over, pausing, resuming
 from monitoring.doing.resetting import resetting
@@ -137,15 +137,23 @@ def test_a_group_that_somebody_reads_for_is_not_set_elsewhere(writing):
     wait_for(lambda: writing.sql(refused), expected=expected, what="what was tried")
 
 
-def test_a_group_whose_rows_would_stand_twice_is_not_set_back(redis_only):
-    shard = Shard(BOOKS, 0, 1)
-    redis_only.redis.hset("topics", "books", "1")
+@pytest.mark.parametrize(
+    ("group", "topic", "why"),
+    [
+        ("book_processor", "books", "only be set forward. .* would stand twice"),
+        ("bar_processor", "trades", "only be set forward. .* replace whole ones by parts"),
+    ],
+)
+def test_a_group_whose_rows_would_be_wrong_is_not_set_back_and_says_why(redis_only, group, topic, why):
+    shard = Shard(BY_TOPIC[topic], 0, 1)
+    redis_only.redis.hset("topics", topic, "1")
     append(redis_only, shard, *tickers(1, 2))
-    redis_only.redis.xgroup_create(shard.key, "book_processor", id="0")
-    redis_only.redis.hset(shard.group("book_processor"), mapping={"position": 2, "epoch": 1})
+    redis_only.redis.xgroup_create(shard.key, group, id="0")
+    redis_only.redis.hset(shard.group(group), mapping={"position": 2, "epoch": 1})
 
-    with pytest.raises(NotDone, match="would stand twice"):
-        done(redis_only, lambda redis: resetting(redis, "book_processor", "books", "beginning"))
+    with pytest.raises(NotDone, match=why):
+        done(redis_only, lambda redis: resetting(redis, group, topic, "beginning"))
+    assert "only be set forward" in looked(redis_only, lambda redis: resetting(redis, group, topic, "")).words
 
 
 def test_the_end_of_a_shard_is_its_newest_entry_whatever_is_appended_meanwhile(redis_only):

@@ -1,10 +1,7 @@
 """Programs started and stopped through a real Supervisor, as the pages and `supervisorctl` do."""
 
 import shutil
-import subprocess
 import sys
-import tempfile
-from pathlib import Path
 
 import pytest
 import requests
@@ -14,54 +11,30 @@ from monitoring.doing.programs import ordering, tail
 from monitoring.supervised import supervised
 from tests.deed_kit import done
 from tests.monitoring_fixtures import dashboard, until
+from tests.supervisor_kit import IDLE, states, supervisor
 
 pytestmark = pytest.mark.redis
 
-CONFIGURATION = """
-[unix_http_server]
-file={folder}/supervisor.sock
-[rpcinterface:supervisor]
-supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
-[supervisord]
-logfile={folder}/supervisord.log
-pidfile={folder}/supervisord.pid
+PROGRAMS = (
+    IDLE.format(name="redis")
+    + IDLE.format(name="dashboard")
+    + f"""
 [program:okx_ingester]
-command={python} -uc "print('<b>hello</b>'); import time; time.sleep(600)"
+command={sys.executable} -uc "print('<b>hello</b>'); import time; time.sleep(600)"
 startsecs=0
 redirect_stderr=true
-stdout_logfile={folder}/okx_ingester.log
-[program:redis]
-command={python} -c "import time; time.sleep(600)"
-startsecs=0
-[program:dashboard]
-command={python} -c "import time; time.sleep(600)"
-startsecs=0
+stdout_logfile={{folder}}/okx_ingester.log
 """
+)
+ALL_RUN = dict.fromkeys(("redis", "dashboard", "okx_ingester"), "RUNNING")
 
 
 @pytest.fixture(scope="module")
 def address():
     """A Supervisor with three idle programs."""
-    with tempfile.TemporaryDirectory() as name:  # a socket's path must be short
-        folder = Path(name)
-        file = folder / "supervisord.conf"
-        file.write_text(CONFIGURATION.format(folder=folder, python=sys.executable))
-        command = [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(file)]
-        daemon = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        address = f"unix://{folder}/supervisor.sock"
-        try:
-            until(lambda: _all_run(address), "the programs run")
-            yield address
-        finally:
-            daemon.terminate()
-            daemon.wait(20)
-
-
-def _all_run(address):
-    try:
-        return {"RUNNING"} == {one.state for one in supervised(address).values()}
-    except OSError:
-        return False
+    with supervisor(PROGRAMS) as address:
+        until(lambda: states(address) == ALL_RUN, "the programs run")
+        yield address
 
 
 def order(fleet, address, what, program):

@@ -53,10 +53,17 @@ def test_a_venue_that_says_nothing_for_long_makes_its_ingester_slow():
     assert (Level.SLOW, "no word from the venue for 2 m 05 s") == _level_and_words(of_process("okx_ingester", silent))
 
 
-def test_an_old_head_is_told_even_though_the_poller_runs():
-    stale = Pulse(beat_age_s=0.1, state="running", head_lag_s=86_400 * 3)
+@pytest.mark.parametrize(
+    ("detail", "words"),
+    [
+        ("okx: public: nothing but pings for 120 s", "no word from the venue for 2 m 05 s"),
+        ("okx: HTTP 503", "okx: HTTP 503"),
+    ],
+)
+def test_a_venue_that_is_dialled_again_for_its_silence_stays_silent_until_it_is_heard(detail, words):
+    dialling = Pulse(beat_age_s=0.1, state="waiting", detail=detail, silence_s=125, mute_s=120)
 
-    assert "the source's newest record is 3 d 0 h old" == of_process("goldsky_ingester", stale).words
+    assert words == of_process("okx_ingester", dialling).words
 
 
 def test_an_old_error_is_no_longer_mentioned():

@@ -2,15 +2,15 @@
 
 import os
 import signal
-import subprocess
 import sys
-import time
 
 import pytest
 
 from monitoring.notices import Notice, beginning, changes, message_of, settled
 from monitoring.supervised import supervised
+from tests.fleet_harness import wait_for
 from tests.snapshot_kit import process, seen
+from tests.supervisor_kit import IDLE, states, supervisor
 
 NAME = "okx_ingester"
 
@@ -61,65 +61,27 @@ def test_the_beginning_names_what_does_not_run():
     assert "1 of 2 processes run; redis FATAL" == beginning(both).words
 
 
-CONFIGURATION = """
-[unix_http_server]
-file={folder}/s.sock
-[rpcinterface:supervisor]
-supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
-[supervisord]
-pidfile={folder}/supervisord.pid
-logfile={folder}/supervisord.log
-childlogdir={folder}
-user=root
-[program:lives]
-command={python} -c "import time; time.sleep(600)"
-startsecs=0
+PROGRAMS = (
+    IDLE.format(name="lives")
+    + f"""
 [program:falls]
-command={python} -c "raise SystemExit(3)"
+command={sys.executable} -c "raise SystemExit(3)"
 startretries=0
-autostart=true
 """
+)
 
 
-@pytest.fixture
-def supervisor(tmp_path):
-    file = tmp_path / "supervisord.conf"
-    text = CONFIGURATION.format(folder=tmp_path, python=sys.executable)
-    file.write_text(text if os.geteuid() == 0 else text.replace("user=root\n", ""))
-    command = [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(file)]
-    daemon = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    yield f"unix://{tmp_path}/s.sock"
-    daemon.terminate()
-    daemon.wait(20)
-
-
-def until(is_so, give_up_s=30.0):
-    deadline_s = time.monotonic() + give_up_s
-    while not is_so():
-        assert time.monotonic() < deadline_s
-        time.sleep(0.05)
-
-
-def looks_of(address):
-    try:
-        return supervised(address)
-    except OSError:
-        return {}
-
-
-def test_supervisor_tells_what_it_gave_up_and_what_was_killed(supervisor):
-    def state(name):
-        found = looks_of(supervisor)
-        return found[name].state if name in found else None
-
-    until(lambda: state("falls") == "FATAL" and state("lives") == "RUNNING")
-    before = looks_of(supervisor)
-    os.kill(before["lives"].pid, signal.SIGKILL)
-    until(lambda: looks_of(supervisor)["lives"].pid not in (None, before["lives"].pid))
-    until(lambda: state("lives") == "RUNNING")
+def test_supervisor_tells_what_it_gave_up_and_what_was_killed():
+    with supervisor(PROGRAMS) as address:
+        wait_for(lambda: states(address), expected={"falls": "FATAL", "lives": "RUNNING"}, what="the programs")
+        before = supervised(address)
+        os.kill(before["lives"].pid, signal.SIGKILL)
+        wait_for(lambda: supervised(address)["lives"].pid not in (None, before["lives"].pid), what="another process")
+        wait_for(lambda: states(address)["lives"], expected="RUNNING", what="started again")
+        after = supervised(address)
 
     assert (None, "Exited too quickly (process log may have details)") == (
         before["falls"].exit_status,
         before["falls"].why,
     )
-    assert {"ended", "started"} == {notice.state for notice in changes(before, looks_of(supervisor))}
+    assert {"ended", "started"} == {notice.state for notice in changes(before, after)}

@@ -59,6 +59,19 @@ async def died(fleet, port=None, **limits):
 LIMITS = {"max_bytes": 2**30, "max_age_s": 3600.0}
 
 
+async def test_shards_that_come_and_go_at_once_leave_nothing_counted_behind(tmp_path):
+    figures = Figures("tester", "tester", "ingester", "venue")
+    spool = Spool(tmp_path, figures, **LIMITS)
+    await spool.open()
+    shards = [f"shard {number}" for number in range(20)]
+    for shard in shards:
+        await spool.write([(shard, Packet(1, [Entry(1, b"x" * 100)]))])
+    await asyncio.gather(*(spool.forget(shard, 1) for shard in shards))
+    await spool.close()
+
+    assert (0, 0) == (spool.size_bytes, figures.gauges["spool_bytes"])
+
+
 async def test_while_redis_is_well_nothing_is_written(redis_only):
     async with carried(redis_only) as sink:
         for number in range(200):

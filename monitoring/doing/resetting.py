@@ -13,11 +13,22 @@ from monitoring.doing.placing import Spot, spot_of
 
 WRITER = "clickhouse_writer"
 MAKES_TRADES = "trade_processor"
-# What keeps rows single when records are read again; whoever is not named may only be set forward.
+# What keeps rows single when records are read again; whoever is not named may only be set forward, and this is why.
 ONCE = {
     WRITER: "The writer compares what it reads again with what stands in its table, and stores the difference.",
     MAKES_TRADES: "The trades it makes again are passed by when they are written, as theirs stand already.",
 }
+NOT_BACK = {
+    "book_processor": (
+        "Its rows of book_stats get new numbers when they are made again, and nothing tells them from the first ones: "
+        "they would stand twice. What a book was at any time stands in book_updates: ./fleet book."
+    ),
+    "bar_processor": (
+        "Its candles are made of every trade since they began, also of those that have left the stream: begun in the "
+        "middle, they would replace whole ones by parts. The views bars_1s to bars_1d are made of all trades stored."
+    ),
+}
+ANY_OTHER = "What it makes of these records would stand twice."
 VENUE = "tickfleet"
 
 
@@ -75,6 +86,7 @@ def _asking(group: str, topic: str, places: Sequence[Place]) -> Deed:
         command=f"./fleet reset {group} {topic} --to …",
         run=run,
         touches=touched(places),
+        words="" if group in ONCE else f"It may only be set forward. {NOT_BACK.get(group, ANY_OTHER)}",
         refusal="say where to: nothing was chosen yet",
     )
 
@@ -88,7 +100,7 @@ def _why_not(places: Sequence[Place], spots: Sequence[Spot]) -> str:
         return "a batch is in hand, and what became of it is open: let the group finish it, then pause it"
     is_back = any(spot.position < (place.position or 0) for place, spot in zip(places, spots, strict=True))
     if is_back and places[0].position is not None and places[0].group not in ONCE:
-        return f"what {places[0].group} makes of these records would stand twice: it may only be set forward"
+        return f"{places[0].group} may only be set forward. {NOT_BACK.get(places[0].group, ANY_OTHER)}"
     if all(spot.position == place.position for place, spot in zip(places, spots, strict=True)):
         return "it is there already"
     return ""

@@ -14,6 +14,12 @@
     return [pens.faint(up), pens.faint(down)];
   };
   const digits = (rows) => Math.min(10, Math.max(2, ...rows.slice(-50).map((row) => (String(Number(row[4].toPrecision(9))).split(".")[1] ?? "").length)));
+  // All of them; a few stand at the right as wide as they will be among many.
+  const FEW = 60;
+  const show = (count) => {
+    if (count >= FEW) chart.timeScale().fitContent();
+    else chart.timeScale().setVisibleLogicalRange({ from: count - FEW, to: count + 2 });
+  };
   const drawCandles = () => {
     const rows = JSON.parse(series().candles);
     if (!chart) {
@@ -27,7 +33,7 @@
     bars.applyOptions({ priceFormat: { type: "price", precision, minMove: 10 ** -precision } });
     bars.setData(rows.map(([time, open, high, low, close]) => ({ time: zone.shifted_s(time), open, high, low, close })));
     volumes.setData(rows.map(([time, open, , , close, value]) => ({ time: zone.shifted_s(time), value, color: close < open ? down : up })));
-    if (!fitted) { chart.timeScale().fitContent(); fitted = true; }
+    if (!fitted) { show(rows.length); fitted = true; }
   };
 
   // A chart of lines: `how` makes its axes and series in the colours of now, and the newest rows are its columns.

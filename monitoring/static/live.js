@@ -72,9 +72,22 @@ function swap(event) {
   const { sign, level, firing } = document.getElementById("status").dataset;
   const told = Number(firing) ? `(${firing}) ${title}` : title;
   document.title = level === "well" ? told : `${sign} ${told}`;
+  mark(Number(firing));
   document.dispatchEvent(new CustomEvent("fragments"));
   tell();
   if (every_s()) { disconnect(); waiting = setTimeout(connect, every_s() * 1000); }
+}
+
+// The tab's own picture says how many alerts fire.
+const icon = document.querySelector("link[rel=icon]");
+const quiet = icon.href;
+let marked = 0;
+function mark(firing) {
+  if (firing === marked) return;
+  marked = firing;
+  const words = firing > 9 ? "9+" : firing;
+  const drawn = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><rect width="16" height="16" rx="3" fill="#b3261e"/><text x="8" y="12" font-family="sans-serif" font-size="11" font-weight="700" text-anchor="middle" fill="#fff">${words}</text></svg>`;
+  icon.href = firing ? `data:image/svg+xml,${encodeURIComponent(drawn)}` : quiet;
 }
 
 function tell() {

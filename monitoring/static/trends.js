@@ -28,6 +28,22 @@
     const rows = "stack" in at.dataset ? stacked(told.lines) : told.lines.map((line) => line.values);
     return [told.times, ...rows];
   };
+  // Where an alert begins is drawn when it comes into sight: far above the lines it would flatten them.
+  const nearing = ({ limit }, high) => (limit && (high ?? 0) > limit / 3 ? limit : 0);
+  const threshold = (plot, limit) => {
+    if (!limit || limit > plot.scales.y.max) return;
+    const { ctx, bbox } = plot;
+    const y = Math.round(plot.valToPos(limit, "y", true)) + 0.5;
+    ctx.save();
+    ctx.strokeStyle = pens.colour("down");
+    ctx.lineWidth = devicePixelRatio;
+    ctx.setLineDash([6 * devicePixelRatio, 4 * devicePixelRatio]);
+    ctx.beginPath();
+    ctx.moveTo(bbox.left, y);
+    ctx.lineTo(bbox.left + bbox.width, y);
+    ctx.stroke();
+    ctx.restore();
+  };
   const width = (chart) => Math.max(180, chart.at.clientWidth);
   const draw = (chart) => {
     const { at, told } = chart;
@@ -45,7 +61,8 @@
     at.replaceChildren();
     chart.plot = new uPlot({
       width: width(chart), height: HEIGHT,
-      scales: { y: { range: (_, low, high) => [Math.min(0, low ?? 0), Math.max(high ?? 0, 1e-3) * 1.08] } },
+      scales: { y: { range: (_, low, high) => [Math.min(0, low ?? 0), Math.max(high ?? 0, nearing(chart.told, high), 1e-3) * 1.08] } },
+      hooks: { draw: [(plot) => threshold(plot, chart.told.limit)] },
       axes: [
         { ...pens.axis(), space: told.range === "15m" ? 70 : 90, values: (_, ticks) => ticks.map(clock) },
         { ...pens.axis(), size: 72, values: (_, ticks) => ticks.map(unit) },
@@ -53,8 +70,9 @@
       series: [{ label: zone.name(), value: (_, s) => (s === null ? "" : zone.minute(s) + zone.clock(s).slice(5)) }, ...told.lines.map(of)],
       bands: isStack ? told.lines.slice(1).map((_, number) => ({ series: [number + 2, number + 1] })) : [],
     }, columns(chart), at);
-    const names = told.hidden ? `${told.hidden} more are lower and not drawn` : "";
-    if (names) at.append(Object.assign(document.createElement("p"), { className: "foot", textContent: names }));
+    const words = [told.limit && `an alert begins above ${unit(told.limit)}`, told.hidden && `${told.hidden} more are lower and not drawn`];
+    const foot = words.filter(Boolean).join("; ");
+    if (foot) at.append(Object.assign(document.createElement("p"), { className: "foot", textContent: foot }));
   };
   const ask = async (chart) => {
     const { trend, range, only } = chart.at.dataset;
@@ -64,7 +82,10 @@
       const answer = await fetch(`/api/v1/trends?${new URLSearchParams({ of: trend, range, only })}`);
       if (!answer.ok) return;
       chart.told = await answer.json();
-      if (trend === "memory") for (const line of chart.told.lines) line.values = line.values.map((bytes) => bytes && bytes / 2 ** 20);
+      if (trend === "memory") {
+        chart.told.limit &&= chart.told.limit / 2 ** 20;
+        for (const line of chart.told.lines) line.values = line.values.map((bytes) => bytes && bytes / 2 ** 20);
+      }
     } catch { return; } // what is drawn stays, and the bar on top says that nothing is heard
     if (!chart.told.lines.length) said(chart, "Nothing is remembered yet: a step takes ten seconds.");
     else if (chart.plot && before === chart.told.lines.map((line) => line.name).join()) chart.plot.setData(columns(chart));

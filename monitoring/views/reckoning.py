@@ -12,7 +12,7 @@ class Reckoning:
     The sums over the topics of which every row is kept.
 
     `moving` is what was appended or stored while the others were counted; `uneven` names the topics that do not come
-    out even, `uncounted` those of which only the newest version of a row is kept.
+    out even, `uncounted` those of which not every row is kept.
     """
 
     appended: int
