@@ -12,11 +12,11 @@ import urllib3
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from common.columns import Table
+from common.columns import Table, records_of
 from common.errors import StoreRefused
 from common.settings import Settings
 
-__all__ = ["Client", "Store", "connect", "is_about_content", "statements"]
+__all__ = ["Client", "Store", "connect", "is_about_content"]
 
 # Asynchronous inserts are the engine's default since 26.x and would answer before the rows stand.
 INSERT_SETTINGS = {
@@ -84,8 +84,9 @@ class Store:
 
     async def rows(self, table: Table, *, shard: int, numbers: tuple[int, int]) -> pl.DataFrame:
         """Return what tells rows from others, `columns_of_a_row`, of the offsets from..to (exclusive) of a shard."""
+        columns = columns_of_a_row(table)
         sql = (
-            f"SELECT DISTINCT {', '.join(columns_of_a_row(table))} FROM {table.name} "  # noqa: S608  from TABLES
+            f"SELECT DISTINCT {', '.join(columns)} FROM {records_of(table, ('shard', *columns))} "  # noqa: S608  from TABLES
             "WHERE shard = {shard:UInt16} AND offset >= {start:UInt64} AND offset < {stop:UInt64}"
         )
         frame = await self.query(sql, {"shard": shard, "start": numbers[0], "stop": numbers[1]})
@@ -105,11 +106,23 @@ class Store:
     async def end(self, table: Table, *, shard: int, start: int) -> int:
         """Return the running number behind the last row of a shard from `start` on, 0 when there is none."""
         sql = (
-            f"SELECT if(count() = 0, 0, max(offset) + 1) AS stop FROM {table.name} "  # noqa: S608  from TABLES
+            "SELECT if(count() = 0, 0, max(offset) + 1) AS stop "  # noqa: S608  from TABLES
+            f"FROM {records_of(table, ('shard', 'offset'))} "
             "WHERE shard = {shard:UInt16} AND offset >= {start:UInt64}"
         )
         frame = await self.query(sql, {"shard": shard, "start": start})
         return int(frame["stop"][0])
+
+    async def remove(self, table: Table, *, shard: int, offsets: Sequence[int], token: str) -> None:
+        """Take rows out of a table, each when it stands in the one beside; a repeat takes out what is left."""
+        columns = ", ".join(column.name for column in table.all_columns)
+        ours = "shard = {shard:UInt16} AND offset IN {offsets:Array(UInt64)}"
+        beside = f"SELECT offset FROM {table.removed} WHERE {ours}"  # noqa: S608  from TABLES
+        moved = f"SELECT {columns} FROM {table.name} WHERE {ours} AND offset NOT IN ({beside})"  # noqa: S608
+        asked, named = {"shard": shard, "offsets": list(offsets)}, {"insert_deduplication_token": token}
+        settings = {**INSERT_SETTINGS, **named, "query_id": query_id(token)}
+        await self.command(f"INSERT INTO {table.removed} ({columns}) {moved}", asked, settings)
+        await self.command(f"DELETE FROM {table.name} WHERE shard = {{shard:UInt16}} AND offset IN ({beside})", asked)  # noqa: S608
 
     async def is_running(self, token: str) -> bool:
         """Return whether an insert under this token is still at work in the engine."""
@@ -150,10 +163,12 @@ class Store:
         except (ClickHouseError, urllib3.exceptions.HTTPError, OSError) as error:
             raise _refused("query", error) from error
 
-    async def command(self, sql: str, parameters: Mapping[str, Any] | None = None) -> None:
+    async def command(
+        self, sql: str, parameters: Mapping[str, Any] | None = None, settings: Mapping[str, Any] | None = None
+    ) -> None:
         """Run a statement that answers nothing."""
         try:
-            await asyncio.to_thread(self._client.command, sql, dict(parameters or {}))
+            await asyncio.to_thread(self._client.command, sql, dict(parameters or {}), settings=dict(settings or {}))
         except (ClickHouseError, urllib3.exceptions.HTTPError, OSError) as error:
             raise _refused(sql.split(maxsplit=1)[0].lower(), error) from error
 
@@ -182,8 +197,3 @@ def _refused(what: str, error: Exception) -> StoreRefused:
     code = getattr(error, "code", 0)
     first_line = str(error).strip().partition("\n")[0]
     return StoreRefused(what, code=code if isinstance(code, int) else 0, reason=first_line[:500])
-
-
-def statements(script: str) -> Sequence[str]:
-    """Return the statements of a migration: separated by a semicolon at the end of a line."""
-    return [part.strip().rstrip(";") for part in script.split(";\n") if part.strip().rstrip(";")]

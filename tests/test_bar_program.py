@@ -71,17 +71,19 @@ def test_the_last_word_on_a_candle_is_what_its_view_says_also_of_corrections_tha
     fleet.start_program("bar_processor")
     append(fleet, TRADES, trades)
     end = max(one.event_ns for one in trades) // 10**9 - trade(0).event_ns // 10**9
-    changed, gone = trades[100], trades[-1]
+    changed, gone, taken_back = trades[100], trades[-1], trades[-2]
     told = {"event_ns": gone.event_ns, "new_price": "123.456"}
     corrections = [
         TradeCorrection("v", changed.symbol, 1, trade_id=changed.trade_id, action="correct", **told),
         TradeCorrection("v", gone.symbol, 1, trade_id=gone.trade_id, action="cancel", event_ns=gone.event_ns),
+        TradeCorrection("v", taken_back.symbol, 1, trade_id=taken_back.trade_id, action="removed", event_ns=1),
     ]
     append(fleet, TRADE_CORRECTIONS, corrections[:1])
     wait_for(lambda: position(fleet, "bar_processor"), expected=400, what="position")
     fleet.kill("bar_processor")
+    append(fleet, TRADES, [msgspec.structs.replace(taken_back, source="removed")])
     append(fleet, TRADE_CORRECTIONS, corrections[1:])
-    wait_for(lambda: position(fleet, "clickhouse_writer", TRADE_CORRECTIONS), expected=2, what="corrections")
+    wait_for(lambda: position(fleet, "clickhouse_writer", TRADE_CORRECTIONS), expected=3, what="corrections")
     fleet.restart("bar_processor")
 
     def differing():

@@ -9,24 +9,14 @@ from collections.abc import Iterator
 
 from common.clock import NS_PER_S
 from common.errors import BadAnswer, WireError
-from common.records import EventKind, FeedEvent, OrderEvent
+from common.records import EventKind, FeedEvent
 from common.settings import Settings
 from ingesters.feed import Checkpoint, Fetch, Frame, Resume, Step
+from ingesters.venues.goldsky_events import records, removal
 from ingesters.venues.goldsky_head import HeadWatch, feed_event
 from ingesters.venues.goldsky_page import VENUE, Cursor, Page, Row, question, read_page, rows_beyond
-from ingesters.venues.goldsky_recheck import Recheck
+from ingesters.venues.goldsky_recheck import Difference, Recheck
 
-# The exchange is the taker of one event per match, the one that sums up the taker's order.
-# https://github.com/Polymarket/ctf-exchange/blob/main/src/exchange/mixins/Trading.sol
-EXCHANGES = frozenset(
-    {
-        "0x4bfb41d5b3570defd03c39a9a4d8de6bd8b8982e",  # first version
-        "0xc5d563a36ae78145c45a50134d48a1215220f80a",  # first version, negative-risk markets
-        "0xe111180000d2663c0091e4f400237545b87b996b",  # second version
-        "0xe2222d279d744050d28e00520010520000310f59",  # second version, negative-risk markets
-    }
-)
-COLLATERAL = "0"
 RECHECK_EVERY_S = 60
 NAMED_IDS = 20
 
@@ -87,11 +77,10 @@ class GoldskyFeed:
         yield from self._look_at_head(page, received_ns)
         if fresh:
             self._reached = fresh[-1].cursor
-            moved = [row.cursor for row in fresh if self._recheck.is_known(row)]
-            yield from (_event(row, received_ns) for row in fresh if not self._recheck.is_known(row))
-            self._recheck.remember(fresh)
+            difference = self._recheck.compare(fresh)
+            yield from records(difference, received_ns)
             yield self._checkpoint()
-            yield from _told("gap", "events have another time now, the first one stands", moved, received_ns)
+            yield from _corrected(difference, received_ns)
         yield self._fetch(PAGE, after_s=0.0 if page.is_full else self._poll_s)
         if not page.is_full and self._wants_recheck(page, received_ns):
             yield self._fetch(RECHECK)
@@ -110,19 +99,20 @@ class GoldskyFeed:
 
     def _compare(self, page: Page, received_ns: int) -> Iterator[Step]:
         rows = self._beyond(page, self._recheck.after)
-        late = self._recheck.late(rows)
-        yield from (_event(row, received_ns) for row in late)
-        if late:
+        difference = self._recheck.walk(rows)
+        if any(difference):
             # The place stays: an event behind it is added in one transaction with the place where it was found.
+            yield from records(difference, received_ns)
             yield self._checkpoint()
-            yield from _told("backfilled", "events came late", [row.cursor for row in late], received_ns)
+            yield from _corrected(difference, received_ns)
+            yield from _told("backfilled", "events came late", difference.new, received_ns)
         # A short page ends nothing here: what it left out would pass for vanished.
         if rows and not self._recheck.is_past(self._recheck.after):
             yield self._fetch(RECHECK)
             return
-        difference = self._recheck.end()
-        yield from _told("gap", "events vanished", difference.vanished, received_ns)
-        yield from _told("resync", "events that had vanished are back", difference.returned, received_ns)
+        vanished = self._recheck.end()
+        yield from (removal(row, received_ns) for row in vanished)
+        yield from _told("gap", "events vanished", vanished, received_ns)
 
     def _beyond(self, page: Page, after: Cursor) -> list[Row]:
         rows = rows_beyond(page.rows, after)
@@ -151,33 +141,16 @@ def _without_head(reason: str, received_ns: int) -> FeedEvent:
     return feed_event("schema_change", detail, from_ns=received_ns, to_ns=received_ns)
 
 
-def _told(kind: EventKind, what: str, places: list[Cursor], received_ns: int) -> Iterator[FeedEvent]:
+def _corrected(difference: Difference, received_ns: int) -> Iterator[FeedEvent]:
+    yield from _told("resync", "events have changed", [now for _, now in difference.changed], received_ns)
+    yield from _told("resync", "events that had vanished are back", difference.returned, received_ns)
+
+
+def _told(kind: EventKind, what: str, rows: list[Row], received_ns: int) -> Iterator[FeedEvent]:
     """Yield at most one event about a reorganisation of the chain."""
-    if places:
+    if rows:
+        places = [row.cursor for row in rows]
         ids = ", ".join(place.id for place in places[:NAMED_IDS])
         from_ns, to_ns = (edge(places).timestamp * NS_PER_S for edge in (min, max))
         detail = f"reorg: {len(places)} {what}: {ids}{', ...' if len(places) > NAMED_IDS else ''}"
         yield feed_event(kind, detail, from_ns=from_ns, to_ns=to_ns, received_ns=received_ns)
-
-
-def _event(row: Row, received_ns: int) -> OrderEvent:
-    sides = (row.maker_asset_id, row.taker_asset_id)
-    taker = row.taker.lower()
-    return OrderEvent(
-        venue="polymarket",
-        symbol=next(side for side in sides if side != COLLATERAL) if sides.count(COLLATERAL) == 1 else "",
-        received_ns=received_ns,
-        event_id=row.id,
-        event_ns=int(row.timestamp) * NS_PER_S,
-        transaction_hash=row.transaction_hash.lower(),
-        order_hash=row.order_hash.lower(),
-        maker=row.maker.lower(),
-        taker=taker,
-        maker_asset_id=row.maker_asset_id,
-        taker_asset_id=row.taker_asset_id,
-        maker_amount=row.maker_amount_filled,
-        taker_amount=row.taker_amount_filled,
-        fee=row.fee,
-        role="taker_order" if taker in EXCHANGES else "maker_fill",
-        source="subgraph",
-    )

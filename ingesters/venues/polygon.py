@@ -4,7 +4,7 @@ Polymarket's fills from the chain itself: logs of the exchange contracts, asked 
 The subgraph ends with the first contracts; these are the events of the second ones, so both together are every fill
 once. Blocks are read in order, as many at once as the node takes, and only when enough others stand on them. What was
 told of the newest ones is remembered with their hashes: when a hash has changed, or once a minute in any case (a node
-that lags may leave logs out without a word), they are read again and the difference is told.
+that lags may leave logs out without a word), they are read again: what is not there any more is taken back, and told.
 """
 
 from collections.abc import Iterator
@@ -12,11 +12,11 @@ from collections.abc import Iterator
 import msgspec
 
 from common.clock import NS_PER_S
-from common.codec import Origin, dead_letter
 from common.errors import BadAnswer, WireError
 from common.settings import Settings
 from ingesters.feed import Checkpoint, Fetch, Frame, Resume, Step
-from ingesters.venues.polygon_logs import Fill, Header, Log, event_of, header_of, logs_between, number
+from ingesters.venues.polygon_fills import corrections, record
+from ingesters.venues.polygon_logs import Header, Log, header_of, logs_between, number
 from ingesters.venues.polygon_memory import Memory, Place
 from ingesters.venues.polygon_news import TipWatch, news, reorganised
 from ingesters.venues.polygon_rpc import VENUE, Call, Result, Rpc, Trouble
@@ -132,7 +132,8 @@ class PolygonFeed:
     def _wants_recheck(self, received_ns: int) -> bool:
         if self._rechecked_ns is None:
             self._rechecked_ns = received_ns
-        if not self._memory.places or received_ns - self._rechecked_ns < RECHECK_EVERY_S * NS_PER_S:
+        is_due = received_ns - self._rechecked_ns >= RECHECK_EVERY_S * NS_PER_S or not self._memory.is_named
+        if not self._memory.places or not is_due:
             return False
         self._rechecked_ns = received_ns
         return True
@@ -173,8 +174,9 @@ class PolygonFeed:
         """Yield what is new in the blocks that were read, and how they differ from what was told of them."""
         walk, places = self._walk, self._walk.places()
         difference = self._memory.compare(walk.fills(), places, after=walk.after, until=walk.at)
+        yield from corrections(difference, received_ns)
         for fill in difference.late:
-            yield _record(fill, received_ns)
+            yield record(fill, received_ns)
         self._reached = max(walk.at, self._reached or 0)
         yield self._checkpoint()
         yield from reorganised(difference if walk.is_again else difference._replace(late=[]), places, received_ns)
@@ -189,12 +191,3 @@ def _sound(result: Result) -> msgspec.Raw:
     if isinstance(result, Trouble):
         raise BadAnswer(VENUE, reason=str(result))
     return result
-
-
-def _record(fill: Fill, received_ns: int) -> Step:
-    """Return a fill as an event; a log that does not fit its own signature is set aside whole."""
-    try:
-        return event_of(fill, received_ns)
-    except ValueError as error:
-        origin = Origin("polygon_ingester", "", fill.id, received_ns, VENUE)
-        return dead_letter(msgspec.json.encode(fill.log), origin, reason=str(error))
