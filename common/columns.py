@@ -106,6 +106,11 @@ def records_of(table: Table, columns: Sequence[str]) -> str:
     return f"(SELECT {told} FROM {table.name} UNION ALL SELECT {told} FROM {table.removed})"  # noqa: S608  from TABLES
 
 
+def columns_of_a_row(table: Table) -> tuple[str, ...]:
+    """Return the columns by which a row is known: a server that lost its newest records gives their numbers again."""
+    return ("offset", "received_time", *table.identity)
+
+
 def create_sql(table: Table) -> str:
     """Return the statement that creates a table; deduplication and fsync as measured in docs/schema.md."""
     columns = ",\n".join(

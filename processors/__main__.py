@@ -7,6 +7,7 @@ from functools import partial
 
 from common.book_engine import engine, warm_up
 from common.clickhouse import Store
+from common.clickhouse import connect as connect_clickhouse
 from common.columns import Table, removed_of
 from common.errors import Fenced, StoreRefused
 from common.heartbeat import Figures, beat
@@ -57,7 +58,7 @@ async def main(program: str, process: str, settings: Settings, stop: asyncio.Eve
     try:
         figures.detail = "waiting for Redis and ClickHouse"
         await wait_ready(redis)
-        store = Store(await wait_current(settings, stop))
+        store = Store(await wait_current(settings, stop), partial(connect_clickhouse, settings))
         layout: Layout = {stream: await shards(redis, stream, settings) for stream in STREAMS}
         if program == BOOK_PROCESSOR:
             figures.detail = "compiling what keeps the books"

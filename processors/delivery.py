@@ -15,10 +15,10 @@ from typing import Protocol, TypeVar, cast
 import polars as pl
 
 from common.backoff import delays_s
-from common.clickhouse import columns_of_a_row, is_about_content
-from common.columns import Table
+from common.columns import Table, columns_of_a_row
 from common.errors import StoreRefused
 from common.log import logger
+from common.refusals import is_about_content
 from processors.manifest import Manifest
 from processors.processor import REFUSED_SCHEMA
 
