@@ -2,9 +2,9 @@
 
 import asyncio
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import clickhouse_connect
 import polars as pl
@@ -12,11 +12,12 @@ import urllib3
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from common.columns import Table
+from common.columns import Table, columns_of_a_row, records_of
 from common.errors import StoreRefused
+from common.refusals import is_about_password
 from common.settings import Settings
 
-__all__ = ["Client", "Store", "connect", "is_about_content", "statements"]
+__all__ = ["Client", "Store", "connect"]
 
 # Asynchronous inserts are the engine's default since 26.x and would answer before the rows stand.
 INSERT_SETTINGS = {
@@ -26,9 +27,8 @@ INSERT_SETTINGS = {
 }
 CHUNK_BYTES = 2**20
 MOMENT = pl.Datetime("ns", "UTC")
-# What the engine says of the rows themselves: repeating cannot help, setting the guilty ones aside does.
-# https://github.com/ClickHouse/ClickHouse/blob/master/src/Common/ErrorCodes.cpp
-CONTENT_CODES = frozenset({6, 25, 26, 27, 33, 38, 41, 53, 69, 70, 72, 117, 131, 321, 349, 395, 407, 469, 691})
+FAILURES = (ClickHouseError, urllib3.exceptions.HTTPError, OSError)
+T = TypeVar("T")
 
 
 def connect(settings: Settings, *, database: str | None = None) -> Client:
@@ -43,7 +43,7 @@ def connect(settings: Settings, *, database: str | None = None) -> Client:
             host=settings.clickhouse_host or "127.0.0.1",
             port=settings.clickhouse_port,
             username=settings.clickhouse_user,
-            password=settings.clickhouse_password.get_secret_value(),
+            password=settings.secret("clickhouse_password"),
             database=database if database is not None else settings.clickhouse_database,
             secure=settings.clickhouse_secure,
             ca_cert=str(settings.clickhouse_ca_file) if settings.clickhouse_ca_file else None,
@@ -54,14 +54,22 @@ def connect(settings: Settings, *, database: str | None = None) -> Client:
             query_retries=0,
         )
     except (ClickHouseError, urllib3.exceptions.HTTPError) as error:
-        raise _refused("connect", error) from error
+        refused = _refused("connect", error)
+        if is_about_password(refused):
+            refused.reason += f"; {settings.renewal('clickhouse_password')}"
+        raise refused from error
 
 
 class Store:
-    """ClickHouse for the processors; every call runs in a thread, so that the loop goes on."""
+    """
+    ClickHouse for the processors; every call runs in a thread, so that the loop goes on.
 
-    def __init__(self, client: Client) -> None:
+    `renew` makes another client when the server has come to want another password.
+    """
+
+    def __init__(self, client: Client, renew: Callable[[], Client] | None = None) -> None:
         self._client = client
+        self._renew = renew
 
     async def insert(self, table: Table, frame: pl.DataFrame, token: str) -> None:
         """
@@ -77,15 +85,14 @@ class Store:
         frame = frame.select(column for column in frame if not _says_nothing(column))
         frame.write_ipc_stream(body, compat_level=pl.CompatLevel.oldest())
         settings: dict[str, Any] = {**INSERT_SETTINGS, "insert_deduplication_token": token, "query_id": query_id(token)}
-        try:
-            self._client.raw_insert(table.name, frame.columns, body.getvalue(), settings=settings, fmt="ArrowStream")
-        except (ClickHouseError, urllib3.exceptions.HTTPError, OSError) as error:
-            raise _refused(f"insert into {table.name}", error) from error
+        told = (table.name, frame.columns, body.getvalue())
+        self._ask(f"insert into {table.name}", lambda to: to.raw_insert(*told, settings=settings, fmt="ArrowStream"))
 
     async def rows(self, table: Table, *, shard: int, numbers: tuple[int, int]) -> pl.DataFrame:
         """Return what tells rows from others, `columns_of_a_row`, of the offsets from..to (exclusive) of a shard."""
+        columns = columns_of_a_row(table)
         sql = (
-            f"SELECT DISTINCT {', '.join(columns_of_a_row(table))} FROM {table.name} "  # noqa: S608  from TABLES
+            f"SELECT DISTINCT {', '.join(columns)} FROM {records_of(table, ('shard', *columns))} "  # noqa: S608  from TABLES
             "WHERE shard = {shard:UInt16} AND offset >= {start:UInt64} AND offset < {stop:UInt64}"
         )
         frame = await self.query(sql, {"shard": shard, "start": numbers[0], "stop": numbers[1]})
@@ -105,11 +112,23 @@ class Store:
     async def end(self, table: Table, *, shard: int, start: int) -> int:
         """Return the running number behind the last row of a shard from `start` on, 0 when there is none."""
         sql = (
-            f"SELECT if(count() = 0, 0, max(offset) + 1) AS stop FROM {table.name} "  # noqa: S608  from TABLES
+            "SELECT if(count() = 0, 0, max(offset) + 1) AS stop "  # noqa: S608  from TABLES
+            f"FROM {records_of(table, ('shard', 'offset'))} "
             "WHERE shard = {shard:UInt16} AND offset >= {start:UInt64}"
         )
         frame = await self.query(sql, {"shard": shard, "start": start})
         return int(frame["stop"][0])
+
+    async def remove(self, table: Table, *, shard: int, offsets: Sequence[int], token: str) -> None:
+        """Take rows out of a table, each when it stands in the one beside; a repeat takes out what is left."""
+        columns = ", ".join(column.name for column in table.all_columns)
+        ours = "shard = {shard:UInt16} AND offset IN {offsets:Array(UInt64)}"
+        beside = f"SELECT offset FROM {table.removed} WHERE {ours}"  # noqa: S608  from TABLES
+        moved = f"SELECT {columns} FROM {table.name} WHERE {ours} AND offset NOT IN ({beside})"  # noqa: S608
+        asked, named = {"shard": shard, "offsets": list(offsets)}, {"insert_deduplication_token": token}
+        settings = {**INSERT_SETTINGS, **named, "query_id": query_id(token)}
+        await self.command(f"INSERT INTO {table.removed} ({columns}) {moved}", asked, settings)
+        await self.command(f"DELETE FROM {table.name} WHERE shard = {{shard:UInt16}} AND offset IN ({beside})", asked)  # noqa: S608
 
     async def is_running(self, token: str) -> bool:
         """Return whether an insert under this token is still at work in the engine."""
@@ -122,10 +141,8 @@ class Store:
         return await asyncio.to_thread(self._query, sql, parameters)
 
     def _query(self, sql: str, parameters: Mapping[str, Any] | None) -> pl.DataFrame:
-        try:
-            body = self._client.raw_query(sql, parameters=dict(parameters or {}), fmt="ArrowStream")
-        except (ClickHouseError, urllib3.exceptions.HTTPError, OSError) as error:
-            raise _refused("query", error) from error
+        asked = dict(parameters or {})
+        body = self._ask("query", lambda of: of.raw_query(sql, parameters=asked, fmt="ArrowStream"))
         return pl.read_ipc_stream(body) if body else pl.DataFrame()
 
     def stream(
@@ -147,15 +164,28 @@ class Store:
                 sql, parameters=dict(parameters or {}), fmt=fmt, settings={**(limits or {}), "readonly": 2}
             )
             yield from iter(partial(body.read, CHUNK_BYTES), b"")
-        except (ClickHouseError, urllib3.exceptions.HTTPError, OSError) as error:
+        except FAILURES as error:
             raise _refused("query", error) from error
 
-    async def command(self, sql: str, parameters: Mapping[str, Any] | None = None) -> None:
+    async def command(
+        self, sql: str, parameters: Mapping[str, Any] | None = None, settings: Mapping[str, Any] | None = None
+    ) -> None:
         """Run a statement that answers nothing."""
+        asked, chosen, what = dict(parameters or {}), dict(settings or {}), sql.split(maxsplit=1)[0].lower()
+        await asyncio.to_thread(self._ask, what, lambda of: of.command(sql, asked, settings=chosen))
+
+    def _ask(self, what: str, ask: Callable[[Client], T]) -> T:
         try:
-            await asyncio.to_thread(self._client.command, sql, dict(parameters or {}))
-        except (ClickHouseError, urllib3.exceptions.HTTPError, OSError) as error:
-            raise _refused(sql.split(maxsplit=1)[0].lower(), error) from error
+            return ask(self._client)
+        except FAILURES as error:
+            refused = _refused(what, error)
+            if self._renew is None or not is_about_password(refused):
+                raise refused from error
+        self._client = self._renew()
+        try:
+            return ask(self._client)
+        except FAILURES as error:
+            raise _refused(what, error) from error
 
 
 def _says_nothing(column: pl.Series) -> bool:
@@ -163,27 +193,12 @@ def _says_nothing(column: pl.Series) -> bool:
     return column.null_count() == len(column) or (column.dtype == pl.String and bool((column == "").all()))
 
 
-def columns_of_a_row(table: Table) -> tuple[str, ...]:
-    """Return the columns by which a row is known: a server that lost its newest records gives their numbers again."""
-    return ("offset", "received_time", *table.identity)
-
-
 def query_id(token: str) -> str:
     """Return the query id under which an insert is found in system.processes."""
     return f"tickfleet:{token}"
-
-
-def is_about_content(error: StoreRefused) -> bool:
-    """Return whether the rows themselves are at fault."""
-    return error.code in CONTENT_CODES
 
 
 def _refused(what: str, error: Exception) -> StoreRefused:
     code = getattr(error, "code", 0)
     first_line = str(error).strip().partition("\n")[0]
     return StoreRefused(what, code=code if isinstance(code, int) else 0, reason=first_line[:500])
-
-
-def statements(script: str) -> Sequence[str]:
-    """Return the statements of a migration: separated by a semicolon at the end of a line."""
-    return [part.strip().rstrip(";") for part in script.split(";\n") if part.strip().rstrip(";")]

@@ -1,6 +1,7 @@
 """What a column and a table are: their place in the record, and how ClickHouse stores them."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from common.streams import Stream
@@ -65,7 +66,8 @@ class Table:
     A table and the stream that fills it.
 
     Every row also has `shard` and `offset`, the place of its record, so that completeness can be proven by SQL.
-    `identity` are the columns by which a record is known that may come a second time, under another number. Rows live
+    `identity` are the columns by which a record is known that may come a second time, under another number. `removed`
+    is the name of the table that takes the rows which their source takes back, with the records that say so. Rows live
     as long as `ttl` says, an expression of SQL, or for ever.
     """
 
@@ -77,6 +79,7 @@ class Table:
     comment: str
     engine: str = "MergeTree"
     identity: tuple[str, ...] = ()
+    removed: str = ""
     ttl: str = ""
 
     @property
@@ -89,6 +92,25 @@ PLACE = (
     Column("shard", "small", "shard", "shard of the stream that held the record"),
     Column("offset", "count", "offset", "running number of the record in its shard: dense, so a hole is visible"),
 )
+
+
+def removed_of(table: Table) -> Table:
+    """Return the table that takes what is removed from another."""
+    comment = f"Rows of {table.name} that their source took back, and the records (source: removed) that say so."
+    return replace(table, name=table.removed, removed="", comment=comment)
+
+
+def records_of(table: Table, columns: Sequence[str]) -> str:
+    """Return where SQL finds columns of every record of a table's stream, also of those that were removed."""
+    if not table.removed:
+        return table.name
+    told = ", ".join(columns)
+    return f"(SELECT {told} FROM {table.name} UNION ALL SELECT {told} FROM {table.removed})"  # noqa: S608  from TABLES
+
+
+def columns_of_a_row(table: Table) -> tuple[str, ...]:
+    """Return the columns by which a row is known: a server that lost its newest records gives their numbers again."""
+    return ("offset", "received_time", *table.identity)
 
 
 def create_sql(table: Table) -> str:

@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 
 TakerSide = Literal["buy", "sell", "unknown"]
+REMOVED = "removed"  # the source of a record that takes back the one of the same id before it
 EventKind = Literal["connected", "disconnected", "gap", "resync", "stale", "backfilled", "refused", "schema_change"]
 
 
@@ -24,14 +25,18 @@ class Record(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
 
 
 class Trade(Record, frozen=True, gc=False, kw_only=True, omit_defaults=True):
-    """A match between two orders, once. `notional` is price x size in quote currency where the source states it."""
+    """
+    A match between two orders, once. `notional` is price x size in quote currency where the source states it.
+
+    With the source `removed` it says of the trade of the same id before it that its chain has taken it back.
+    """
 
     trade_id: str
     event_ns: int
     price: str
     size: str
     taker_side: TakerSide
-    source: Literal["live", "backfill", "derived"] = "live"
+    source: Literal["live", "backfill", "derived", "removed"] = "live"
     sequence: int | None = None
     notional: str | None = None
     market_id: str = ""
@@ -47,11 +52,12 @@ class TradeCorrection(Record, frozen=True, gc=False, kw_only=True, omit_defaults
     """
     What a venue said later of a trade that it had told: it never was (`cancel`), or it was otherwise (`correct`).
 
-    `trade_id` is the trade as it was told; the new values are None when it was cancelled.
+    `trade_id` is the trade as it was told; the new values are None when it was cancelled. What a chain has `removed` is
+    not in the table of trades any more; it may come again.
     """
 
     trade_id: str
-    action: Literal["cancel", "correct"]
+    action: Literal["cancel", "correct", "removed"]
     event_ns: int
     new_trade_id: str = ""
     new_price: str | None = None
@@ -224,7 +230,8 @@ class OrderEvent(Record, frozen=True, gc=False, kw_only=True, omit_defaults=True
     An OrderFilled event of a Polymarket exchange contract, as the chain holds it.
 
     Amounts and fee are integers in millionths (micro-USDC or micro-shares), as text. `symbol` is the outcome token,
-    empty when the event does not have exactly one side in collateral (asset id "0").
+    empty when the event does not have exactly one side in collateral (asset id "0"). With the source `removed` it says
+    of the event of the same id before it that a reorganisation took it off the chain; it may come again.
     """
 
     event_id: str
@@ -239,7 +246,7 @@ class OrderEvent(Record, frozen=True, gc=False, kw_only=True, omit_defaults=True
     taker_amount: str
     fee: str
     role: Literal["maker_fill", "taker_order"]
-    source: Literal["subgraph", "chain"]
+    source: Literal["subgraph", "chain", "removed"]
     sequence: int | None = None
 
 

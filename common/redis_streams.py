@@ -1,76 +1,27 @@
-"""The only module that speaks Redis: connections, names of keys, scripts, and small facts kept there."""
+"""What is in Redis: names of keys, scripts, and small facts kept there."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
-from redis import asyncio as driver
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from common.errors import BadSettings
+from common.redis_connection import Redis, connect
 from common.settings import Settings
 from common.streams import BY_TOPIC, Stream
 
-# The driver types every reply for both protocol versions at once; the shapes are pinned here, by protocol=2.
-Redis: TypeAlias = Any
-
-__all__ = ["Redis", "RedisConnectionError", "RedisError", "RedisTimeoutError", "ResponseError"]
+__all__ = ["Redis", "RedisConnectionError", "RedisError", "RedisTimeoutError", "ResponseError", "connect"]
 
 LUA = Path(__file__).with_name("lua")
-TIMEOUT_S = 15.0  # above every BLOCK of ours, so that a silent network cut is found
 TOPICS = "topics"
 SETTLING = "--+ settling\n"  # in scripts that append: `settling.lua` goes there
 SETTLING_S = 0.1  # between two looks whether a shard takes something new again
-
-
-def connect(settings: Settings) -> Redis:
-    """
-    Return a client that never repeats a command by itself: an append whose reply was lost is ours to repeat.
-
-    Replies are bytes in RESP2 shapes on every server version.
-    """
-    password = settings.redis_password.get_secret_value() if settings.redis_password else None
-    common: dict[str, Any] = {
-        "protocol": 2,
-        "socket_timeout": TIMEOUT_S,
-        "socket_connect_timeout": 5.0,
-        "socket_keepalive": True,
-        "retry": Retry(NoBackoff(), 0),
-    }
-    if settings.redis_url is not None:
-        if settings.redis_ca_file is not None:
-            common["ssl_ca_certs"] = str(settings.redis_ca_file)
-        return _wary(driver.Redis.from_url(settings.redis_url, **common))
-    client = driver.Redis(
-        host=settings.redis_host or "127.0.0.1",
-        port=settings.redis_port,
-        db=settings.redis_db,
-        username=settings.redis_user if password else None,
-        password=password,
-        **common,
-    )
-    return _wary(client)
-
-
-def _wary(client: Redis) -> Redis:
-    """Return the client; its connections say so when they are cut: uvloop raises a RuntimeError for the next write."""
-
-    class Wary(client.connection_pool.connection_class):  # type: ignore[misc]
-        async def send_packed_command(self, command: Any, check_health: bool = True) -> None:  # noqa: ANN401, FBT001, FBT002  (the driver's signature)
-            try:
-                await super().send_packed_command(command, check_health)
-            except RuntimeError as error:
-                raise RedisConnectionError(str(error)) from error
-
-    client.connection_pool.connection_class = Wary
-    return client
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,13 @@
 
 import asyncio
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from common.backoff import delays_s
-from common.clickhouse import Client, Store, connect, statements
+from common.clickhouse import Client, Store, connect
+from common.columns import records_of
 from common.errors import SchemaMismatch, StoreRefused
 from common.lifecycle import wait
 from common.log import logger
@@ -69,7 +71,7 @@ def apply(settings: Settings) -> list[Migration]:
     if found > len(wanted):
         raise SchemaMismatch(expected=len(wanted), found=found)
     for migration in wanted[found:]:
-        for statement in statements(migration.script):
+        for statement in _statements(migration.script):
             client.command(statement)
         client.command(
             "INSERT INTO schema_migrations (version, name, digest) "
@@ -78,6 +80,11 @@ def apply(settings: Settings) -> list[Migration]:
             settings={"insert_deduplication_token": migration.name, "async_insert": 0},
         )
     return wanted[found:]
+
+
+def _statements(script: str) -> Sequence[str]:
+    """Return the statements of a migration: separated by a semicolon at the end of a line."""
+    return [part.strip().rstrip(";") for part in script.split(";\n") if part.strip().rstrip(";")]
 
 
 def version_of(client: Client) -> int:
@@ -115,8 +122,8 @@ async def offsets_stored(store: Store) -> dict[tuple[str, int], int]:
     """Return the running number behind the last stored record of each (topic, shard) that has a table."""
     ends: dict[tuple[str, int], int] = {}
     for table in TABLES:
-        sql = f"SELECT shard, max(offset) + 1 AS stop FROM {table.name} GROUP BY shard"  # noqa: S608  from TABLES
-        frame = await store.query(sql)
+        records = records_of(table, ("shard", "offset"))
+        frame = await store.query(f"SELECT shard, max(offset) + 1 AS stop FROM {records} GROUP BY shard")  # noqa: S608
         ends |= {(table.source.topic, int(shard)): int(stop) for shard, stop in frame.iter_rows()}
     return ends
 

@@ -2,6 +2,7 @@
 
 import os.path
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -14,6 +15,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PrivateAttr,
     SecretStr,
     ValidationError,
     ValidationInfo,
@@ -66,6 +68,8 @@ class Settings(BaseModel):
     """What the operator chose. Names are the environment's in lower case; units are in the name."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=True)
+
+    _files: dict[str, Path] = PrivateAttr(default_factory=dict)  # that values were read from
 
     data_dir: Path = Path("data")
     log_dir: Path = Path("logs")
@@ -242,7 +246,7 @@ class Settings(BaseModel):
             problems += [_worded(dict(fact), values) for fact in error.errors(include_url=False)]
         else:
             if not problems:
-                return settings
+                return settings.read_from({name: named.get(f"{name.upper()}_FILE", "") for name in values})
         raise BadSettings(problems)
 
     def symbols_of(self, program: str) -> Words | None:
@@ -253,6 +257,25 @@ class Settings(BaseModel):
         )
         chosen: Words | None = getattr(self, field, None)
         return chosen
+
+    def read_from(self, files: Mapping[str, str]) -> Self:
+        """Remember in which files values stand, "" for those that stand in none."""
+        self._files |= {name: Path(file) for name, file in files.items() if file}
+        return self
+
+    def secret(self, name: str) -> str:
+        """Return a secret as it is by now, "" for none: where a file holds it, it may have been changed since."""
+        with suppress(OSError, UnicodeDecodeError):  # it is being written anew: the one that was read is as good
+            if name in self._files:
+                return self._files[name].read_text(encoding="utf-8").strip()
+        value: SecretStr | None = getattr(self, name)
+        return value.get_secret_value() if value else ""
+
+    def renewal(self, name: str) -> str:
+        """Return what is to be done when a server does not take a secret any more."""
+        if name in self._files:
+            return f"put the right one into {name.upper()}_FILE={self._files[name]}: it is read again with every try"
+        return f"set {name.upper()} and restart this program, or name a file in {name.upper()}_FILE: that is read again"
 
     @property
     def secrets(self) -> tuple[str, ...]:

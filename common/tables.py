@@ -1,7 +1,7 @@
 """TABLES: every table that is fed from a stream: its columns, their origin in the record, and how they are stored."""
 
 from common.book_stat_table import BOOK_STAT_ROWS
-from common.columns import Column, Table
+from common.columns import Column, Table, removed_of
 from common.streams import (
     ACTIONS,
     ALERTS,
@@ -98,6 +98,7 @@ ORDER_EVENT_ROWS = Table(
     partition_by="toYYYYMM(event_time)",
     comment="OrderFilled events of the Polymarket exchanges, one row each.",
     identity=("venue", "event_id"),
+    removed="removed_order_events",
 )
 
 TRADE_ROWS = Table(
@@ -127,6 +128,7 @@ TRADE_ROWS = Table(
     partition_by="toYYYYMM(event_time)",
     comment="Trades of all venues, each once.",
     identity=("venue", "symbol", "trade_id"),
+    removed="removed_trades",
 )
 
 TRADE_CORRECTION_ROWS = Table(
@@ -412,3 +414,6 @@ TABLES = (
     ACTION_ROWS,
     KEY_FIGURE_ROWS,
 )
+
+# What the sources of some take back goes into a table beside.
+REMOVED_ROWS = tuple(removed_of(table) for table in TABLES if table.removed)

@@ -3,7 +3,7 @@
 CREATE DATABASE IF NOT EXISTS tickfleet;
 
 CREATE USER IF NOT EXISTS tickfleet_processor IDENTIFIED BY 'change-me-processor';
-GRANT SELECT, INSERT, ALTER UPDATE ON tickfleet.* TO tickfleet_processor;
+GRANT SELECT, INSERT, ALTER UPDATE, ALTER DELETE ON tickfleet.* TO tickfleet_processor;
 GRANT SELECT ON system.processes TO tickfleet_processor;
 
 CREATE USER IF NOT EXISTS tickfleet_reader IDENTIFIED BY 'change-me-reader' SETTINGS readonly = 2;

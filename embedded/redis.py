@@ -17,6 +17,7 @@ from common.errors import BadSettings
 from common.lifecycle import BUG, MISCONFIGURED, REFUSED, die_with_parent
 from common.settings import Settings
 from embedded.redis_binary import REMEDY, Server, find
+from embedded.redis_tail import make_whole
 
 PATIENCE_S = 5.0
 USERS = "secrets/redis-users.acl"
@@ -45,6 +46,8 @@ def main() -> int:  # noqa: RET503  nobody comes back from an exec
     if not hold(folder):
         print(f"{folder} is in use by another Redis: two on one record would spoil it; set DATA_DIR", file=sys.stderr)
         return BUG  # not a refusal for ever: a killed server's last child may still be writing there
+    if cut := make_whole(folder):
+        print(f"cut an unfinished transaction, {cut.lost_bytes} bytes, off {cut.file}", file=sys.stderr)
     become(server, write_configuration(settings, folder))
 
 

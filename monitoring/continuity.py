@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from common.columns import Table
+from common.columns import Table, records_of
 from common.outbox import SKIPPED
 from common.settling import readdressed
 
@@ -65,7 +65,7 @@ def extent_sql(table: Table) -> str:
     """Return the question for (shard, first, last, rows, distinct) of a table; a bitmap holds dense numbers well."""
     return (
         "SELECT shard, min(offset) AS first, max(offset) AS last, count() AS rows, "  # noqa: S608  from TABLES
-        f"groupBitmap(offset) AS distinct FROM {table.name} GROUP BY shard ORDER BY shard"
+        f"groupBitmap(offset) AS distinct FROM {_places(table)} GROUP BY shard ORDER BY shard"
     )
 
 
@@ -73,9 +73,14 @@ def holes_sql(table: Table) -> str:
     """Return the question for the (start, stop) of every hole of one shard between its first and its last row."""
     return (
         "SELECT prior + 1 AS start, offset AS stop FROM (SELECT offset, lagInFrame(offset, 1, offset) OVER "  # noqa: S608
-        f"(ORDER BY offset ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS prior FROM {table.name} "
+        f"(ORDER BY offset ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS prior FROM {_places(table)} "
         f"WHERE shard = {{shard:UInt16}}) WHERE offset > prior + 1 ORDER BY start LIMIT {MOST_HOLES}"
     )
+
+
+def _places(table: Table) -> str:
+    """Return where the places of all records are found: what a chain has removed is not missing."""
+    return records_of(table, ("shard", "offset"))
 
 
 def letters_of(letters: pl.DataFrame) -> dict[str, list[tuple[str, bytes]]]:

@@ -4,6 +4,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from common.clickhouse import Store, connect
@@ -126,7 +127,7 @@ class Desk:
     async def _connected(self) -> Store:
         async with self._connecting:
             if self._store is None:
-                self._store = Store(await asyncio.to_thread(connect, self.settings))
+                self._store = Store(await asyncio.to_thread(connect, self.settings), partial(connect, self.settings))
             return self._store
 
     async def _ask(self, server: str, key: Hashable, every_s: float, ask: Callable[[], Awaitable[T]]) -> Answer[T]:

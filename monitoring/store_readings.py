@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Self
 
 from common.clickhouse import Store, connect
@@ -79,7 +80,8 @@ class StoreReader:
     @classmethod
     def of(cls, settings: Settings) -> Self:
         """Return a reader of the server and database of some settings."""
-        return cls(lambda: Store(connect(settings, database="")), settings.clickhouse_database)
+        connected = partial(connect, settings, database="")
+        return cls(lambda: Store(connected(), connected), settings.clickhouse_database)
 
     async def read(self, now_ns: int) -> StoreReading:
         """Return a reading; raise Unreachable when ClickHouse did not give a whole one in time."""

@@ -7,7 +7,8 @@ from functools import partial
 
 from common.book_engine import engine, warm_up
 from common.clickhouse import Store
-from common.columns import Table
+from common.clickhouse import connect as connect_clickhouse
+from common.columns import Table, removed_of
 from common.errors import Fenced, StoreRefused
 from common.heartbeat import Figures, beat
 from common.inbox import Inbox
@@ -40,6 +41,7 @@ from processors.registry import (
     groups_on,
     of_program,
 )
+from processors.removal import Removal
 from processors.sharing import Share
 from processors.targets import StreamTarget, TableTarget, Target
 from processors.trimming import keep_trimmed
@@ -57,7 +59,7 @@ async def main(program: str, process: str, settings: Settings, stop: asyncio.Eve
     try:
         figures.detail = "waiting for Redis and ClickHouse"
         await wait_ready(redis)
-        store = Store(await wait_current(settings, stop))
+        store = Store(await wait_current(settings, stop), partial(connect_clickhouse, settings))
         layout: Layout = {stream: await shards(redis, stream, settings) for stream in STREAMS}
         if program == BOOK_PROCESSOR:
             figures.detail = "compiling what keeps the books"
@@ -143,10 +145,16 @@ class Program:
             case Copy():
                 return FileTarget(processor.target.table, folder_of(self._settings), self._layout)
             case Table():
-                waits = partial(self._figures.waits, inbox.shard.key)
-                taken = self._share.grants[inbox.shard.key].taken
-                delivery = Delivery(self._store, processor.target, inbox.rename, waits, partial(_unless_taken, taken))
-                return TableTarget(processor.target, delivery, self._layout)
+                return self._table_target(processor.target, inbox)
+
+    def _table_target(self, table: Table, inbox: Inbox) -> TableTarget:
+        waits = partial(self._figures.waits, inbox.shard.key)
+        sleep = partial(_unless_taken, self._share.grants[inbox.shard.key].taken)
+        delivery = Delivery(self._store, table, inbox.rename, waits, sleep)
+        if not table.removed:
+            return TableTarget(table, delivery, self._layout)
+        beside = Delivery(self._store, removed_of(table), inbox.rename, waits, sleep)
+        return TableTarget(table, delivery, self._layout, Removal(table, delivery, beside))
 
     async def _count_on(self, shard: Shard) -> None:
         """Have a shard count on behind what its table holds."""

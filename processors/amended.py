@@ -24,6 +24,7 @@ EVERY_S = 2.0
 PATIENCE_S = 5.0  # the writer is seldom further behind; if it is, the next look comes soon
 REACH_NS = REACH_S * NS_PER_S
 
+EVER = "venue, symbol, trade_id, event_time"  # of a trade that was told, be it removed since
 # Trades up to a running number only: the state has turned just these, and will turn those behind itself.
 ANEW = f"""
 WITH
@@ -32,7 +33,7 @@ WITH
     (
         SELECT DISTINCT
             venue, symbol, interval_s, intDiv(toUnixTimestamp64Nano(event_time), interval_s * 1000000000) AS place
-        FROM trades ARRAY JOIN intervals AS interval_s
+        FROM (SELECT {EVER} FROM trades UNION ALL SELECT {EVER} FROM removed_trades) ARRAY JOIN intervals AS interval_s
         WHERE event_time >= fromUnixTimestamp64Nano({{oldest_ns:Int64}})
           AND (venue, symbol, trade_id) IN
               (SELECT venue, symbol, trade_id FROM trade_corrections WHERE offset >= {{since:UInt64}})

@@ -8,20 +8,23 @@ sure nothing of it still runs, ask which rows stand there, and insert the differ
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol, cast
+from functools import partial
+from itertools import count
+from typing import Protocol, TypeVar, cast
 
 import polars as pl
 
 from common.backoff import delays_s
-from common.clickhouse import columns_of_a_row, is_about_content
-from common.columns import Table
+from common.columns import Table, columns_of_a_row
 from common.errors import StoreRefused
 from common.log import logger
+from common.refusals import is_about_content
 from processors.manifest import Manifest
 from processors.processor import REFUSED_SCHEMA
 
 log = logger("delivery")
 
+T = TypeVar("T")
 RUNNING_S = 0.2  # between two looks whether an insert of somebody else still runs
 
 Failed = Callable[[str], None]
@@ -43,6 +46,9 @@ class Shelf(Protocol):
 
     async def standing(self, table: Table, venues: Sequence[str], event_ns: tuple[int, int]) -> pl.DataFrame:
         """Return the identity and the place (`stands_at`) of rows that happened between two times."""
+
+    async def remove(self, table: Table, *, shard: int, offsets: Sequence[int], token: str) -> None:
+        """Take rows out of a table, each when it stands in the one beside."""
 
     async def is_running(self, token: str) -> bool:
         """Return whether an insert under the token is at work."""
@@ -96,17 +102,39 @@ class Delivery:
         doubtful = frame.filter(pl.col("source") != "live")
         if doubtful.is_empty():
             return doubtful["offset"]
-        venues, identity = doubtful["venue"].unique().to_list(), self._table.identity
+        both = doubtful.join(await self.standing(doubtful), on=self._table.identity, maintain_order="left")
+        return both.filter(pl.col("offset") != pl.col("stands_at"))["offset"].unique(maintain_order=True)
+
+    async def standing(self, frame: pl.DataFrame, *, around_ns: int = 0) -> pl.DataFrame:
+        """Return the identity and the place (`stands_at`) of all rows that happened when those of a frame did."""
+        venues, (first_ns, last_ns) = frame["venue"].unique().to_list(), _times_ns(frame, "event_time")
+        times_ns = first_ns - around_ns, last_ns + around_ns
+        return await self._insist(partial(self._store.standing, self._table, venues, times_ns))
+
+    async def remove(self, shard: int, offsets: Sequence[int], token: str) -> None:
+        """Take rows that stand in the table out of it, into the one beside; some may be left."""
+        await self._insist(partial(self._store.remove, self._table, shard=shard, offsets=offsets, token=token))
+
+    async def complete(self, frame: pl.DataFrame, manifest: Manifest) -> pl.DataFrame:
+        """Store what does not stand in the table yet, looking first; return (offset, reason) of what it cannot hold."""
+        refused = pl.DataFrame(schema=REFUSED_SCHEMA)
+        for attempt in count():
+            whole = frame.join(refused, on="offset", how="anti", maintain_order="left")
+            missing = await self._missing(whole, manifest)
+            if missing.is_empty():
+                break
+            refused = pl.concat([refused, await self._repeat(missing, f"{manifest.token}/beside/{attempt}")])
+        return refused
+
+    async def _insist(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """Return what ClickHouse answers, asked until it does."""
         for pause_s in delays_s(first_s=0.2, ceiling_s=10.0):
             try:
-                stand = await self._store.standing(self._table, venues, _times_ns(doubtful, "event_time"))
+                return await ask()
             except StoreRefused as error:
                 self._failed(str(error))
                 log.warning("delivery.waiting", table=self._table.name, pause_s=round(pause_s, 2), reason=str(error))
                 await self._sleep(pause_s)
-            else:
-                both = doubtful.join(stand, on=identity, maintain_order="left")
-                return both.filter(pl.col("offset") != pl.col("stands_at"))["offset"].unique(maintain_order=True)
         raise AssertionError  # the delays never end
 
     async def _settle(self, frame: pl.DataFrame, manifest: Manifest) -> pl.DataFrame:

@@ -16,6 +16,7 @@ from processors.delivery import Delivery
 from processors.frames import table_frame, unfit
 from processors.manifest import Manifest, family_of
 from processors.processor import Made
+from processors.removal import Removal
 
 CountOn = Callable[[Shard], Awaitable[object]]
 
@@ -64,10 +65,11 @@ class Named:
 class TableTarget:
     """Rows into a table, exactly once; what cannot be stored becomes dead letters."""
 
-    def __init__(self, table: Table, delivery: Delivery, layout: Layout) -> None:
+    def __init__(self, table: Table, delivery: Delivery, layout: Layout, removal: Removal | None = None) -> None:
         self._table = table
         self._delivery = delivery
         self._layout = layout
+        self._removal = removal
 
     async def deliver(self, batch: Batch, content: Content, made: Made, named: Named) -> Delivered:
         """Return when the rows stand; the dead letters go with the commit."""
@@ -76,6 +78,9 @@ class TableTarget:
         except pl.exceptions.InvalidOperationError:
             bad = pl.concat([made.refused, unfit(made.rows, self._table)])
             fitting = table_frame(made.rows.join(bad, on="offset", how="anti", maintain_order="left"), self._table)
+        if self._removal:
+            fitting, unheld = await self._removal.carry_out(fitting, named.manifest)
+            bad = pl.concat([bad, unheld])
         passed = fitting.clear()["offset"]
         if self._table.identity:
             # Redis may have lost what was fetched or made, now or under an earlier owner: that is done again.

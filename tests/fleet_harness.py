@@ -87,6 +87,7 @@ class Fleet:
         return self
 
     def __exit__(self, *_):
+        """Kill everything: what is left is of no use to anybody."""
         for process, _ in self.processes.values():
             process.kill()
         for process, _ in self.processes.values():
@@ -108,16 +109,19 @@ class Fleet:
         self.start("redis", binary, "--bind", "127.0.0.1", *options)
         wait_for(self.redis.ping, what="redis")
 
-    def start_clickhouse(self):
+    def start_clickhouse(self, *options):
         path = str(self.folder / "clickhouse")
         address = ("--host", "127.0.0.1", "--port", str(self.clickhouse_port))
-        self.start("clickhouse", PYTHON, "-m", "embedded.clickhouse", *address, "--path", path)
+        self.start("clickhouse", PYTHON, "-m", "embedded.clickhouse", *address, "--path", path, *options)
         url = f"http://127.0.0.1:{self.clickhouse_port}/ping"
         wait_for(lambda: requests.get(url, timeout=5).content, expected=b"Ok.\n", what="clickhouse")
 
     def start_servers(self):
         self.start_redis()
         self.start_clickhouse()
+        self.set_up_schema()
+
+    def set_up_schema(self):
         set_up(Settings.from_env(self.environment))
 
     def start_simulator(self, *arguments):

@@ -8,6 +8,7 @@ import msgspec
 from common.records import OrderEvent
 from common.settings import Settings
 from ingesters.venues.goldsky import GoldskyFeed
+from tests.chain_kit import standing
 from tests.feed_loop import SECOND_NS, START_S, FeedLoop
 
 __all__ = ["EXCHANGE", "SECOND_NS", "START_S", "Loop", "Subgraph", "row"]
@@ -89,3 +90,7 @@ class Loop(FeedLoop):
     def ids(self) -> list[str]:
         """Return the ids of all recorded order events, in the order of the stream."""
         return [record.event_id for record in self.records if isinstance(record, OrderEvent)]
+
+    def standing(self) -> dict[str, OrderEvent]:
+        """Return what stands of them, by id."""
+        return standing(self.records)

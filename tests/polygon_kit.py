@@ -10,6 +10,7 @@ from ingesters.feed import Checkpoint, Fetch, Frame, Resume, hear
 from ingesters.venues.polygon import PolygonFeed
 from simulator.chain import SECOND_VERSION, Chain
 from simulator.node import Node, View
+from tests.chain_kit import standing
 
 FIRST_BLOCK = 85_000_000
 START_S = 1_790_000_000
@@ -112,6 +113,9 @@ class Recorder:
 
     def ids(self):
         return [record.event_id for record in self.records if isinstance(record, OrderEvent)]
+
+    def standing(self):
+        return standing(self.records)
 
     def told(self, *kinds):
         return [event for event in self.records if isinstance(event, FeedEvent) and (not kinds or event.kind in kinds)]

@@ -75,17 +75,19 @@ def test_in_a_silence_the_last_word_on_a_candle_is_what_its_view_says_also_of_co
     fleet.start_program("clickhouse_writer")
     fleet.start_program("bar_processor")
     append(fleet, TRADES, trades)
-    changed, gone = trades[100], trades[-1]
+    changed, gone, taken_back = trades[100], trades[-1], trades[-2]
     told = {"event_ns": gone.event_ns, "new_price": "123.456"}
     corrections = [
         TradeCorrection("v", changed.symbol, 1, trade_id=changed.trade_id, action="correct", **told),
         TradeCorrection("v", gone.symbol, 1, trade_id=gone.trade_id, action="cancel", event_ns=gone.event_ns),
+        TradeCorrection("v", taken_back.symbol, 1, trade_id=taken_back.trade_id, action="removed", event_ns=1),
     ]
     append(fleet, TRADE_CORRECTIONS, corrections[:1])
     wait_for(lambda: position(fleet, "bar_processor"), expected=400, what="position")
     fleet.kill("bar_processor")
+    append(fleet, TRADES, [msgspec.structs.replace(taken_back, source="removed")])
     append(fleet, TRADE_CORRECTIONS, corrections[1:])
-    wait_for(lambda: position(fleet, "clickhouse_writer", TRADE_CORRECTIONS), expected=2, what="corrections")
+    wait_for(lambda: position(fleet, "clickhouse_writer", TRADE_CORRECTIONS), expected=3, what="corrections")
     fleet.restart("bar_processor")
 
     def differing():

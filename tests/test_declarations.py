@@ -23,7 +23,7 @@ from common.errors import (
 from common.schema import migrations
 from common.settings import Settings
 from common.streams import BY_RECORD, STREAMS
-from common.tables import TABLES
+from common.tables import REMOVED_ROWS, TABLES
 from ingesters.registry import VENUES
 from processors.registry import PROCESSORS, PROGRAMS, groups_on
 
@@ -71,9 +71,10 @@ def test_migrations_create_the_tables_as_they_are_declared():
     script = "\n".join(migration.script for migration in migrations())
     altered = re.findall(r"ALTER TABLE (\w+)\s+ADD COLUMN([^;]*);", script)
     added = {(table, name) for table, rest in altered for name in re.findall(r"IF NOT EXISTS (\w+)", rest)}
-    declared = {(table.name, column.name) for table in TABLES for column in table.columns}
+    every = (*TABLES, *REMOVED_ROWS)
+    declared = {(table.name, column.name) for table in every for column in table.columns}
     first = [
-        replace(table, columns=tuple(c for c in table.columns if (table.name, c.name) not in added)) for table in TABLES
+        replace(table, columns=tuple(c for c in table.columns if (table.name, c.name) not in added)) for table in every
     ]
 
     assert [] == [table.name for table in first if create_sql(table) not in script]
@@ -82,7 +83,7 @@ def test_migrations_create_the_tables_as_they_are_declared():
 
 @pytest.mark.clickhouse
 def test_the_database_has_the_columns_that_are_declared_and_a_comment_on_each(fleet):
-    for table in TABLES:
+    for table in (*TABLES, *REMOVED_ROWS):
         found = [(name, kind) for name, kind, *_ in fleet.sql(f"DESCRIBE {table.name}")]
         assert [(column.name, column.sql_type) for column in table.all_columns] == found
     told = "database = currentDatabase() AND table NOT LIKE '%\\_fill'"

@@ -14,7 +14,8 @@ from common.errors import BadAnswer, WireError
 from common.records import OrderEvent
 from common.settings import Settings
 from ingesters.feed import Checkpoint, Fetch, Frame, Resume, hear
-from ingesters.venues.goldsky import EXCHANGES, GoldskyFeed
+from ingesters.venues.goldsky import GoldskyFeed
+from ingesters.venues.goldsky_events import EXCHANGES
 from tests.goldsky_kit import EXCHANGE, SECOND_NS, START_S, Loop, Subgraph, row
 
 RECORDING = Path(__file__).parents[2] / "shared" / "captures" / "goldsky-orderfilled-derived-1.jsonl.gz"

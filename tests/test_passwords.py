@@ -9,6 +9,7 @@ import redis
 import requests
 
 from common.settings import Settings
+from embedded.clickhouse.users import UsersFile
 from launch.passwords import ACL, KINDS, prepare
 from tests.start_kit import ROOT, Tree, stamped, wait_for
 
@@ -100,3 +101,27 @@ def _told(tree, secrets):
     }
     places |= {str(pid): Path(f"/proc/{pid}/cmdline").read_bytes() for pid in tree.pids()}
     return [place for place, text in places.items() for secret in secrets if secret.encode() in text]
+
+
+def test_a_users_file_that_is_written_anew_is_read_again_and_one_that_makes_no_sense_changes_nothing(tmp_path):
+    file = tmp_path / "users.json"
+    file.write_text('{"one": {"password": "a"}}')
+    known = UsersFile(file)
+    for text, expected in (('{"two": {"password": "b"}}', "two"), ('{"thr', "two"), ('{"four": {}}', "four")):
+        draft = tmp_path / "draft"
+        draft.write_text(text)
+        draft.replace(file)
+
+        assert {expected} == known.users().keys()
+
+
+def test_a_secret_is_read_from_its_file_again_and_stays_as_it_was_while_there_is_none(tmp_path):
+    file = tmp_path / "redis"
+    file.write_text("first\n")
+    settings = Settings.from_env({"REDIS_PASSWORD_FILE": str(file)}, tmp_path / "none")
+    file.write_text("second\n")
+
+    assert "second" == settings.secret("redis_password")
+    file.unlink()
+    assert "first" == settings.secret("redis_password")
+    assert "" == settings.secret("clickhouse_password")

@@ -13,7 +13,7 @@ from ingesters.feed import Frame, Resume, hear
 from ingesters.venues.polygon import PolygonFeed
 from simulator.chain import ORDER_FILLED, SECOND_VERSION
 from simulator.node import View
-from tests.polygon_kit import BLOCK_S, FIRST_BLOCK, START_S, TOKEN, Recorder, World, fill, match
+from tests.polygon_kit import BLOCK_S, FIRST_BLOCK, START_S, TOKEN, Recorder, World, event_id, fill, match
 
 CONFIRMATIONS = 5
 
@@ -280,12 +280,12 @@ def test_fills_that_vanish_in_a_reorganisation_are_told_by_their_ids(world):
     (gap,) = recorder.told()
 
     assert ("gap", f"reorg: 4 events vanished: {', '.join(doomed)}") == (gap.kind, gap.detail)
+    assert sorted(world.ids()) == sorted(recorder.standing())
 
 
-def test_a_fill_that_comes_back_in_a_later_block_is_not_told_twice(world):
+def test_a_fill_that_comes_back_in_a_later_block_stands_there_once(world):
     recorder = Recorder(world)
     recorder.catch_up()
-    before = recorder.ids()
     taken = world.chain.drop(CONFIRMATIONS + 2)
     world.grow(CONFIRMATIONS + 4, matches=0)
     recorder.catch_up()
@@ -298,8 +298,7 @@ def test_a_fill_that_comes_back_in_a_later_block_is_not_told_twice(world):
 
     assert ("gap", "resync") == (gap.kind, back.kind)
     assert back.detail.startswith("reorg: 4 events that had vanished are back: ")
-    assert len(recorder.ids()) == len(set(recorder.ids()))
-    assert before == recorder.ids()[: len(before)]
+    assert times_of(world) == times_in(recorder)
 
 
 def test_a_fill_that_a_reorganisation_adds_behind_us_is_told_late(world):
@@ -315,6 +314,45 @@ def test_a_fill_that_a_reorganisation_adds_behind_us_is_told_late(world):
     assert "backfilled" == late.kind
     assert late.detail.startswith("reorg: 2 events came late: ")
     assert sorted(world.ids(until=world.chain.head - CONFIRMATIONS)) == sorted(recorder.ids())
+
+
+def test_of_a_fill_that_vanished_while_nobody_looked_the_row_stays_and_that_is_told(world):
+    recorder = Recorder(world)
+    recorder.catch_up()
+    taken = world.chain.drop(CONFIRMATIONS + 2)
+    world.grow(CONFIRMATIONS + 4, matches=0)
+    recorder.start()
+    recorder.catch_up()
+    (gap,) = recorder.told()
+    for block in taken:
+        world.mine(*block.transactions)
+    world.grow(CONFIRMATIONS, matches=0)
+    recorder.catch_up()
+
+    assert gap.detail.startswith("reorg: 4 events vanished, their rows stay: an event of block ")
+    assert sorted(world.ids()) == sorted(recorder.standing())
+
+
+def test_a_new_process_knows_the_fills_that_another_has_told(world):
+    recorder = Recorder(world)
+    recorder.catch_up()
+    recorder.start()
+    recorder.catch_up()
+    world.chain.drop(CONFIRMATIONS + 2)
+    world.grow(CONFIRMATIONS + 4, matches=0)
+    recorder.catch_up()
+
+    assert sorted(world.ids()) == sorted(recorder.standing())
+
+
+def times_of(world):
+    """Return the second of every fill on the chain."""
+    blocks = world.chain.between(0, world.chain.head)
+    return {event_id(fill): block.timestamp for block in blocks for part in block.transactions for fill in part}
+
+
+def times_in(recorder):
+    return {name: event.event_ns // 10**9 for name, event in recorder.standing().items()}
 
 
 def test_a_reorganisation_beyond_memory_is_told():
@@ -407,10 +445,8 @@ def test_any_order_of_limits_kills_and_reorganisations_gives_each_fill_once(fate
     recorder.catch_up()
     wait_a_minute(recorder)
     recorder.catch_up()
-    told = recorder.ids()
 
-    assert len(told) == len(set(told))
-    assert sorted(world.ids()) == sorted(told)
+    assert sorted(world.ids()) == sorted(recorder.standing())
 
 
 @pytest.mark.parametrize("status", [413, 504])

@@ -35,14 +35,18 @@ INGESTERS = (
     "polygon_ingester",
     "polymarket_ingester",
 )
-PROCESSORS = ("trade_processor", "clickhouse_writer_00", "clickhouse_writer_01")
+FEW_INGESTERS = ("binance_ingester", "goldsky_ingester")
+WRITERS = ("clickhouse_writer_00", "clickhouse_writer_01")
+PROCESSORS = ("trade_processor", *WRITERS)
 
 
 class Fleet:
     """Servers behind proxies, the simulator, and the programs between them."""
 
-    def __init__(self, without: str = "") -> None:
+    def __init__(self, without: str = "", *, is_small: bool = False) -> None:
         self.house = House()
+        self.ingesters = FEW_INGESTERS if is_small else INGESTERS
+        self.outages: list[tuple[int, int]] = []  # (from, to) of Redis, before a kill of who listened meanwhile
         self._without = without  # a part that the programs run without, to show that it is missed
         self.house.environment |= {"GOLDSKY_POLL_S": "0.5", "POLYMARKET_POLL_S": "5", "BINANCE_MUTE_S": "86400"}
         self.house.environment |= {"POLYGON_POLL_S": "0.5"}
@@ -67,8 +71,12 @@ class Fleet:
         self._start_simulator()
         ours = {"REDIS_PORT": str(self.redis_proxy.port), "CLICKHOUSE_PORT": str(self.clickhouse_proxy.port)}
         self.house.environment |= ours
-        for name in (*PROCESSORS, *INGESTERS):
+        for name in (*PROCESSORS, *self.ingesters):
             self.launch(name)
+        await asyncio.to_thread(wait_for, self._records, "the first trades")
+
+    def _records(self) -> bool:
+        return bool(self.house.sql("SELECT count() FROM trades WHERE venue = 'binance'")[0][0])
 
     def launch(self, process: str) -> None:
         """Start a process of a program, e.g. `clickhouse_writer_01`."""
@@ -159,6 +167,8 @@ class Fleet:
         """End everything."""
         for name in self.house.processes:
             self.send(name, signal.SIGCONT)
+            if name not in SERVERS:
+                self.send(name, signal.SIGTERM)
         await self.redis_proxy.stop()
         await self.clickhouse_proxy.stop()
         await asyncio.to_thread(self.house.__exit__)

@@ -8,11 +8,13 @@ from collections.abc import Awaitable, Callable
 
 from redis.exceptions import RedisError
 
-from benchmarks.chaos.fleet import INGESTERS, PROCESSORS, Fleet
+from benchmarks.chaos.aimed import freeze_owner, kill_unanswered, kill_unheard
+from benchmarks.chaos.fleet import PROCESSORS, Fleet
 
 Fault = Callable[[Fleet, random.Random], Awaitable[str]]
 
 SPARE = "clickhouse_writer_02"
+SPARE_BYTES = (0, 2**20, 8 * 2**20)
 SOCKETS = ("binance", "okx", "alpaca", "upstox", "polymarket_clob")
 MOST_UNSYNCED_S = 2.0  # what `appendfsync everysec` may lose
 CUT_PAUSE_S = 10.0  # a machine that has lost its power does not lose it again at once
@@ -20,7 +22,7 @@ POISON = ("quotes", "trades", "books:1", "order_events", "markets")
 
 
 async def _kill(fleet: Fleet, chance: random.Random) -> str:
-    name = chance.choice((*INGESTERS, *PROCESSORS))
+    name = chance.choice((*fleet.ingesters, *PROCESSORS))
     fleet.send(name, signal.SIGKILL)
     return f"kill -9 {name}"
 
@@ -32,14 +34,14 @@ async def _kill_processor(fleet: Fleet, chance: random.Random) -> str:
 
 
 async def _terminate(fleet: Fleet, chance: random.Random) -> str:
-    name = chance.choice((*INGESTERS, *PROCESSORS))
+    name = chance.choice((*fleet.ingesters, *PROCESSORS))
     code = await fleet.retire(name)
     fleet.launch(name)
     return f"restart {name}" if code == 0 else f"restart {name}, which ended with {code}"
 
 
 async def _freeze(fleet: Fleet, chance: random.Random) -> str:
-    name, for_s = chance.choice((*INGESTERS, *PROCESSORS)), chance.uniform(0.5, 12.0)
+    name, for_s = chance.choice((*fleet.ingesters, *PROCESSORS)), chance.uniform(0.5, 12.0)
     fleet.send(name, signal.SIGSTOP)
     await asyncio.sleep(for_s)
     fleet.send(name, signal.SIGCONT)
@@ -76,7 +78,7 @@ async def _lose_end(fleet: Fleet, chance: random.Random) -> str:
 
 
 async def _starve(fleet: Fleet, chance: random.Random) -> str:
-    name, spare_bytes = chance.choice((*INGESTERS, *PROCESSORS, "clickhouse")), chance.choice((0, 2**20, 8 * 2**20))
+    name, spare_bytes = chance.choice((*fleet.ingesters, *PROCESSORS, "clickhouse")), chance.choice(SPARE_BYTES)
     for_s = chance.uniform(1.0, 5.0)
     if fleet.starve(name, spare_bytes):
         await asyncio.sleep(for_s)
@@ -183,6 +185,9 @@ FAULTS: tuple[tuple[int, Fault], ...] = (
     (1, _poison),
     (3, _venue),
     (2, _web),
+    (1, kill_unanswered),
+    (1, freeze_owner),
+    (1, kill_unheard),
 )
 
 

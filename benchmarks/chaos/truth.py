@@ -26,6 +26,7 @@ TABLES = (
 AWAY = ("gap", "disconnected", "stale", "refused")
 SLACK_NS = 2 * 10**9  # between the venue's clock at a trade and ours at the event that tells of it
 PROVE_S = 120.0
+EDGE_NS = 10**9
 
 
 def judge(house: House, ledger: dict[str, Any]) -> Verdict:
@@ -119,6 +120,17 @@ def _is_told(number: int, known: list[tuple[int, int]], stretches: Sequence[tupl
     place = bisect_left(known, (number, 0))
     before_ns, behind_ns = known[place - 1][1] - SLACK_NS, known[place][1] + SLACK_NS
     return any(start <= behind_ns and stop >= before_ns for start, stop in stretches)
+
+
+def outages(house: House, stretches: Sequence[tuple[int, int]], verdict: Verdict) -> None:
+    """Look for what an ingester heard while Redis was away, before it was killed: no venue tells quotes again."""
+    for from_ns, to_ns in stretches:
+        heard = house.sql(
+            "SELECT count() FROM quotes WHERE venue = 'binance' AND received_time BETWEEN "
+            f"fromUnixTimestamp64Nano({from_ns + EDGE_NS}) AND fromUnixTimestamp64Nano({to_ns - EDGE_NS})"
+        )[0][0]
+        if not heard:
+            verdict.lost.append(f"quotes: all of {(to_ns - from_ns) / 10**9:.1f} s in which redis was away")
 
 
 def prove(house: House, verdict: Verdict) -> None:

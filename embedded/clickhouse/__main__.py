@@ -25,7 +25,7 @@ def main() -> int:
 
     die_with_parent()
     try:
-        known = users.read_users(arguments.users) if arguments.users else users.EVERYBODY
+        known = users.UsersFile(arguments.users).users if arguments.users else users.everybody
         server.serve(arguments.host, arguments.port, arguments.path, known)
     except (server.PortTaken, engine.EngineUnavailable, users.BadUsersFile) as error:
         print(f"clickhouse: {error}", file=sys.stderr)

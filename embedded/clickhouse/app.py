@@ -1,6 +1,6 @@
 """The HTTP face: addresses, authentication, and an answer to whatever goes wrong."""
 
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any, Final
 
 from common import log
@@ -28,7 +28,7 @@ _NOT_FROM_HERE: Final = b"Pages of other sites may not send queries.\n"
 class Face:
     """The ASGI application."""
 
-    def __init__(self, desk: Desk, users: Mapping[str, User]) -> None:
+    def __init__(self, desk: Desk, users: Callable[[], Mapping[str, User]]) -> None:
         self._desk = desk
         self._users = users
 
@@ -73,7 +73,7 @@ class Face:
         reply.headers["X-ClickHouse-Timezone"] = self._desk.engine.timezone
         if request.flag("compress") or request.flag("decompress"):
             raise ClickHouseError(NOT_IMPLEMENTED, _NO_BLOCKS)
-        user = authenticate(self._users, request.headers, request.params)
+        user = authenticate(self._users(), request.headers, request.params)
         decoder = decoder_for(request.headers.get("content-encoding", "").lower())
         running = self._desk.registry.begin(query_id, user.name)
         running.text = request.params.get("query", "")

@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -62,7 +62,7 @@ class _Server(uvicorn.Server):
                 signal.signal(number, handler)
 
 
-def serve(host: str, port: int, path: Path, users: Mapping[str, User]) -> None:
+def serve(host: str, port: int, path: Path, users: Callable[[], Mapping[str, User]]) -> None:
     """
     Serve until SIGTERM or SIGINT.
 

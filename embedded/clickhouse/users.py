@@ -9,7 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from common import log
 from embedded.clickhouse.errors import AUTHENTICATION_FAILED, ClickHouseError
+
+_log = log.logger("clickhouse")
 
 
 class User(NamedTuple):
@@ -50,6 +53,40 @@ def read_users(path: Path) -> dict[str, User]:
     if not isinstance(entries, dict) or not entries:
         raise BadUsersFile(path, "expected an object with at least one user")
     return {name: _user(path, name, entry) for name, entry in entries.items()}
+
+
+class UsersFile:
+    """The users of a file, read again when it has been written anew; while it cannot be understood, as they were."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._written = self._stamp()
+        self._users = read_users(path)
+
+    def users(self) -> Mapping[str, User]:
+        """Return them as they are by now."""
+        stamp = self._stamp()
+        if stamp != self._written:
+            self._written = stamp
+            try:
+                self._users = read_users(self._path)
+            except BadUsersFile as error:
+                _log.error("clickhouse.users_kept", reason=str(error))
+            else:
+                _log.info("clickhouse.users_read", users=len(self._users))
+        return self._users
+
+    def _stamp(self) -> tuple[int, int]:
+        try:
+            found = self._path.stat()
+        except OSError:
+            return 0, 0
+        return found.st_mtime_ns, found.st_ino
+
+
+def everybody() -> Mapping[str, User]:
+    """Return the one user of a server without a users file."""
+    return EVERYBODY
 
 
 def authenticate(users: Mapping[str, User], headers: Mapping[str, str], params: Mapping[str, str]) -> User:

@@ -5,29 +5,19 @@ The subgraph is asked page by page, with the place of the last event that is saf
 the first exchange contracts in April 2026: a head that stands still is told as such, not taken for a quiet market.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from common.clock import NS_PER_S
 from common.errors import BadAnswer, WireError
-from common.records import FeedEvent, OrderEvent
+from common.records import FeedEvent
 from common.settings import Settings
 from ingesters.feed import Checkpoint, Fetch, Frame, Resume, Step
+from ingesters.venues.goldsky_events import event, records, removal
 from ingesters.venues.goldsky_head import HeadWatch, feed_event, reorganised
 from ingesters.venues.goldsky_page import VENUE, Cursor, Page, Row, question, read_page, rows_beyond
-from ingesters.venues.goldsky_recheck import Recheck
+from ingesters.venues.goldsky_recheck import Difference, Recheck
 from ingesters.venues.goldsky_wishes import ByHand
 
-# The exchange is the taker of one event per match, the one that sums up the taker's order.
-# https://github.com/Polymarket/ctf-exchange/blob/main/src/exchange/mixins/Trading.sol
-EXCHANGES = frozenset(
-    {
-        "0x4bfb41d5b3570defd03c39a9a4d8de6bd8b8982e",  # first version
-        "0xc5d563a36ae78145c45a50134d48a1215220f80a",  # first version, negative-risk markets
-        "0xe111180000d2663c0091e4f400237545b87b996b",  # second version
-        "0xe2222d279d744050d28e00520010520000310f59",  # second version, negative-risk markets
-    }
-)
-COLLATERAL = "0"
 RECHECK_EVERY_S = 60
 
 PAGE, RECHECK, WISHED = "page", "recheck", "wished"
@@ -95,11 +85,10 @@ class GoldskyFeed:
         yield from self._look_at_head(page, received_ns)
         if fresh:
             self._reached = fresh[-1].cursor
-            moved = [row.cursor for row in fresh if self._recheck.is_known(row)]
-            yield from (_event(row, received_ns) for row in fresh if not self._recheck.is_known(row))
-            self._recheck.remember(fresh)
+            difference = self._recheck.compare(fresh)
+            yield from records(difference, received_ns)
             yield self._checkpoint()
-            yield from reorganised("gap", "events have another time now, the first one stands", moved, received_ns)
+            yield from _corrected(difference, received_ns)
         yield self._fetch(PAGE, after_s=0.0 if page.is_full else self._poll_s)
         if not page.is_full and self._wants_recheck(page, received_ns):
             yield self._fetch(RECHECK)
@@ -118,23 +107,24 @@ class GoldskyFeed:
 
     def _compare(self, page: Page, received_ns: int) -> Iterator[Step]:
         rows = self._beyond(page, self._recheck.after)
-        late = self._recheck.late(rows)
-        yield from (_event(row, received_ns) for row in late)
-        if late:
+        difference = self._recheck.walk(rows)
+        if any(difference):
             # The place stays: an event behind it is added in one transaction with the place where it was found.
+            yield from records(difference, received_ns)
             yield self._checkpoint()
-            yield from reorganised("backfilled", "events came late", [row.cursor for row in late], received_ns)
+            yield from _corrected(difference, received_ns)
+            yield from reorganised("backfilled", "events came late", _places(difference.new), received_ns)
         # A short page ends nothing here: what it left out would pass for vanished.
         if rows and not self._recheck.is_past(self._recheck.after):
             yield self._fetch(RECHECK)
             return
-        difference = self._recheck.end()
-        yield from reorganised("gap", "events vanished", difference.vanished, received_ns)
-        yield from reorganised("resync", "events that had vanished are back", difference.returned, received_ns)
+        vanished = self._recheck.end()
+        yield from (removal(row, received_ns) for row in vanished)
+        yield from reorganised("gap", "events vanished", _places(vanished), received_ns)
 
     def _add_wished(self, page: Page, received_ns: int) -> Iterator[Step]:
         rows = self._by_hand.missing(self._beyond(page, self._by_hand.after))
-        yield from (_event(row, received_ns) for row in rows)
+        yield from (event(row, received_ns) for row in rows)
         yield from self._by_hand.answered(received_ns)
         yield from self._ask_wished()
 
@@ -170,24 +160,12 @@ def _without_head(reason: str, received_ns: int) -> FeedEvent:
     return feed_event("schema_change", detail, from_ns=received_ns, to_ns=received_ns)
 
 
-def _event(row: Row, received_ns: int) -> OrderEvent:
-    sides = (row.maker_asset_id, row.taker_asset_id)
-    taker = row.taker.lower()
-    return OrderEvent(
-        venue="polymarket",
-        symbol=next(side for side in sides if side != COLLATERAL) if sides.count(COLLATERAL) == 1 else "",
-        received_ns=received_ns,
-        event_id=row.id,
-        event_ns=int(row.timestamp) * NS_PER_S,
-        transaction_hash=row.transaction_hash.lower(),
-        order_hash=row.order_hash.lower(),
-        maker=row.maker.lower(),
-        taker=taker,
-        maker_asset_id=row.maker_asset_id,
-        taker_asset_id=row.taker_asset_id,
-        maker_amount=row.maker_amount_filled,
-        taker_amount=row.taker_amount_filled,
-        fee=row.fee,
-        role="taker_order" if taker in EXCHANGES else "maker_fill",
-        source="subgraph",
-    )
+def _corrected(difference: Difference, received_ns: int) -> Iterator[FeedEvent]:
+    changed = _places(now for _, now in difference.changed)
+    yield from reorganised("resync", "events have changed", changed, received_ns)
+    returned = _places(difference.returned)
+    yield from reorganised("resync", "events that had vanished are back", returned, received_ns)
+
+
+def _places(rows: Iterable[Row]) -> list[Cursor]:
+    return [row.cursor for row in rows]

@@ -5,14 +5,15 @@ from typing import NamedTuple
 from ingesters.venues.goldsky_page import Cursor, Row
 
 WINDOW_S = 600
-MOST_IDS = 50_000  # about 12 MB; a busier ten minutes are watched for as long as they fit
+MOST_EVENTS = 20_000  # about 20 MB; a busier ten minutes are watched for as long as they fit
 
 
 class Difference(NamedTuple):
-    """What a second reading found: events that are gone, and events that are back."""
+    """What rows are beside what this process knows: new, back after they had vanished, or (as it was, as it is)."""
 
-    vanished: list[Cursor]
-    returned: list[Cursor]
+    new: list[Row]
+    returned: list[Row]
+    changed: list[tuple[Row, Row]]
 
 
 class Recheck:
@@ -20,27 +21,25 @@ class Recheck:
     The events that this process has read lately, and a second walk over them.
 
     Only what this process has read can be compared: what changed before its first page stays unknown. An event that
-    vanished is remembered until it leaves the window, so that its return (often with another time) is not a new event.
+    vanished is remembered until it leaves the window, so that its return (often with another time) is told as such.
     """
 
     def __init__(self, start: Cursor) -> None:
         self._since = start  # every event beyond it, up to where the feed has come, is in _known
-        self._known: dict[str, int] = {}
-        self._gone: set[str] = set()
+        self._known: dict[str, Row] = {}
+        self._gone: dict[str, Row] = {}
         self._found: set[str] = set()
         self._until = start
         self.after = start
         self.is_walking = False
 
-    def remember(self, rows: list[Row]) -> None:
-        """Keep what was read, with its newest time, and drop what has become too old or too much."""
-        self._known.update((row.id, int(row.timestamp)) for row in rows)
-        if len(self._known) > MOST_IDS * 5 // 4:
-            self._shorten()
-
-    def is_known(self, row: Row) -> bool:
-        """Return whether this process has read the event, be it at another time."""
-        return row.id in self._known
+    def compare(self, rows: list[Row]) -> Difference:
+        """Take rows as they are now; return how they differ from what is known."""
+        new = [row for row in rows if row.id not in self._known and row.id not in self._gone]
+        returned = [row for row in rows if row.id in self._gone]
+        known = [(self._known[row.id], row) for row in rows if row.id in self._known]
+        self._remember(rows)
+        return Difference(new, returned, [(before, row) for before, row in known if before != row])
 
     def begin(self, reached: Cursor) -> bool:
         """Set out on a walk up to where the feed has come; return whether there is anything to read."""
@@ -49,35 +48,41 @@ class Recheck:
         self.is_walking = bool(self._known)
         return self.is_walking
 
-    def late(self, rows: list[Row]) -> list[Row]:
-        """Take a page of the walk; return what appeared behind the feed's back."""
+    def walk(self, rows: list[Row]) -> Difference:
+        """Take a page of the walk; return what happened behind the feed's back."""
         if rows:
             self.after = rows[-1].cursor
         self._found.update(row.id for row in rows)
-        came = [row for row in rows if not self.is_known(row) and self._since < row.cursor <= self._until]
-        self.remember([row for row in rows if self.is_known(row)] + came)
-        return came
+        return self.compare([row for row in rows if self._since < row.cursor <= self._until])
 
-    def end(self) -> Difference:
-        """Close the walk; return what it did not find, or found again."""
+    def end(self) -> list[Row]:
+        """Close the walk; return what it did not find: that is gone."""
         self.is_walking = False
-        walked = [Cursor(at, key) for key, at in self._known.items() if self._since < Cursor(at, key) <= self._until]
-        vanished = sorted(place for place in walked if place.id not in self._found | self._gone)
-        returned = sorted(place for place in walked if place.id in self._found & self._gone)
-        self._gone = (self._gone - {place.id for place in returned}) | {place.id for place in vanished}
-        return Difference(vanished, returned)
+        walked = [row for row in self._known.values() if self._since < row.cursor <= self._until]
+        vanished = sorted((row for row in walked if row.id not in self._found), key=lambda row: row.cursor)
+        for row in vanished:
+            self._gone[row.id] = self._known.pop(row.id)
+        return vanished
 
     def is_past(self, cursor: Cursor) -> bool:
         """Return whether a walk that has come here has seen all it set out for."""
         return cursor >= self._until
 
+    def _remember(self, rows: list[Row]) -> None:
+        """Keep rows as they are now, and drop what has become too old or too much."""
+        for row in rows:
+            self._known[row.id] = row
+            self._gone.pop(row.id, None)
+        if len(self._known) > MOST_EVENTS * 5 // 4:
+            self._shorten()
+
     def _shorten(self) -> None:
         if not self._known:
             return
-        places = sorted(zip(self._known.values(), self._known.keys(), strict=True))
-        oldest = max(self._since, Cursor(places[-1][0] - WINDOW_S, ""))
-        if len(places) > MOST_IDS:
-            oldest = max(oldest, Cursor(*places[-MOST_IDS - 1]))
-        self._known = {key: at for at, key in places if (at, key) > oldest}
-        self._gone &= self._known.keys()
+        places = sorted(row.cursor for row in self._known.values())
+        oldest = max(self._since, Cursor(places[-1].timestamp - WINDOW_S, ""))
+        if len(places) > MOST_EVENTS:
+            oldest = max(oldest, places[-MOST_EVENTS - 1])
+        self._known = {row.id: row for row in self._known.values() if row.cursor > oldest}
+        self._gone = {row.id: row for row in self._gone.values() if row.cursor > oldest}
         self._since = oldest

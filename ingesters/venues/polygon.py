@@ -14,6 +14,7 @@ from common.errors import BadAnswer, WireError
 from common.settings import Settings
 from ingesters.feed import Checkpoint, Fetch, Frame, Resume, Step
 from ingesters.venues.polygon_answers import headers_of, logs_of, text_of
+from ingesters.venues.polygon_corrections import corrections
 from ingesters.venues.polygon_logs import header_of, logs_between, number
 from ingesters.venues.polygon_memory import Memory, Place
 from ingesters.venues.polygon_news import TipWatch, news, reorganised
@@ -188,6 +189,7 @@ class PolygonFeed:
         """Yield what is new in the blocks that were read, and how they differ from what was told of them."""
         walk, places = self._walk, self._walk.places()
         difference = self._memory.compare(walk.fills(), places, after=walk.after, until=walk.at)
+        yield from corrections(difference, received_ns)
         yield from self._watch.records(difference.late, received_ns)
         if not walk.is_again:
             yield from self._watch.quiet(difference.late, places, received_ns)

@@ -21,12 +21,18 @@ class Place(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """What a second reading of blocks found: ids of fills, and fills that were not told."""
+    """
+    What a second reading of blocks found: fills that were told and are gone, and fills to be told.
 
-    vanished: list[str]
-    returned: list[str]
-    moved: list[str]
+    `moved` have another block now: (as they were told, as they are). `unnamed` are gone as well: of these we know the
+    block alone, since a process before us has told them.
+    """
+
+    vanished: list[Fill]
+    returned: list[Fill]
+    moved: list[tuple[Fill, Fill]]
     late: list[Fill]
+    unnamed: list[str]
 
 
 class _Kept(msgspec.Struct):
@@ -34,6 +40,12 @@ class _Kept(msgspec.Struct):
     places: list[Place] = []
     told: dict[str, int] = {}
     gone: dict[str, int] = {}
+    stays: dict[str, int] = {}  # gone as well, but nobody can say any more which rows those are
+
+    @property
+    def known(self) -> tuple[dict[str, int], ...]:
+        """Return all fills that are no news, with their blocks."""
+        return self.told, self.gone, self.stays
 
 
 _KEPT = msgspec.json.Decoder(_Kept)
@@ -48,7 +60,7 @@ class Memory:
 
     def __init__(self, text: str, *, since: int) -> None:
         self._kept = _KEPT.decode(text) if text else _Kept(since=since)
-        self._names: dict[str, str] = {}  # of this process: an older fill is named by its block
+        self._fills: dict[str, Fill] = {}  # that this process has read
 
     @property
     def since(self) -> int:
@@ -59,6 +71,11 @@ class Memory:
     def places(self) -> list[Place]:
         """Return the blocks remembered, newest first."""
         return sorted(self._kept.places, reverse=True)
+
+    @property
+    def is_named(self) -> bool:
+        """Return whether we know every fill itself, and not its digest alone."""
+        return self._kept.told.keys() <= self._fills.keys()
 
     def save(self) -> str:
         """Return it as text."""
@@ -72,7 +89,7 @@ class Memory:
         """Keep what was told, and forget what has become too old or too much."""
         for fill in fills:
             name = _digest(fill.id)
-            self._names[name] = fill.id
+            self._fills[name] = fill
             self._kept.told[name] = fill.log.block
         self._kept.places = list({place.number: place for place in [*self._kept.places, *places]}.values())
         self._shorten()
@@ -85,19 +102,21 @@ class Memory:
         vanished = [name for name in read if name not in found]
         returned = [name for name in found if name in kept.gone]
         moved = [name for name, fill in found.items() if kept.told.get(name, fill.log.block) != fill.log.block]
-        late = [fill for name, fill in found.items() if name not in kept.told and name not in kept.gone]
-        gone, back, elsewhere = ([self._named(name) for name in names] for names in (vanished, returned, moved))
+        difference = Difference(
+            [self._fills[name] for name in vanished if name in self._fills],
+            [found[name] for name in returned],
+            [(self._fills[name], found[name]) for name in moved if name in self._fills],
+            [fill for name, fill in found.items() if not any(name in known for known in kept.known)],
+            [f"an event of block {kept.told[name]}" for name in vanished if name not in self._fills],
+        )
         for name in vanished:
-            kept.gone[name] = kept.told.pop(name)
-        for name in returned:
-            del kept.gone[name]
+            (kept.gone if name in self._fills else kept.stays)[name] = kept.told.pop(name)
+        for name in found:
+            kept.gone.pop(name, None)
+            kept.stays.pop(name, None)
         kept.places = [place for place in kept.places if not after < place.number <= until]
         self.remember(fills, places)
-        return Difference(gone, back, elsewhere, late)
-
-    def _named(self, digest: str) -> str:
-        block = self._kept.told.get(digest, self._kept.gone.get(digest))
-        return self._names.get(digest, f"an event of block {block}")
+        return difference
 
     def _shorten(self) -> None:
         kept = self._kept
@@ -108,7 +127,8 @@ class Memory:
         kept.places = [place for place in kept.places if place.number > kept.since]
         kept.told = {name: block for name, block in kept.told.items() if block > kept.since}
         kept.gone = {name: block for name, block in kept.gone.items() if block > kept.since}
-        self._names = {name: text for name, text in self._names.items() if name in kept.told or name in kept.gone}
+        kept.stays = {name: block for name, block in kept.stays.items() if block > kept.since}
+        self._fills = {name: fill for name, fill in self._fills.items() if name in kept.told}
 
 
 def _digest(event_id: str) -> str:

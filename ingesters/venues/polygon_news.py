@@ -30,9 +30,10 @@ def reorganised(difference: Difference, places: list[Place], received_ns: int) -
     """Yield at most one event for each way in which blocks read again differ from what was told of them."""
     times_ns = [place.timestamp * NS_PER_S for place in places] or [received_ns]
     told: tuple[tuple[EventKind, str, list[str]], ...] = (
-        ("gap", "events vanished", difference.vanished),
-        ("gap", "events have another time now, the first one stands", difference.moved),
-        ("resync", "events that had vanished are back", difference.returned),
+        ("gap", "events vanished", [fill.id for fill in difference.vanished]),
+        ("gap", "events vanished, their rows stay", difference.unnamed),
+        ("resync", "events have another time now", [fill.id for _, fill in difference.moved]),
+        ("resync", "events that had vanished are back", [fill.id for fill in difference.returned]),
         ("backfilled", "events came late", [fill.id for fill in difference.late]),
     )
     for kind, what, ids in told:

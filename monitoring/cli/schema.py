@@ -7,7 +7,7 @@ import typer
 from common import schema as database
 from common.columns import Table
 from common.schema import migrations
-from common.tables import TABLES
+from common.tables import REMOVED_ROWS, TABLES
 from monitoring.cli import exits
 from monitoring.cli.asking import Call, ask_clickhouse
 from monitoring.cli.printing import console, show_json, table, tell
@@ -16,6 +16,7 @@ EXAMPLES = """
 Examples:  fleet schema  |  fleet schema trades  |  fleet schema diff  |  fleet schema apply  |
 fleet schema --json | jq .version
 """
+EVERY = (*TABLES, *REMOVED_ROWS)
 APPLIED = "SELECT version, name, toString(applied_time) AS applied FROM schema_migrations ORDER BY version"
 COLUMNS = """
 SELECT name, type, compression_codec AS codec, comment FROM system.columns
@@ -59,7 +60,7 @@ def diff(
     found: dict[str, dict[str, str]] = {}
     for row in ask_clickhouse(call.settings, EVERY_COLUMN).to_dicts():
         found.setdefault(row["table"], {})[row["name"]] = row["type"]
-    rows = [row for table in TABLES for row in _differences(table, found.get(table.name, {}))]
+    rows = [row for table in EVERY for row in _differences(table, found.get(table.name, {}))]
     if as_json:
         show_json(rows)
     elif rows:
@@ -67,7 +68,7 @@ def diff(
     if rows:
         tell(f"{len(rows)} differences: python setup_schema.py mends what a migration can")
         raise typer.Exit(exits.DEGRADED)
-    tell(f"{len(TABLES)} tables are as this code writes them")
+    tell(f"{len(EVERY)} tables are as this code writes them")
 
 
 def apply(ctx: typer.Context) -> None:

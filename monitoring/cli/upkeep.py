@@ -13,7 +13,7 @@ from common.readings import ProgramReading, RedisReading, text_of
 from common.redis_readings import RedisReader
 from common.redis_streams import Redis
 from common.settings import Settings
-from common.tables import TABLES
+from common.tables import REMOVED_ROWS, TABLES
 from monitoring.cli.asking import ask_clickhouse, ask_redis
 from monitoring.cli.findings import Finding, fine, judged
 from monitoring.doing.connections import Tried, tried
@@ -79,7 +79,7 @@ def of_consumers(held: Sequence[Held]) -> Finding:
 
 def of_windows(kept: dict[str, int]) -> Finding:
     """Judge whether each table remembers which inserts it has: without it a repeated insert would double rows."""
-    ours = {table.name for table in TABLES}
+    ours = {table.name for table in (*TABLES, *REMOVED_ROWS)}
     without = sorted(name for name, count in kept.items() if name in ours and not count)
     fix = f"ALTER TABLE {without[0]} MODIFY SETTING non_replicated_deduplication_window = 10000" if without else ""
     found = f"{', '.join(without)} forget their inserts" if without else f"{len(ours & kept.keys())} tables remember"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from common.clickhouse import Store
+from common.columns import records_of
 from common.errors import Unreachable
 from common.readings import whole_of
 from common.redis_streams import Redis, RedisError, all_shards
@@ -15,7 +16,7 @@ from common.tables import TABLES
 WRITER = "clickhouse_writer"
 COUNTED = tuple(table for table in TABLES if table.engine == "MergeTree")  # the others keep the newest version only
 STORED = " UNION ALL ".join(
-    f"SELECT '{table.source.topic}' AS topic, count() AS rows FROM {table.name}"  # noqa: S608  from TABLES
+    f"SELECT '{table.source.topic}' AS topic, count() AS rows FROM {records_of(table, ('offset',))}"  # noqa: S608
     for table in COUNTED
 )
 DEAD = """

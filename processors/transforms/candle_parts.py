@@ -3,6 +3,7 @@
 import polars as pl
 
 from common.clock import NS_PER_S
+from common.records import REMOVED
 from processors.transforms.notionals import with_notional
 
 # How long a candle is, and how long after its end it is kept for trades that come late.
@@ -23,14 +24,16 @@ def candle_parts(trades: pl.DataFrame, began_ns: int) -> pl.DataFrame:
     Return what trades add to candles: (step, venue, symbol, interval_s, open_ns) and sums, in the order of steps.
 
     Open and close go by the venue's time, and by the place in the stream where that is equal. A trade that no table can
-    hold is left out: the writer sets it aside. So is history derived from a chain, whose candles are long over.
+    hold is left out: the writer sets it aside. So is history derived from a chain, whose candles are long over, and the
+    word that a trade is taken back: the correction that comes with it has its candles made anew.
 
     Args:
         trades: the fields of Trade with `offset` and `step`.
         began_ns: of candles that opened before, not every trade may have been seen.
     """
     is_past = pl.col("event_ns") <= (pl.col("step") - REACH_S) * NS_PER_S  # all of its candles are: years go by fast
-    parts = _as_parts(trades.filter(~is_past | (pl.col("source") != "derived")))
+    is_trade = (pl.col("source") != REMOVED) & (~is_past | (pl.col("source") != "derived"))
+    parts = _as_parts(trades.filter(is_trade))
     made = []
     for interval_s in NAMES:
         parts = _longer(parts, interval_s * NS_PER_S)

@@ -2,6 +2,8 @@
 
 import polars as pl
 
+from common.records import REMOVED
+
 DIGITS = 18  # of a price behind the point, and of an amount: then the smallest price is not rounded to 0
 PRICE_UNIT = pl.lit(10**DIGITS, dtype=pl.Int128)
 MICRO_DIGITS = 6
@@ -86,7 +88,7 @@ def order_trades(events: pl.DataFrame, tokens: pl.DataFrame) -> tuple[pl.DataFra
 
     Returns:
         The trades, columns `TRADES`, in the order of the events; and the refused, columns `REFUSED`: the row of the
-        event and what is wrong with it. A sound taker event is in neither.
+        event and what is wrong with it. A sound taker event is in neither. What an event takes back its trade does.
     """
     judged = _judged(events)
     refused = judged.filter(pl.col("reason").is_not_null()).select(REFUSED.names())
@@ -107,7 +109,7 @@ def order_trades(events: pl.DataFrame, tokens: pl.DataFrame) -> tuple[pl.DataFra
             size=_decimal_text(SHARES, MICRO_DIGITS),
             notional=_decimal_text(USD, MICRO_DIGITS),
             taker_side=pl.when(MAKER_BUYS).then(pl.lit("sell")).otherwise(pl.lit("buy")),
-            source=pl.lit("derived"),
+            source=pl.when(pl.col("source") == REMOVED).then(pl.lit(REMOVED)).otherwise(pl.lit("derived")),
             market_id=pl.col("market_id").fill_null(""),
             outcome=pl.col("outcome").fill_null(""),
         )

@@ -1,4 +1,7 @@
-/* A wall clock that can be stepped: the real one plus the nanoseconds in the first eight bytes of the file CLOCK_FILE. */
+/*
+ * Clocks that can be stepped and that drift, by three numbers in the file CLOCK_FILE: nanoseconds that the wall clock is
+ * ahead, and by how many millionths all clocks run fast since which nanosecond of the real monotonic clock.
+ */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -9,33 +12,44 @@
 #include <time.h>
 #include <unistd.h>
 
-static const int64_t NS_PER_S = 1000000000;
-static volatile int64_t *offset_ns;
+static const int64_t NS_PER_S = 1000000000, MILLION = 1000000;
+enum { AHEAD_NS, DRIFT_PPM, SINCE_NS, NUMBERS };
+static volatile int64_t *chosen;
+static int (*real)(clockid_t, struct timespec *);
 
-static int64_t offset(void)
+static int has_chosen(void)
 {
-    if (offset_ns == NULL) {
+    if (chosen == NULL) {
         const char *path = getenv("CLOCK_FILE");
         int file = path == NULL ? -1 : open(path, O_RDONLY);
         if (file < 0)
             return 0;
-        void *page = mmap(NULL, sizeof(int64_t), PROT_READ, MAP_SHARED, file, 0);
+        void *page = mmap(NULL, NUMBERS * sizeof(int64_t), PROT_READ, MAP_SHARED, file, 0);
         close(file);
         if (page == MAP_FAILED)
             return 0;
-        offset_ns = page;
+        chosen = page;
     }
-    return *offset_ns;
+    return 1;
+}
+
+static int64_t drifted_ns(void)
+{
+    struct timespec now;
+    if (!chosen[DRIFT_PPM] || real(CLOCK_MONOTONIC, &now))
+        return 0;
+    return (now.tv_sec * NS_PER_S + now.tv_nsec - chosen[SINCE_NS]) * chosen[DRIFT_PPM] / MILLION;
 }
 
 int clock_gettime(clockid_t id, struct timespec *at)
 {
-    static int (*real)(clockid_t, struct timespec *);
     if (real == NULL)
         real = dlsym(RTLD_NEXT, "clock_gettime");
     int failed = real(id, at);
-    if (!failed && (id == CLOCK_REALTIME || id == CLOCK_REALTIME_COARSE)) {
-        int64_t ns = at->tv_sec * NS_PER_S + at->tv_nsec + offset();
+    int is_wall = id == CLOCK_REALTIME || id == CLOCK_REALTIME_COARSE;
+    int is_ours = is_wall || id == CLOCK_MONOTONIC || id == CLOCK_MONOTONIC_COARSE;
+    if (!failed && is_ours && has_chosen()) {
+        int64_t ns = at->tv_sec * NS_PER_S + at->tv_nsec + drifted_ns() + (is_wall ? chosen[AHEAD_NS] : 0);
         at->tv_sec = ns / NS_PER_S;
         at->tv_nsec = ns % NS_PER_S;
     }

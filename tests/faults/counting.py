@@ -18,6 +18,7 @@ import common.redis_streams
 import processors.gathering
 import processors.memory
 import processors.owning
+from common.clickhouse import Store
 from common.errors import UnreadableCheckpoint
 from common.heartbeat import Figures
 from common.inbox import Inbox
@@ -67,7 +68,8 @@ class Counting:
 def crash_at(place, with_signal=signal.SIGKILL):
     name, number, when = place.split(":")
     calls = iter(range(1, 1_000_000))
-    method = getattr(Inbox, name)
+    owner = Inbox if hasattr(Inbox, name) else Store
+    method = getattr(owner, name)
 
     async def dying(self, *args, **more):
         is_now = next(calls) == int(number)
@@ -78,7 +80,7 @@ def crash_at(place, with_signal=signal.SIGKILL):
             os.kill(os.getpid(), with_signal)
         return answer
 
-    setattr(Inbox, name, dying)
+    setattr(owner, name, dying)
 
 
 def unfenced(scripts):

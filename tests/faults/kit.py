@@ -120,8 +120,8 @@ class Work:
         """Silence the venue, and return when the last of its numbers stands in the table."""
         self.ledger.flows = False
         wait_for(
-            lambda: self.fleet.sql(FIGURES)[0][3],
-            expected=self.ledger.sent if at_least is None else at_least,
+            lambda: self.fleet.sql(FIGURES)[0][3] - (self.ledger.sent if at_least is None else at_least),
+            expected=0,  # a burst that has begun is still sent
             give_up_s=give_up_s,
             what="the last number in the table",
         )

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from processors.owning import SILENT_S
 from tests.faults.kit import restart, work
 from tests.faults.plain_venue import NAME
-from tests.fleet_harness import Fleet, wait_for
+from tests.fleet_harness import PYTHON, wait_for
 
 pytestmark = [pytest.mark.redis, pytest.mark.clickhouse, pytest.mark.timeout(150)]
 
@@ -27,15 +28,6 @@ ON_THE_WIRE = 500  # numbers at most that the venue has put into the socket befo
 def load(fleet):
     """A venue at full rate, its ingester and the writer."""
     with work(fleet) as made:
-        yield made
-
-
-@pytest.fixture
-def bare(tmp_path):
-    """A fleet of which nothing runs yet."""
-    if shutil.which("redis-server") is None:
-        pytest.skip("redis-server is not installed")
-    with Fleet(tmp_path) as made:
         yield made
 
 
@@ -67,7 +59,7 @@ def test_everything_told_to_stop_under_load_has_all_on_disk_within_its_time(load
 def test_a_program_that_is_frozen_and_wakes_up_loses_and_doubles_nothing(load, program):
     load.begin()
     load.fleet.signal(program, signal.SIGSTOP)
-    load.keep_sending(5.0)
+    load.keep_sending(3.0)
     load.fleet.signal(program, signal.SIGCONT)
 
     load.assert_whole()
@@ -141,7 +133,7 @@ def test_a_program_without_file_descriptors_goes_on_when_it_may_open_some(load, 
     load.fleet.kill("redis")
     load.keep_sending(1.0)
     restart(load.fleet, "redis")
-    load.keep_sending(3.0)
+    load.keep_sending(2.0)
     mended(load.fleet, name, resource.RLIMIT_NOFILE)
 
     if "without a word" not in "".join(wait_gaps(load)):
@@ -157,7 +149,7 @@ def test_a_writer_without_memory_loses_and_doubles_nothing(load):
     load.begin()
     pages = int(Path(f"/proc/{load.fleet.pid(WRITER)}/statm").read_text().split()[0])
     limited(load.fleet, WRITER, resource.RLIMIT_AS, pages * resource.getpagesize())
-    load.keep_sending(4.0)
+    load.keep_sending(2.5)
     mended(load.fleet, WRITER, resource.RLIMIT_AS)
 
     load.assert_whole()
@@ -177,7 +169,7 @@ def test_a_time_zone_changes_no_time(bare):
 
 @pytest.fixture(scope="module")
 def shim(tmp_path_factory):
-    """A library that steps the wall clock of whoever is started with it."""
+    """A library that steps the clocks of whoever is started with it, and makes them drift."""
     compiler = shutil.which("gcc") or pytest.skip("gcc is not installed: no clock that can be stepped")
     library = tmp_path_factory.mktemp("shim") / "clock.so"
     source = Path(__file__).with_name("clock_shim.c")
@@ -201,3 +193,48 @@ def test_clocks_that_step_by_hours_lose_double_and_disorder_nothing_and_leave_no
             load.go_on(300, give_up_s=20)
 
         load.assert_whole()
+
+
+FAST_PPM, SLOW_PPM = 50_000, -50_000  # a twentieth
+
+
+def drifting(fleet, shim, name, ppm):
+    """Have what is started next live by clocks that run fast or slow."""
+    clock = fleet.folder / f"clock-{name}"
+    clock.write_bytes(struct.pack("<qqq", 0, ppm, time.monotonic_ns()))
+    fleet.environment |= {"LD_PRELOAD": str(shim), "CLOCK_FILE": str(clock)}
+
+
+def epochs(fleet):
+    """Return under which epoch each shard of the writers is owned."""
+    return {key: fleet.redis.hget(key, "epoch") for key in fleet.redis.scan_iter(f"group:*:{WRITER}")}
+
+
+def test_clocks_that_drift_apart_change_no_owner_expire_nothing_and_lose_nothing(bare, shim):
+    bare.environment["SPOOL_MAX_AGE_S"] = "8"
+    drifting(bare, shim, "redis", FAST_PPM)
+    bare.start_servers()
+    writers = {f"{WRITER}_00": FAST_PPM, f"{WRITER}_01": SLOW_PPM}
+    with work(bare) as load:
+        for name, ppm in writers.items():
+            drifting(bare, shim, name, ppm)
+            bare.start(name, PYTHON, "-m", "processors", WRITER, name)
+        drifting(bare, shim, NAME, SLOW_PPM)
+        load.start_ingester()
+        load.go_on()
+        wait_for(lambda: owners(bare), expected=set(writers), what="both have their share")
+        before = epochs(bare)
+        load.keep_sending(SILENT_S + 2.0)
+        after = epochs(bare)
+        bare.kill("redis")
+        load.keep_sending(4.0)
+        restart(bare, "redis")
+        load.go_on()
+        bare.kill(f"{WRITER}_00")
+
+        load.assert_whole()
+        assert before == after
+
+
+def owners(fleet):
+    return {fleet.redis.hget(key, "owner") for key in fleet.redis.scan_iter(f"group:*:{WRITER}")}
