@@ -108,7 +108,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="which faults (1)")
     parser.add_argument("--without", choices=tuple(PARTS), default="", help="show that a part is missed when away")
     parser.add_argument("--only", choices=NAMES, default="", help="make faults of one kind")
-    parser.add_argument("--few", action="store_true", help="run two venues alone: it begins and ends much sooner")
+    parser.add_argument("--few", action="store_true", help="run three venues alone: it begins and ends much sooner")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     options = parser.parse_args()
     try:

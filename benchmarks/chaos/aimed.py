@@ -12,7 +12,8 @@ from common.clock import NS_PER_MS, monotonic_s, now_ns
 LATE_S, IN_HAND_S = 1.5, (0.7, 1.2)  # how late answers come, and when a writer certainly waits for one
 TAKEN_OVER_S = 6.0
 AWAY_S = (3.0, 5.0)
-HEARD = "binance_ingester", "stream:quotes"  # that never falls silent
+NAME, KEY, HEARD = "binance_ingester", "stream:quotes", '"venue":"binance"'  # that never falls silent
+LOOKED_AT = 50  # entries: others append there too
 FRESH_NS, PATIENCE_S = 500 * NS_PER_MS, 10.0
 
 
@@ -40,26 +41,26 @@ async def freeze_owner(fleet: Fleet, chance: random.Random) -> str:
 
 async def kill_unheard(fleet: Fleet, chance: random.Random) -> str:
     """Kill an ingester while Redis is away: the spool has what it heard."""
-    name, key = HEARD
     until_s = monotonic_s() + PATIENCE_S
-    while not await asyncio.to_thread(_is_heard, fleet, key):
+    while not await asyncio.to_thread(_is_heard, fleet):
         if monotonic_s() > until_s:
-            return f"nothing: {name} does not hear anything at the moment"
+            return f"nothing: {NAME} does not hear anything at the moment"
         await asyncio.sleep(0.1)
     fleet.redis_proxy.refuses = True
     fleet.redis_proxy.cut()
     from_ns = now_ns()
     await asyncio.sleep(chance.uniform(*AWAY_S))
     fleet.outages.append((from_ns, now_ns()))
-    fleet.send(name, signal.SIGKILL)
+    fleet.send(NAME, signal.SIGKILL)
     fleet.redis_proxy.flow()
-    return f"kill -9 {name} while redis refuses connections"
+    return f"kill -9 {NAME} while redis refuses connections"
 
 
-def _is_heard(fleet: Fleet, key: str) -> bool:
-    """Return whether a stream has grown just now."""
+def _is_heard(fleet: Fleet) -> bool:
+    """Return whether the ingester has appended something just now."""
     try:
-        newest = fleet.house.redis.xrevrange(key, count=1)
+        newest = fleet.house.redis.xrevrange(KEY, count=LOOKED_AT)
     except RedisError:
         return False
-    return bool(newest) and now_ns() - int(newest[0][0].partition("-")[0]) * NS_PER_MS < FRESH_NS
+    ours = [number for number, fields in newest if HEARD in fields.get("data", "")]
+    return bool(ours) and now_ns() - int(ours[0].partition("-")[0]) * NS_PER_MS < FRESH_NS

@@ -35,7 +35,7 @@ INGESTERS = (
     "polygon_ingester",
     "polymarket_ingester",
 )
-FEW_INGESTERS = ("binance_ingester", "goldsky_ingester")
+FEW_INGESTERS = ("binance_ingester", "goldsky_ingester", "polygon_ingester")
 WRITERS = ("clickhouse_writer_00", "clickhouse_writer_01")
 PROCESSORS = ("trade_processor", *WRITERS)
 
