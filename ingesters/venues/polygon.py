@@ -4,7 +4,7 @@ Polymarket's fills from the chain itself: logs of the exchange contracts, asked 
 The subgraph ends with the first contracts; these are the events of the second ones, so both together are every fill
 once. Blocks are read in order, as many at once as the node takes, and only when enough others stand on them. What was
 told of the newest ones is remembered with their hashes: when a hash has changed, or once a minute in any case (a node
-that lags may leave logs out without a word), they are read again and the difference is told.
+that lags may leave logs out without a word), they are read again: what is not there any more is taken back, and told.
 """
 
 from collections.abc import Iterator
@@ -143,7 +143,8 @@ class PolygonFeed:
     def _wants_recheck(self, received_ns: int) -> bool:
         if self._rechecked_ns is None:
             self._rechecked_ns = received_ns
-        if not self._memory.places or received_ns - self._rechecked_ns < RECHECK_EVERY_S * NS_PER_S:
+        is_due = received_ns - self._rechecked_ns >= RECHECK_EVERY_S * NS_PER_S or not self._memory.is_named
+        if not self._memory.places or not is_due:
             return False
         self._rechecked_ns = received_ns
         return True
