@@ -17,6 +17,7 @@ from launch.place import Started, write_facts
 from launch.programs import Program, declared
 from launch.report import CannotStart, complain
 from launch.start import Start
+from processors.registry import WRITER
 from setup_schema import set_up
 
 T = TypeVar("T")
@@ -41,6 +42,7 @@ def bring(start: Start, base: Sequence[Program]) -> tuple[list[Program], Mapping
         _see_redis(start)
         _see_clickhouse(start)
         before = _bring_schema(start)
+        _start_writer(start, base)
         return _declare(start, base, _wait_for_feed(start)), before
     except (RedisError, StoreRefused) as error:
         raise CannotStart(f"a server stopped answering: {error}") from error
@@ -143,6 +145,13 @@ def _where(settings: Settings) -> str:
 
 async def _mode(redis: Redis) -> str:
     return str(await redis.get(MODE) or b"", "utf-8")
+
+
+def _start_writer(start: Start, base: Sequence[Program]) -> None:
+    """Let the writer come up while the simulator reads its recordings; all others wait for what these hold."""
+    writer = [program for program in fleet(start.settings, {}, start.users) if program.name == WRITER]
+    start.write_configuration([*base, *writer])
+    start.daemon.add(start.daemon.read_configuration())
 
 
 def _wait_for_feed(start: Start) -> Mapping[str, str]:
