@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import clickhouse_connect
@@ -122,7 +123,8 @@ class Fleet:
         self.set_up_schema()
 
     def set_up_schema(self):
-        set_up(Settings.from_env(self.environment))
+        with ThreadPoolExecutor(1) as apart:  # a browser keeps a loop running in this thread
+            apart.submit(set_up, Settings.from_env(self.environment)).result()
 
     def start_simulator(self, *arguments):
         addresses = self.folder / "simulator.json"
