@@ -50,10 +50,7 @@ def bring(start: Start, base: Sequence[Program]) -> tuple[list[Program], Mapping
 
 def _see_redis(start: Start) -> None:
     settings, address = start.settings, servers.redis_address(start.settings)
-    if settings.embedded_redis:
-        facts = _answer(start.daemon, "redis", lambda: servers.ask_redis(settings, servers.redis_facts))
-    else:
-        facts = servers.check_own_redis(settings)
+    facts = _answer(start.daemon, "redis", lambda: servers.ask_redis(settings, servers.redis_facts))
     warnings = facts.check(address)
     start.steps.done(3, f"redis      {_kind(settings.embedded_redis)} {facts.version:<11} {address}", _note(settings))
     complain([f"warning: {warning}" for warning in warnings])
@@ -66,10 +63,7 @@ def _note(settings: Settings) -> str:
 
 def _see_clickhouse(start: Start) -> None:
     settings = start.settings
-    if settings.embedded_clickhouse:
-        version = _answer(start.daemon, "clickhouse", lambda: servers.clickhouse_version(settings))
-    else:
-        version = servers.check_own_clickhouse(settings)
+    version = _answer(start.daemon, "clickhouse", lambda: servers.clickhouse_version(settings))
     kind = _kind(settings.embedded_clickhouse)
     start.steps.done(4, f"clickhouse {kind} {version:<11} {servers.clickhouse_address(settings)}")
 

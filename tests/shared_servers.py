@@ -28,7 +28,11 @@ class Servers:
         """Return a fleet with empty servers, of which nothing else runs."""
         if self._fleet is None:
             self._fleet = Fleet(self._folder())
-            self._fleet.start_servers()
+            try:
+                self._fleet.start_servers()
+            except BaseException:  # the next test is to fail of the same cause, not of what it has left
+                self.close()
+                raise
             self._environment, self._shape = dict(self._fleet.environment), self._fleet.sql(SHAPE)
         return self._fleet
 
