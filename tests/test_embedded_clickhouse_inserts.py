@@ -91,6 +91,17 @@ def test_a_table_survives_power_cuts_by_default(clickhouse):
     assert ["1"] * 4 == found
 
 
+def test_small_inserts_do_not_have_a_large_part_written_again_and_again(clickhouse, table):
+    merged = "SELECT value FROM system.events WHERE event = 'MergedRows'"
+    clickhouse.rows(f"INSERT INTO {table} (a) SELECT number FROM numbers(100000)")
+    before = int(next(iter(clickhouse.rows(merged)), 0))
+
+    for number in range(200):
+        clickhouse.rows(f"INSERT INTO {table} (a) VALUES ({number})")
+
+    assert int(clickhouse.rows(merged)[0]) - before < 2 * 100_000
+
+
 def chunked(port: int, query_id: str, *pieces: bytes) -> socket.socket:
     """Send the beginning of a chunked insert."""
     connection = socket.create_connection(("127.0.0.1", port))
