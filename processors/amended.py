@@ -25,18 +25,25 @@ PATIENCE_S = 5.0  # the writer is seldom further behind; if it is, the next look
 REACH_NS = REACH_S * NS_PER_S
 
 EVER = "venue, symbol, trade_id, event_time"  # of a trade that was told, be it removed since
-# Trades up to a running number only: the state has turned just these, and will turn those behind itself.
+KEPT = "event_time >= fromUnixTimestamp64Nano({oldest_ns:Int64})"
+CORRECTED = f"{KEPT} AND (venue, symbol, trade_id) IN corrected"
+# Trades up to a running number only: the state has turned just these, and will turn those behind itself. A table is
+# narrowed where it is read, by the beginning of its key: a correction of one symbol reads no other.
 ANEW = f"""
 WITH
     {list(KEPT_S)} AS intervals,
+    corrected AS (SELECT venue, symbol, trade_id FROM trade_corrections WHERE offset >= {{since:UInt64}}),
     touched AS
     (
         SELECT DISTINCT
             venue, symbol, interval_s, intDiv(toUnixTimestamp64Nano(event_time), interval_s * 1000000000) AS place
-        FROM (SELECT {EVER} FROM trades UNION ALL SELECT {EVER} FROM removed_trades) ARRAY JOIN intervals AS interval_s
-        WHERE event_time >= fromUnixTimestamp64Nano({{oldest_ns:Int64}})
-          AND (venue, symbol, trade_id) IN
-              (SELECT venue, symbol, trade_id FROM trade_corrections WHERE offset >= {{since:UInt64}})
+        FROM
+        (
+            SELECT {EVER} FROM trades WHERE {CORRECTED}
+            UNION ALL
+            SELECT {EVER} FROM removed_trades WHERE {CORRECTED}
+        )
+        ARRAY JOIN intervals AS interval_s
     ),
     anew AS
     (
@@ -55,14 +62,17 @@ WITH
             toUnixTimestamp64Nano(max(event_time)) AS last_ns,
             argMax(offset, (event_time, offset)) AS last_offset,
             sum(size) AS volume,
-            sum(trades_now.notional) AS notional,
+            sum(told.notional) AS notional,
             sumIf(size, taker_side = 'buy') AS buy_volume,
             sumIf(size, taker_side = 'sell') AS sell_volume,
             count() AS trades
-        FROM trades_now ARRAY JOIN intervals AS interval_s
-        WHERE event_time >= fromUnixTimestamp64Nano({{oldest_ns:Int64}})
-          AND (shard != {{shard:UInt16}} OR offset < {{stop:UInt64}})
-          AND (venue, symbol, interval_s, place) IN touched
+        FROM
+        (
+            SELECT * FROM trades_now
+            WHERE {KEPT} AND (venue, symbol) IN (SELECT venue, symbol FROM corrected)
+        ) AS told
+        ARRAY JOIN intervals AS interval_s
+        WHERE (shard != {{shard:UInt16}} OR offset < {{stop:UInt64}}) AND (venue, symbol, interval_s, place) IN touched
         GROUP BY venue, symbol, interval_s, place
     )
 SELECT
@@ -71,7 +81,7 @@ SELECT
     received_ns, open, high, low, close, first_ns, first_offset, last_ns, last_offset, volume, notional, buy_volume,
     sell_volume, trades
 FROM touched LEFT JOIN anew USING (venue, symbol, interval_s, place)
-"""  # noqa: S608  from KEPT_S
+"""  # noqa: S608  from what stands above
 NAMES = ("venue", "symbol", "interval_s", "open_ns")
 NUMBERS = (*PRICES, *SUMS)
 SCHEMA = pl.Schema(
