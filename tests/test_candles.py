@@ -10,6 +10,7 @@ from decimal import Decimal
 import pytest
 
 from common.records import Bar, Ticker
+from processors.amended import ANEW
 from tests.fleet_harness import CAPTURES, ROOT, Fleet, wait_for
 from tests.simulator_kit import needs_captures
 from tests.test_trade_analytics import put_trades, stamp
@@ -65,6 +66,29 @@ def candle(minute, *prices, volume=1, trades=1):
 def a_trade_a_minute(store, *prices):
     """Put one trade of size 1 into each minute, with one before and one after them that are the edges."""
     put_trades(store, *((60 * minute + 1, price, 1, "buy") for minute, price in enumerate((1, *prices, 1))))
+
+
+@pytest.mark.clickhouse
+def test_a_correction_of_one_symbol_reads_the_trades_of_no_other(tables):
+    put_trades(tables, (1, 10, 1, "buy"), (2, 11, 1, "sell"))
+    tables.command(
+        "INSERT INTO trades (venue, symbol, trade_id, event_time, received_time, price, size, shard, offset) "
+        f"SELECT 'v', concat('T', toString(number % 40)), toString(number), '{stamp(1)}', '{stamp(1)}', 1, 1, 0, "
+        "2 + number FROM numbers(400000)"
+    )
+    tables.command(
+        "INSERT INTO trade_corrections (venue, symbol, trade_id, action, event_time, received_time, shard, offset) "
+        f"VALUES ('v', 'S', '1', 'cancel', '{stamp(3)}', '{stamp(3)}', 0, 0)"
+    )
+
+    asked = {"since": 0, "shard": 0, "stop": 1_000_000, "oldest_ns": 0}
+    with tables.clickhouse() as client:
+        found = client.query(ANEW, asked, settings={"max_rows_to_read": 100_000})
+
+    names = ("symbol", "interval_s", "high", "trades")
+    assert {("S", interval_s, 10, 1) for interval_s in (60, 3600, 86_400)} <= {
+        tuple(row[found.column_names.index(name)] for name in names) for row in found.result_rows
+    }
 
 
 @pytest.mark.clickhouse
