@@ -21,8 +21,7 @@ from ingesters.unheard import Unheard
 from ingesters.web import Web
 from ingesters.wires import Wires
 
-WATCH_EVERY_S = 1.0
-FULL_PAUSE_S = 0.01
+WATCH_EVERY_S, FULL_PAUSE_S = 1.0, 0.01
 NEVER_S = 7 * 86_400.0  # for a reader: no silence of a closed market is as long
 NOT_DATA = (FeedEvent, DeadLetter)
 
@@ -44,7 +43,7 @@ class Conversation:
         self._questions = Questions(web, work.allowance, work.redis, self._mailbox, work.figures)
         self._unheard = Unheard(work, self._questions)
         self._stale: set[str] = set()
-        self._heard_ns = 0
+        self._heard_ns = self._spoke_ns = 0
         self._tape = Tape(work.shelf)
         self._puts: dict[type, Callable[[Any], None]] = {**work.sink.puts, FeedEvent: self._put_event}
         self._ended_by = "the program ended"
@@ -111,6 +110,9 @@ class Conversation:
             self._connected(first)
         if last := next((frame for frame in reversed(frames) if frame.wire != OURS), None):
             self._heard_ns = last.received_ns
+        if self._work.has_sockets:  # no answer over HTTP ends the silence of a socket
+            last = next((frame for frame in reversed(frames) if frame.reply_to is None), None)
+        self._spoke_ns = last.received_ns if last else self._spoke_ns
 
     def _could_not_hear(self, frame: Frame, error: WireError | BadAnswer | WireLost) -> None:
         if not isinstance(error, WireLost):
@@ -163,6 +165,7 @@ class Conversation:
 
     async def _dial(self, step: Dial) -> None:
         self._tape.dialled(step)
+        self._work.has_sockets = True
         try:
             await self._wires.dial(step)
         except WireLost as error:
@@ -185,11 +188,10 @@ class Conversation:
     async def _watch(self, stop: asyncio.Event) -> None:
         """Look once a second whether a socket is dead or mute, and whether we are told to stop."""
         while not await wait(stop, WATCH_EVERY_S):
-            if self._heard_ns:  # a new connection on which nothing is heard yet does not end the silence
-                self._figures.gauges["last_frame_ns"] = self._heard_ns
-            self._figures.gauges["buffered_bytes"] = self._work.sink.waiting_bytes
+            if self._spoke_ns:  # a new connection on which nothing is heard yet does not end the silence
+                self._figures.gauges["last_frame_ns"] = self._spoke_ns
             mute_s = self._work.venue.mute_s(self._work.settings)
-            self._figures.gauges["mute_s"] = min(mute_s, NEVER_S)
+            self._figures.gauges |= {"buffered_bytes": self._work.sink.waiting_bytes, "mute_s": min(mute_s, NEVER_S)}
             await keep_recording(self._tape, self._work)
             try:
                 self._wires.judge(dead_s=self._work.venue.dead_s, mute_s=mute_s)

@@ -17,7 +17,7 @@ CONNECTION = "connection"
 
 @dataclass
 class Ingester:
-    """What a venue's program works with."""
+    """What a venue's program works with; `has_sockets` once it has dialled one, and is heard by them."""
 
     venue: Venue
     settings: Settings
@@ -25,6 +25,7 @@ class Ingester:
     sink: Sink
     figures: Figures
     allowance: Allowance
+    has_sockets: bool = False
 
     @property
     def shelf(self) -> Shelf:

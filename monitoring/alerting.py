@@ -22,6 +22,7 @@ from monitoring.journal import Journal
 from monitoring.notices import Programs
 from monitoring.notifiers import Message, Post
 from monitoring.overview import house_of
+from monitoring.trouble import Trouble
 from monitoring.watch import Snapshot, Watch
 
 STATE = "alerts"  # what fires, as JSON, in one transaction with its history
@@ -62,13 +63,15 @@ class Alerting:
 
     async def run(self) -> None:
         """Look at every snapshot, as long as there are any."""
-        number = self._watch.snapshot.number
+        number, trouble = self._watch.snapshot.number, Trouble(log, "alerts.waiting")
         while (shot := await self._watch.newer_than(number)) is not None:
             number = shot.number
             try:
                 await self._look(shot)
             except (RedisError, TickfleetError) as error:  # tried again with the next look
-                log.warning("alerts.waiting", reason=str(error))
+                trouble.lasts(error)
+            else:
+                trouble.is_over()
 
     async def _look(self, shot: Snapshot) -> None:
         if not self._has_resumed and shot.redis_problem is None:

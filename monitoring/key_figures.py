@@ -17,6 +17,7 @@ from monitoring.desk import Desk
 from monitoring.journal import Journal
 from monitoring.past import Past, figures_of
 from monitoring.tracks import Ended
+from monitoring.trouble import Trouble
 from monitoring.watch import Snapshot, Watch
 
 log = logger("key_figures")
@@ -41,6 +42,7 @@ class KeyFigures:
 
     async def follow(self, watch: Watch) -> None:
         """Remember every snapshot and write down every minute, as long as there are any."""
+        trouble = Trouble(log, "key_figures.waiting")
         shot: Snapshot | None = watch.snapshot
         while shot is not None:
             ended = self._past.add(self._clock_s(), figures_of(shot))
@@ -49,7 +51,9 @@ class KeyFigures:
             try:
                 await self._journal.write()
             except (RedisError, TickfleetError) as error:  # tried again with the next snapshot
-                log.warning("key_figures.waiting", reason=str(error))
+                trouble.lasts(error)
+            else:
+                trouble.is_over()
             shot = await watch.newer_than(shot.number)
 
     async def recall(self, desk: Desk, stop: asyncio.Event) -> None:

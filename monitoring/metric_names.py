@@ -39,7 +39,9 @@ NAMES: Mapping[str, Named] = {
     "started_ns": Named("started_timestamp_seconds", "When a process began"),
     "beat_ns": Named("beat_timestamp_seconds", "When a process last said that it lives"),
     "mute_s": Named("ingest_mute_seconds", "Silence that is longer than this is none of a quiet or closed market"),
-    "last_frame_ns": Named("last_frame_timestamp_seconds", "When a venue last sent anything"),
+    "last_frame_ns": Named(
+        "last_frame_timestamp_seconds", "When a venue last sent anything; on a socket, where it has any"
+    ),
     "last_error_ns": Named("last_error_timestamp_seconds", "When something last went wrong in a process"),
 }
 # What a process of a kind counts from its start: 0 is what it says until the first one comes.

@@ -30,6 +30,7 @@ Kind = Literal[
     # over HTTP
     "status",  # `status`, with `retry_after_s` if given
     "hang",  # no answer
+    "token_life",  # the token given out dies in `delay_s`; Upstox only
     # Goldsky
     "graphql_errors",  # errors inside HTTP 200, no data
     "partial_data",  # errors beside some of the data

@@ -14,7 +14,9 @@ from websockets.exceptions import ConnectionClosed
 
 from common.errors import FeedRefused, Fenced
 from ingesters.__main__ import main
+from ingesters.feed import Fetch
 from tests.ingest_kit import (
+    Plain,
     WebVenue,
     answer,
     events,
@@ -159,6 +161,32 @@ async def test_a_silent_socket_is_dialled_again(redis, limits, reason):
         await until(lambda: trade_ids(redis), [1, 2])
 
     assert reason in events(redis, "disconnected")[0].detail
+
+
+async def test_an_answer_over_http_does_not_end_the_silence_of_a_socket(redis):
+    script = Script(says(1), says())
+    async with (
+        venue_socket(script.talk) as url,
+        WebVenue(answer(b"7")).open() as web,
+        running(redis, plain(url, web, mute_s=lambda _: 1.5)) as ingester,
+    ):
+        gauges = ingester.work.figures.gauges
+        await until(lambda: len(script.dialled_s) > 1, what="the first socket is found mute")
+        spoke_ns = gauges["last_frame_ns"]
+        await until(lambda: len(script.dialled_s) > 2, what="so is the second, and each time an answer came")
+
+        assert spoke_ns == gauges["last_frame_ns"] < max(trade.received_ns for trade in records(redis, "trades"))
+
+
+async def test_a_venue_without_sockets_is_heard_by_its_answers(redis):
+    class Polled(Plain):
+        def opening(self):
+            yield Fetch("question", self._question)
+
+    async with WebVenue(answer(b"7")).open() as web:
+        venue = replace(plain(""), feed=lambda _settings, _resume: Polled("", web))
+        async with running(redis, venue) as ingester:
+            await until(lambda: "last_frame_ns" in ingester.work.figures.gauges)
 
 
 async def test_garbage_and_half_messages_are_set_aside_with_their_bytes_and_the_rest_goes_on(redis):

@@ -1,5 +1,7 @@
 """The pages that ask ClickHouse: what they show is what stands in the tables."""
 
+import re
+
 import pytest
 import requests
 
@@ -138,6 +140,22 @@ def test_quality_counts_what_was_told_and_stored(url):
     assert 0 < row["in_sync_pct"] < 100
     lane = next(one for one in view["timeline"]["lanes"] if one["symbol"] == "BTCUSDT")
     assert ["hollow", "hollow", "resync", "gap", "gap"] == [mark["kind"] for mark in lane["marks"]]
+
+
+def test_the_hours_of_a_closed_market_are_hatched_and_told_in_words(url, stored):
+    stored.command(
+        "INSERT INTO feed_events (venue, symbol, channel, kind, from_time, to_time, received_time, shard, offset) "
+        "SELECT 'alpaca', 'AAPL', 'trades', 'gap', now64(9), now64(9), now64(9), 0, 100"
+    )
+    page = requests.get(f"{url}/quality", params={"range": "7d"}, timeout=15).text
+    lane = re.search(r'aria-label="1 incidents of alpaca AAPL(.*?)</li>', page, re.DOTALL)[1]
+
+    assert lane.startswith("; market closed from ")  # in seven days there is a night and a weekend
+    assert lane.count("<title>market closed") == lane.count('fill="url(#hatching)"') >= 4
+    assert "US stocks at IEX: 08:00 to 17:00 in New York, Monday to Friday but on holidays" in page
+    assert (
+        "market closed" not in re.search(r'aria-label="[0-9]+ incidents of binance BTCUSDT.*?</li>', page, re.DOTALL)[0]
+    )
 
 
 def test_the_reckoning_comes_out_even_or_says_by_how_much(url, stored):

@@ -1,5 +1,8 @@
 """What the quality page makes of what was counted: one line for all topics, stages, stretches that were not whole."""
 
+from functools import partial
+
+from common.market_hours import IEX, hours_of
 from monitoring.desk import Answer
 from monitoring.views.balances import Tally, balance
 from monitoring.views.reckoning import reckoning_of
@@ -7,6 +10,7 @@ from monitoring.views.stages import Witnesses, stages_of
 from monitoring.views.timeline import timeline
 
 S = 1_000_000_000
+FRIDAY_NS = 1_720_785_600 * S  # 12 July 2024, 12:00 UTC, when IEX opens
 
 
 def test_the_line_of_all_topics_comes_out_even_with_what_moved_meanwhile():
@@ -40,11 +44,30 @@ def test_a_stage_without_a_witness_says_why_and_is_not_zero():
     assert (None, "nothing is remembered yet") == (store.p50_ms, store.why)
 
 
-def test_a_lane_is_hollow_from_the_gap_to_the_return_to_order():
-    gap = {
-        "venue": "okx", "symbol": "BTC-USDT", "kind": "gap", "channel": "books", "from_ns": 20 * S, "to_ns": 20 * S,
+def gap(venue, symbol, at_ns):
+    return {
+        "venue": venue, "symbol": symbol, "kind": "gap", "channel": "books", "from_ns": at_ns, "to_ns": at_ns,
         "expected": "", "found": "", "detail": "",
     }  # fmt: skip
-    marks = timeline([gap], 0, 100 * S, {("okx", "BTC-USDT"): [(20 * S, 45 * S)]}).lanes[0].marks
+
+
+def drawn(incidents, start_ns, stop_ns, missing):
+    return timeline(incidents, start_ns, stop_ns, missing, partial(hours_of, stocks_feed="iex"))
+
+
+def test_a_lane_is_hollow_from_the_gap_to_the_return_to_order():
+    missing = {("okx", "BTC-USDT"): [(20 * S, 45 * S)]}
+    marks = drawn([gap("okx", "BTC-USDT", 20 * S)], 0, 100 * S, missing).lanes[0].marks
 
     assert [("hollow", 200.0, 250.0), ("gap", 200.0, 3.0)] == [(mark.kind, mark.x, mark.width) for mark in marks]
+
+
+def test_a_lane_is_hatched_while_its_market_is_closed_and_no_other_is():
+    incidents = [gap(*who, FRIDAY_NS) for who in (("alpaca", "AAPL"), ("alpaca", "BTC/USD"), ("okx", "BTC-USDT"))]
+    drawing = drawn(incidents, FRIDAY_NS, FRIDAY_NS + 90 * 3600 * S, {})
+
+    assert [100.0, 900.0] == [mark.x for mark in drawing.lanes[0].closed]
+    assert [700.0, 100.0] == [mark.width for mark in drawing.lanes[0].closed]
+    assert "market closed from 2024-07-12 21:00 to 2024-07-15 12:00 UTC" == drawing.lanes[0].closed[0].words
+    assert [(), ()] == [lane.closed for lane in drawing.lanes[1:]]
+    assert (str(IEX),) == drawing.hours

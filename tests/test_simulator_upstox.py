@@ -88,6 +88,15 @@ async def test_a_token_names_the_moment_of_its_death(session):
     assert 22 * 3600 == dies_s % 86_400
 
 
+async def test_a_token_may_be_told_to_die_sooner(session):
+    async with replay([session]) as simulator:
+        simulator.faults.order(Fault(kind="token_life", venue="upstox", delay_s=0))
+        refused = await asked(simulator, "/v3/feed/market-data-feed/authorize", await token(simulator))
+        admitted = await asked(simulator, "/v3/feed/market-data-feed/authorize", await token(simulator))
+
+    assert (401, 200) == (refused.status_code, admitted.status_code)
+
+
 async def test_the_status_of_the_market_comes_before_anything_is_asked_for(session):
     async with replay([session]) as simulator, connected(simulator) as socket:
         _, _, response = fields((await take(socket, 1))[0])

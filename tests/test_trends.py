@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 import pytest
+from structlog.testing import capture_logs
 
 from common import redis_streams
 from common.errors import HistoryLost
@@ -21,6 +22,7 @@ from monitoring.store_readings import StoreReader
 from monitoring.tracks import Track
 from monitoring.watch import Watch
 from tests.fleet_harness import wait_for
+from tests.snapshot_kit import redis_reading, snapshot
 
 
 def test_a_mean_is_kept_of_a_rate_and_the_peak_of_a_lag():
@@ -100,6 +102,40 @@ async def test_what_redis_has_forgotten_is_written_once_more_and_nothing_twice(r
     await redis.aclose()
 
     assert [b"2", b"1"] == [fields[b"n"] for _, fields in held]
+
+
+class Looks:
+    """So many snapshots of a Redis with these trades, one after the other; `now_s` is a minute later at each."""
+
+    def __init__(self, count):
+        self.snapshot = snapshot(redis_reading())
+        self.now_s = 0.0
+        self.left = count
+
+    async def newer_than(self, _number):
+        self.left -= 1
+        return self.snapshot if self.left else None
+
+    def clock_s(self):
+        self.now_s += COARSE_S
+        return self.now_s
+
+
+@pytest.mark.redis
+async def test_a_dashboard_that_another_has_taken_the_place_of_says_so_once(redis_only):
+    settings = Settings(redis_port=redis_only.redis_port)
+    redis = redis_streams.connect(settings)
+    looks = Looks(2)
+    older = KeyFigures(settings, redis, Past(), looks.clock_s)
+    await older.follow(looks)
+    await Journal(redis, KEY_FIGURES, settings).claim()
+    with capture_logs() as told:
+        looks.left = 5
+        await older.follow(looks)
+    await redis.aclose()
+
+    assert [("key_figures.waiting", "warning")] == [(line["event"], line["log_level"]) for line in told]
+    assert "another process has taken it" in told[0]["reason"]
 
 
 @pytest.mark.redis

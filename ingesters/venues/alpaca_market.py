@@ -5,15 +5,14 @@ from dataclasses import dataclass
 from functools import partial
 
 from common.clock import NS_PER_S
+from common.market_hours import CORE, is_open, open_ns, stocks_hours
 from common.settings import Settings
-from ingesters.venues.alpaca_time import CORE, EVERY_EXCHANGE, IEX, Hours, is_open, open_ns
 
 _QUARTER_HOUR_NS = 900 * NS_PER_S
 _LATE_NS = 600 * NS_PER_S  # what is still told after the close
 STOCK_PATHS = {"boats": "/v1beta1/boats", "overnight": "/v1beta1/overnight"}  # all others are /v2/<feed>
 # REST knows the consolidated tape as `sip`, and lets everybody ask for what is a quarter of an hour old.
 REST_FEEDS = {"delayed_sip": "sip"}
-NIGHT_FEEDS = ("boats", "overnight", "test")  # they speak when the exchanges are closed
 
 
 @dataclass(frozen=True)
@@ -52,6 +51,7 @@ def stocks(settings: Settings) -> Market:
     """Return US stocks, from the feed that the settings name."""
     feed = settings.alpaca_stocks_feed
     is_test = feed == "test"
+    hours = stocks_hours(feed)
     return Market(
         program="alpaca_stocks_ingester",
         symbols=settings.alpaca_stocks_symbols,
@@ -61,8 +61,8 @@ def stocks(settings: Settings) -> Market:
         rest_path="/v2/stocks/trades",
         rest_feed=None if is_test else REST_FEEDS.get(feed, feed),
         delay_ns=_QUARTER_HOUR_NS if feed == "delayed_sip" else 0,
-        open_ns=_always if feed in NIGHT_FEEDS else partial(open_ns, hours=_hours(feed)),
-        is_busy=lambda now_ns: is_test or (feed not in NIGHT_FEEDS and is_open(now_ns, CORE)),
+        open_ns=partial(open_ns, hours=hours) if hours else _always,
+        is_busy=lambda now_ns: is_test or (hours is not None and is_open(now_ns, CORE)),
     )
 
 
@@ -84,8 +84,8 @@ def crypto(settings: Settings) -> Market:
 
 def stocks_mute_s(settings: Settings, now_ns: int) -> float:
     """Return after how long a silent socket is mute: never while the exchanges are closed, for quiet is not dead."""
-    feed = settings.alpaca_stocks_feed
-    return settings.alpaca_mute_s if feed in NIGHT_FEEDS or is_open(now_ns, _hours(feed)) else float("inf")
+    hours = stocks_hours(settings.alpaca_stocks_feed)
+    return settings.alpaca_mute_s if hours is None or is_open(now_ns, hours) else float("inf")
 
 
 def why_disabled(settings: Settings, *, name: str, is_on: bool) -> str | None:
@@ -95,10 +95,6 @@ def why_disabled(settings: Settings, *, name: str, is_on: bool) -> str | None:
         return f"{name}_ENABLED=false"
     missing = [name for name, key in keys.items() if key is None]
     return f"set {' and '.join(missing)}" if missing else None
-
-
-def _hours(feed: str) -> Hours:
-    return IEX if feed == "iex" else EVERY_EXCHANGE
 
 
 def _always(from_ns: int, to_ns: int) -> int:

@@ -3,10 +3,11 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from common.clock import NS_PER_S
+from common.market_hours import hours_of
 from monitoring.desk import AsOf
 from monitoring.page import Look
 from monitoring.ranges import SECONDS
@@ -69,7 +70,7 @@ def view(look: Look) -> Quality:
     told = found.told.value or Answers()
     asked_ns = found.told.asked_ns
     start_ns = asked_ns - SECONDS[look.given.range] * NS_PER_S
-    venues, lanes = _drawn(told, start_ns, asked_ns)
+    venues, lanes = _drawn(told, start_ns, asked_ns, found.stocks_feed)
     return Quality(
         range=look.given.range,
         venues=venues,
@@ -84,9 +85,10 @@ def view(look: Look) -> Quality:
 
 
 @lru_cache(maxsize=8)
-def _drawn(told: Answers, start_ns: int, stop_ns: int) -> tuple[tuple[VenueQuality, ...], Timeline]:
+def _drawn(told: Answers, start_ns: int, stop_ns: int, stocks_feed: str) -> tuple[tuple[VenueQuality, ...], Timeline]:
     """Return what is made of an answer: once, though it is looked at every second."""
-    lanes = timeline(told.incidents, start_ns, stop_ns, _missing_of(told.incidents, stop_ns))
+    missed, hours = _missing_of(told.incidents, stop_ns), partial(hours_of, stocks_feed=stocks_feed)
+    lanes = timeline(told.incidents, start_ns, stop_ns, missed, hours)
     return venues_of(told, start_ns, stop_ns), lanes
 
 

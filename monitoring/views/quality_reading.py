@@ -73,11 +73,12 @@ class Answers:
 
 @dataclass(frozen=True)
 class Found:
-    """What was told, and whether what was appended stands in the tables."""
+    """What was told, whether what was appended stands in the tables, and which feed of stocks is listened to."""
 
     told: Answer[Answers]
     balances: Answer[tuple[Balance, ...]]
     stages: Witnesses
+    stocks_feed: str
 
 
 async def ask(desk: Desk, given: Given, shot: Snapshot) -> Found:
@@ -89,7 +90,7 @@ async def ask(desk: Desk, given: Given, shot: Snapshot) -> Found:
         desk.of_store("balances", RECONCILED_EVERY_S, lambda store: balances_of(desk.redis, store), at_once=True),
         witnesses(desk, given.range),
     )
-    return Found(told, balances, stages)
+    return Found(told, balances, stages, desk.settings.alpaca_stocks_feed)
 
 
 async def _told(store: Store, seconds: int) -> Answers:

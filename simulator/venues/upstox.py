@@ -17,6 +17,7 @@ from simulator.venues.upstox_listener import Listener
 from simulator.web import json_response
 from simulator.wire import Gone, Wire
 
+NAME = "upstox"
 NOT_ALLOWED = 1008
 FEED = "/v3/feed/market-data-feed"
 CANDLES = "/v3/historical-candle"
@@ -110,8 +111,10 @@ class Upstox:
         code = self.door.permit()
         return f"{self._socket}{SOCKET}?requestId=simulated&code={quote(code)}"
 
-    async def _issue(self, _request: Request) -> Response:
-        return json_response(msgspec.json.encode({"access_token": self.door.issue()}))
+    async def _issue(self, request: Request) -> Response:
+        fault = self._shell.faults.strike(NAME, ("token_life",), request.url.path)
+        token = self.door.issue(fault.delay_s if fault else None)
+        return json_response(msgspec.json.encode({"access_token": token}))
 
     async def _authorize(self, request: Request) -> Response:
         if not self._may(request):

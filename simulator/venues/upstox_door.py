@@ -22,10 +22,11 @@ class Door:
         self._tokens: dict[str, int] = {}
         self._codes: set[str] = set()
 
-    def issue(self) -> str:
-        """Return a new token; it names its own end, as the venue's do."""
+    def issue(self, life_s: float | None) -> str:
+        """Return a new token; it names its own end, as the venue's do: in `life_s`, else at the next 03:30 in India."""
         now_s = now_ns() // NS_PER_S
-        ends_s = (now_s - DEATH_S) // DAY_S * DAY_S + DAY_S + DEATH_S
+        night_s = (now_s - DEATH_S) // DAY_S * DAY_S + DAY_S + DEATH_S
+        ends_s = night_s if life_s is None else now_s + round(life_s)
         claims = msgspec.json.encode({"sub": "SIMULATED", "jti": secrets.token_hex(8), "iat": now_s, "exp": ends_s})
         token = ".".join((_part(b'{"typ":"JWT","alg":"none"}'), _part(claims), "simulated"))
         self._tokens[token] = ends_s
