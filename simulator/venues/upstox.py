@@ -17,6 +17,7 @@ from simulator.venues.upstox_listener import Listener
 from simulator.web import json_response
 from simulator.wire import Gone, Wire
 
+NAME = "upstox"
 NOT_ALLOWED = 1008
 FEED = "/v3/feed/market-data-feed"
 CANDLES = "/v3/historical-candle"
@@ -48,7 +49,7 @@ class Upstox:
     """The venue: one market, many connections."""
 
     def __init__(self, market: Market, shell: Shell) -> None:
-        self.door = Door()
+        self.door = Door(shell.clock(NAME))
         self._market = market
         self._shell = shell
         self._sent = Book()
