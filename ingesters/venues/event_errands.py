@@ -1,13 +1,15 @@
 """Order events that somebody wants read again: what the subgraph and the chain have in common."""
 
 from collections.abc import Iterator, Mapping
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import msgspec
 
-from common.records import EventKind, FeedEvent
+from common.records import DeadLetter, EventKind, FeedEvent, OrderEvent
 from ingesters.feed import Checkpoint, Frame, Step
 from ingesters.venues.errands import Errands
+
+Told = TypeVar("Told", bound=OrderEvent | DeadLetter)
 
 
 class Words(Protocol):
@@ -22,6 +24,11 @@ class Words(Protocol):
 def wish_names(prefix: str) -> tuple[str, str]:
     """Return the names of the strings that survive a restart."""
     return f"{prefix}_wish", f"{prefix}_settled"
+
+
+def late(record: Told) -> Told:
+    """Return a record as one that was read out of its turn."""
+    return msgspec.structs.replace(record, via="backfill") if isinstance(record, OrderEvent) else record
 
 
 class EventErrands:
