@@ -103,7 +103,7 @@ def test_fills_from_before_anybody_listened_are_read_and_asking_again_adds_nothi
             (row,) = backfill(fleet, venue, "--from", "18m", "--to", "12m")
             told = (row["fetched"],) * 3
             wait_for(lambda source=source: fills_since(fleet, source, minutes=8), expected=told, what=source)
-            assert (True, "done") == (row["fetched"] > 100, row["state"])
+            assert (True, "fills", "done") == (row["fetched"] > 100, row["unit"], row["state"])
         backfill(fleet, "polygon", "--from", "19m", "--to", "11m")
         before, *_ = told
         wait_for(lambda: fills_since(fleet, "chain", minutes=8)[0] > before, what="the minutes beside")
