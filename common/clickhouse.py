@@ -158,11 +158,10 @@ class Store:
 
         `limits` are settings of the engine, e.g. `max_execution_time`.
         """
+        # 2 and not 1: the driver sends settings of its own, which 1 would refuse. Neither lets anything be written.
+        asked, chosen = dict(parameters or {}), {**(limits or {}), "readonly": 2}
+        body: Any = self._ask("query", lambda of: of.raw_stream(sql, parameters=asked, fmt=fmt, settings=chosen))
         try:
-            # 2 and not 1: the driver sends settings of its own, which 1 would refuse. Neither lets anything be written.
-            body: Any = self._client.raw_stream(
-                sql, parameters=dict(parameters or {}), fmt=fmt, settings={**(limits or {}), "readonly": 2}
-            )
             yield from iter(partial(body.read, CHUNK_BYTES), b"")
         except FAILURES as error:
             raise _refused("query", error) from error

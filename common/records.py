@@ -231,7 +231,8 @@ class OrderEvent(Record, frozen=True, gc=False, kw_only=True, omit_defaults=True
 
     Amounts and fee are integers in millionths (micro-USDC or micro-shares), as text. `symbol` is the outcome token,
     empty when the event does not have exactly one side in collateral (asset id "0"). With the source `removed` it says
-    of the event of the same id before it that a reorganisation took it off the chain; it may come again.
+    of the event of the same id before it that a reorganisation took it off the chain; it may come again. `source` says
+    who told it, and `via` whether that was in its turn, or later: by hand, or because it had been left out.
     """
 
     event_id: str
@@ -247,6 +248,7 @@ class OrderEvent(Record, frozen=True, gc=False, kw_only=True, omit_defaults=True
     fee: str
     role: Literal["maker_fill", "taker_order"]
     source: Literal["subgraph", "chain", "removed"]
+    via: Literal["live", "backfill"] = "live"
     sequence: int | None = None
 
 

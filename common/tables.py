@@ -93,6 +93,7 @@ ORDER_EVENT_ROWS = Table(
         Column("fee", "whole", "fee", "millionths of what the maker got; the exchange may refund it later"),
         _word("role", "maker_fill, or taker_order: never add the two"),
         _word("source", "subgraph or chain"),
+        _word("via", "live, or backfill: read later, by hand or because it had been left out"),
     ),
     order_by="(event_time, event_id)",
     partition_by="toYYYYMM(event_time)",

@@ -3,13 +3,14 @@
 import asyncio
 import contextlib
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Literal
 
 import msgspec
 
-from common.clock import monotonic_s, now_ns
+from common.clock import NS_PER_S, monotonic_s, now_ns
 
+Clock = Callable[[], int]  # nanoseconds since 1970
 Kind = Literal[
     # on a socket
     "refuse",  # the handshake is answered with `status`
@@ -23,7 +24,7 @@ Kind = Literal[
     # on a socket and over HTTP
     "disconnect",  # the connection breaks without a word; on a socket in the middle of a frame
     "close",  # a well-mannered close with `code`
-    "clock_offset",  # the venue's clock is `delay_s` ahead (below 0: behind); a generated Binance only
+    "clock_offset",  # the clock of a generated venue is `delay_s` ahead (below 0: behind)
     "garbage",  # something that is no JSON; on a socket in front of the frame
     "truncated",  # half a frame, half a body
     "slow",  # `delay_s` late
@@ -146,6 +147,11 @@ class Faults:
     def in_force(self, venue: str, kind: Kind, subject: str = "", connection: int | None = None) -> Fault | None:
         """Return the order under which a state holds at present, without counting it."""
         return next(self._aimed_at(venue, (kind,), subject, connection), None)
+
+    def now_ns(self, venue: str) -> int:
+        """Return the venue's time: ours, or as far from it as was ordered."""
+        fault = self.in_force(venue, "clock_offset")
+        return now_ns() + (round(fault.delay_s * NS_PER_S) if fault else 0)
 
     def note(self, fault: Fault, subject: str, connection: int | None = None) -> None:
         """Write down that an order was carried out."""

@@ -31,6 +31,7 @@ class Limits:
     goldsky_block_wait_s: float = 5.0
     okx_connects_per_s: int = 3
     okx_operations_per_hour: int = 480
+    okx_hour_s: float = 3600.0
     okx_idle_s: float = 30.0
     okx_questions: float = 1.0  # times what each endpoint answers in 2 s
     alpaca_auth_s: float = 10.0

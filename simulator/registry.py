@@ -42,7 +42,7 @@ VENUES = (
         has_socket=True,
         enabled_setting="BINANCE_ENABLED",
         claims=lambda _capture, _event: True,
-        demo=lambda world, shell: Binance(Exchange(world.chance("binance"), shell.faults), shell),
+        demo=lambda world, shell: Binance(Exchange(world.chance("binance"), shell.clock("binance")), shell),
         replay=lambda session, shell: Binance(recorded_binance.Recording(session), shell),
     ),
     Entry(
@@ -61,7 +61,13 @@ VENUES = (
         enabled_setting="POLYMARKET_CLOB_ENABLED",
         claims=lambda _capture, _event: True,  # all that Gamma, asked first, does not claim
         demo=lambda world, shell: Clob(
-            InventedClob(world.chance("clob"), world.markets, shell.limits.clob_snapshot_assets), shell
+            InventedClob(
+                world.chance("clob"),
+                world.markets,
+                shell.limits.clob_snapshot_assets,
+                shell.clock("polymarket_clob"),
+            ),
+            shell,
         ),
         replay=lambda session, shell: Clob(recorded_clob.Recording(session), shell),
     ),
@@ -71,7 +77,9 @@ VENUES = (
         has_socket=False,
         enabled_setting="GOLDSKY_ENABLED",
         claims=lambda _capture, _event: True,
-        demo=lambda world, shell: Goldsky(InventedFills(world.chance("goldsky"), world.markets), shell),
+        demo=lambda world, shell: Goldsky(
+            InventedFills(world.chance("goldsky"), world.markets, shell.clock("goldsky")), shell
+        ),
         replay=lambda session, shell: Goldsky(recorded_goldsky.Recording(session), shell),
     ),
     Entry(
@@ -80,7 +88,9 @@ VENUES = (
         has_socket=False,
         enabled_setting="POLYGON_ENABLED",
         claims=lambda _capture, _event: True,
-        demo=lambda world, shell: Polygon(InventedChain(world.chance("polygon"), world.markets), shell),
+        demo=lambda world, shell: Polygon(
+            InventedChain(world.chance("polygon"), world.markets, shell.clock("polygon")), shell
+        ),
         replay=lambda session, shell: Polygon(recorded_polygon.Recording(session), shell),
     ),
     Entry(
@@ -89,7 +99,7 @@ VENUES = (
         has_socket=True,
         enabled_setting="OKX_ENABLED",
         claims=lambda _capture, _event: True,
-        demo=lambda world, shell: Okx(InventedOkx(world.chance("okx")), shell),
+        demo=lambda world, shell: Okx(InventedOkx(world.chance("okx"), shell.clock("okx")), shell),
         replay=lambda session, shell: Okx(recorded_okx.Recording(session), shell),
     ),
     Entry(
@@ -98,7 +108,7 @@ VENUES = (
         has_socket=True,
         enabled_setting="ALPACA_STOCKS_ENABLED",
         claims=lambda _capture, _event: True,
-        demo=lambda world, shell: Alpaca(InventedMarket(world.chance("alpaca")), shell),
+        demo=lambda world, shell: Alpaca(InventedMarket(world.chance("alpaca"), shell.clock("alpaca")), shell),
         replay=lambda session, shell: Alpaca(recorded_alpaca.Recording(session), shell),
     ),
     Entry(
@@ -107,7 +117,7 @@ VENUES = (
         has_socket=True,
         enabled_setting="UPSTOX_ENABLED",
         claims=lambda _capture, _event: True,
-        demo=lambda world, shell: Upstox(TickExchange(world.chance("upstox")), shell),
+        demo=lambda world, shell: Upstox(TickExchange(world.chance("upstox"), shell.clock("upstox")), shell),
         replay=lambda session, shell: Upstox(RecordedTicks(session), shell),
     ),
 )

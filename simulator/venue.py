@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple, Protocol
 
 from starlette.routing import BaseRoute
 
 from simulator.capture import Capture, Event
 from simulator.demo.world import World
-from simulator.faults import Faults
+from simulator.faults import Clock, Faults
 from simulator.ledger import Facts
 from simulator.limits import Limits
 from simulator.wire import Wire
@@ -20,6 +21,10 @@ class Shell:
 
     faults: Faults
     limits: Limits
+
+    def clock(self, venue: str) -> Clock:
+        """Return the clock of a venue, the only one it tells time by."""
+        return partial(self.faults.now_ns, venue)
 
 
 class Recorded(NamedTuple):

@@ -70,3 +70,8 @@ class Talk:
 
     def events(self, *kinds: str) -> list[FeedEvent]:
         return [event for event in self.records(FeedEvent) if not kinds or event.kind in kinds]
+
+
+def choose(talk: Talk, *symbols: str) -> list[Step]:
+    """Return what a feed says when an operator has chosen these symbols."""
+    return talk.hear("\n".join(symbols).encode(), reply_to="symbols:okx_ingester")

@@ -23,7 +23,7 @@ SHOWN = 20
 async def connected():
     """Yield the market, a client of its REST endpoints and one of its sockets."""
     shell = shell_of()
-    market = Exchange(World(1).chance("binance"), shell.faults)
+    market = Exchange(World(1).chance("binance"), shell.clock("binance"))
     async with Simulator({"binance": Binance(market, shell)}, shell) as simulator:
         client = binance.AsyncClient()
         client.API_URL = f"{simulator.environment['BINANCE_REST_URL']}/api"

@@ -106,7 +106,7 @@ def last_ids(fleet):
 @pytest.mark.redis
 async def test_another_choice_in_redis_changes_what_is_recorded_without_a_reconnect(redis_of_module):
     fleet, shell = redis_of_module, shell_of()
-    venue = Binance(Exchange(World(1).chance("binance"), shell.faults), shell)
+    venue = Binance(Exchange(World(1).chance("binance"), shell.clock("binance")), shell)
     async with Simulator({"binance": venue}, shell) as simulator:
         environment = simulator.environment | {"BINANCE_SYMBOLS": "BTCUSDT"}
         async with running(fleet, "binance_ingester", environment) as ingester:

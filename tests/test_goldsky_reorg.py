@@ -71,6 +71,7 @@ def test_an_event_that_comes_late_is_recorded_once_and_told_once():
 
     assert [*map(str, range(10)), "late"] == loop.ids()
     assert [("backfilled", "reorg: 1 events came late: late")] == loop.told()
+    assert ["late"] == [name for name, one in loop.standing().items() if one.via == "backfill"]
 
 
 def test_a_late_event_does_not_move_the_place_back():

@@ -42,6 +42,7 @@ def test_what_is_missing_of_a_stretch_is_fetched_and_told(subgraph):
     loop.run_for(30)
 
     assert ids_within(subgraph)[1::2] == sorted(loop.ids())
+    assert {"backfill"} == {event.via for event in loop.standing().values()}
     assert [("backfilled", f"wish {wish().id}")] == loop.told()
     assert {f"backfill:{PROGRAM}": set(), standing_key(PROGRAM, wish().id): set()} == loop.sets
 

@@ -9,7 +9,7 @@ from common.errors import BadAnswer, WireLost
 from common.records import Bar, BookSnapshot, Ticker
 from ingesters.feed import Checkpoint, Dial, Fetch, Resume, Send, Wake
 from ingesters.registry import of_program
-from tests.okx_kit import MS_NS, SECOND_NS, SYMBOL, Talk, answer, book, push, trade
+from tests.okx_kit import MS_NS, SECOND_NS, SYMBOL, Talk, answer, book, choose, push, trade
 
 WAKE = "books-full@0"
 PARTS = ("books-full", "books", "candles", "ticker")
@@ -181,10 +181,6 @@ def test_a_candle_that_was_asked_for_does_not_open_one_that_has_closed_meanwhile
     assert [("1786538760000", True), ("1786538700000", True)] == [
         (str(bar.open_ns // MS_NS), bar.is_closed) for bar in talk.records(Bar)
     ]
-
-
-def choose(talk, *symbols):
-    return talk.hear("\n".join(symbols).encode(), reply_to="symbols:okx_ingester")
 
 
 def arguments(steps):

@@ -313,6 +313,7 @@ def test_a_fill_that_a_reorganisation_adds_behind_us_is_told_late(world):
 
     assert "backfilled" == late.kind
     assert late.detail.startswith("reorg: 2 events came late: ")
+    assert 2 == [event.via for event in recorder.standing().values()].count("backfill")
     assert sorted(world.ids(until=world.chain.head - CONFIRMATIONS)) == sorted(recorder.ids())
 
 

@@ -72,6 +72,7 @@ def test_what_is_missing_of_a_stretch_is_fetched_and_told(world, view):
     recorder = Follower(world, wish(standing), standing, view).obey(600)
 
     assert ids_within(world)[1::2] == recorder.ids()
+    assert {"backfill"} == {event.via for event in recorder.standing().values()}
     (told,) = recorder.told("backfilled")
     assert (str(len(recorder.ids())), f"wish {wish().id}") == (told.found, told.detail)
 

@@ -10,6 +10,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
+from common.clock import now_ns
 from simulator.demo.okx import INSTRUMENTS, Exchange
 from simulator.demo.okx_pair import Pair
 from simulator.faults import Fault
@@ -35,7 +36,7 @@ BTC, ETH = "BTC-USDT", "ETH-USDT"
 def demo(limits=None):
     """Return a simulator of this venue alone in its invented world."""
     shell = shell_of(limits)
-    return Simulator({"okx": Okx(Exchange(Random(1)), shell)}, shell)
+    return Simulator({"okx": Okx(Exchange(Random(1), shell.clock("okx")), shell)}, shell)
 
 
 @asynccontextmanager
@@ -270,7 +271,7 @@ async def test_demo_books_obey_their_sequence_and_agree_with_the_best_bid_and_as
 
 def test_a_quiet_book_tells_a_sign_of_life_after_a_minute():
     told = []
-    pair = Pair(INSTRUMENTS[-1], Random(1), told.append)
+    pair = Pair(INSTRUMENTS[-1], Random(1), told.append, now_ns)
     pair.flush()
     pair._told_ms -= 60_001
     pair.flush()

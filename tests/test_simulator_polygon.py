@@ -30,8 +30,8 @@ def fleet(redis_of_module):
 def demo():
     """The demo's chain, and the subgraph beside it, without the other venues."""
     world, shell = InventedWorld(1), shell_of()
-    chain = Polygon(InventedChain(world.chance("polygon"), world.markets), shell)
-    subgraph = Goldsky(InventedFills(world.chance("goldsky"), world.markets), shell)
+    chain = Polygon(InventedChain(world.chance("polygon"), world.markets, shell.clock("polygon")), shell)
+    subgraph = Goldsky(InventedFills(world.chance("goldsky"), world.markets, shell.clock("goldsky")), shell)
     return Simulator({"polygon": chain, "goldsky": subgraph}, shell)
 
 

@@ -15,7 +15,7 @@ from common.wishes import Wish
 from ingesters.feed import Checkpoint, Fetch, Frame, Step
 from ingesters.venues import alpaca_records as records
 from ingesters.venues import alpaca_rest as rest
-from ingesters.venues.alpaca_backfill import OK, REFUSALS, backfilled, event, read_page
+from ingesters.venues.alpaca_backfill import OK, REFUSALS, backfilled, read_page
 from ingesters.venues.alpaca_codec import JSON
 from ingesters.venues.alpaca_heard import Heard, known_as
 from ingesters.venues.alpaca_market import Market
@@ -41,7 +41,7 @@ class ByHand:
         self._heard = heard
         self._names = wish_names(market.state)
         wish, settled, bars = (state.get(name, "") for name in self._names)
-        self._errands = Errands(market.program, wish, settled)
+        self._errands = Errands(market.program, wish, settled, venue=VENUE, channel="trades")
         self._bars_of = bars  # the last wish whose bars were had
         self._is_asking = False
         self._bars_token = ""
@@ -121,11 +121,7 @@ class ByHand:
 
     def _end(self, received_ns: int, refusal: str = "") -> Iterator[Step]:
         self._is_asking = False
-        outcome = self._errands.end(refusal)
-        wish, found = outcome.wish, str(outcome.found)
-        span = wish.from_ns, wish.to_ns
-        words = {"expected": found, "found": found, "detail": outcome.detail}
-        yield event(outcome.kind, "trades", wish.symbol, span, received_ns, **words)
+        yield self._errands.end(received_ns, refusal)
         yield self._checkpoint()
 
     def _checkpoint(self) -> Checkpoint:

@@ -7,11 +7,11 @@ brought may be on its way to ClickHouse still. One wish is looked into at a time
 """
 
 from collections.abc import Iterator
-from typing import Literal
 
 import msgspec
 
 from common.clock import NS_PER_S
+from common.records import FeedEvent
 from common.wishes import Wish, digest, standing_key, wish_of
 from ingesters.feed import Forget, Frame, Recall, Step
 from ingesters.venues.wishes import Part, Wishes, without
@@ -29,23 +29,18 @@ class Progress(msgspec.Struct, omit_defaults=True):
     place: str = ""
 
 
-class Outcome(msgspec.Struct, frozen=True):
-    """How a wish ended, for those who wait for it."""
-
-    wish: Wish
-    kind: Literal["gap", "backfilled"]
-    found: int
-    detail: str
-
-
 _decode = msgspec.json.Decoder(Progress).decode
 
 
 class Errands:
-    """The wishes of one program, from what an earlier connection wrote: its progress, and what it was done with."""
+    """
+    The wishes of one program, from what an earlier connection wrote: its progress, and what it was done with.
 
-    def __init__(self, program: str, progress: str, settled: str) -> None:
-        self._program = program
+    Under `venue` and `channel` it is told how they end.
+    """
+
+    def __init__(self, program: str, progress: str, settled: str, *, venue: str, channel: str) -> None:
+        self._program, self._venue, self._channel = program, venue, channel
         self._wishes = Wishes(program, settled)
         self._progress = _decode(progress) if progress.startswith('{"wish"') else None
         self._standing: frozenset[str] | None = None
@@ -115,8 +110,8 @@ class Errands:
             del self._progress.missing[:1]
             self._progress.place = ""
 
-    def end(self, refusal: str = "") -> Outcome:
-        """Be done with the wish, walked whole or refused on the way; say how it ended."""
+    def end(self, received_ns: int, refusal: str = "") -> FeedEvent:
+        """Be done with the wish, walked whole or refused on the way; return how it ended, for those who wait for it."""
         wish, progress = self._wishes.located, self._progress
         if wish is None or progress is None:
             raise AssertionError("no wish is under way")  # asked for by `wish` before
@@ -124,9 +119,18 @@ class Errands:
         walked = progress.missing[0][0] if progress.missing else stop
         self._wishes.settle(wish.symbol, [(first, walked)], wish.id)
         self._wishes.located, self._progress, self._standing = None, None, None
-        kind: Literal["gap", "backfilled"] = "gap" if refusal else "backfilled"
-        words = f"wish {wish.id}{': ' if refusal else ''}{refusal}"
-        return Outcome(wish, kind, progress.found, words)
+        return FeedEvent(
+            self._venue,
+            wish.symbol,
+            received_ns,
+            channel=self._channel,
+            kind="gap" if refusal else "backfilled",
+            from_ns=wish.from_ns,
+            to_ns=wish.to_ns,
+            expected=str(progress.found),
+            found=str(progress.found),
+            detail=f"wish {wish.id}{': ' if refusal else ''}{refusal}",
+        )
 
     def _hear_wishes(self, frame: Frame) -> Iterator[Step]:
         waiting = self._wishes.located

@@ -1,22 +1,15 @@
 """Order events that somebody wants read again: what the subgraph and the chain have in common."""
 
 from collections.abc import Iterator, Mapping
-from typing import Protocol
+from typing import TypeVar
 
 import msgspec
 
-from common.records import EventKind, FeedEvent
+from common.records import DeadLetter, OrderEvent
 from ingesters.feed import Checkpoint, Frame, Step
 from ingesters.venues.errands import Errands
 
-
-class Words(Protocol):
-    """How a venue words what a user must know of a stretch."""
-
-    def __call__(
-        self, kind: EventKind, detail: str, *, from_ns: int, to_ns: int, received_ns: int
-    ) -> FeedEvent:  # pragma: no cover
-        """Return it."""
+Told = TypeVar("Told", bound=OrderEvent | DeadLetter)
 
 
 def wish_names(prefix: str) -> tuple[str, str]:
@@ -24,13 +17,18 @@ def wish_names(prefix: str) -> tuple[str, str]:
     return f"{prefix}_wish", f"{prefix}_settled"
 
 
-class EventErrands:
-    """The wishes of one of the two programs, `goldsky` or `polygon`."""
+def late(record: Told) -> Told:
+    """Return a record as one that was read out of its turn."""
+    return msgspec.structs.replace(record, via="backfill") if isinstance(record, OrderEvent) else record
 
-    def __init__(self, prefix: str, state: Mapping[str, str], words: Words) -> None:
-        self._names = wish_names(prefix)
-        self._errands = Errands(f"{prefix}_ingester", *(state.get(name, "") for name in self._names))
-        self._words = words
+
+class EventErrands:
+    """The wishes of one of the two venues, `goldsky` or `polygon`."""
+
+    def __init__(self, venue: str, state: Mapping[str, str], channel: str) -> None:
+        self._names = wish_names(venue)
+        progress, settled = (state.get(name, "") for name in self._names)
+        self._errands = Errands(f"{venue}_ingester", progress, settled, venue=venue, channel=channel)
         self.is_about, self.recall = self._errands.is_about, self._errands.recall
 
     def hear(self, frame: Frame) -> Iterator[Step]:
@@ -47,12 +45,7 @@ class EventErrands:
             yield self._checkpoint()
 
     def _end(self, received_ns: int, refusal: str = "") -> Iterator[Step]:
-        outcome = self._errands.end(refusal)
-        wish, found = outcome.wish, str(outcome.found)
-        told = self._words(
-            outcome.kind, outcome.detail, from_ns=wish.from_ns, to_ns=wish.to_ns, received_ns=received_ns
-        )
-        yield msgspec.structs.replace(told, expected=found, found=found)
+        yield self._errands.end(received_ns, refusal)
         yield self._checkpoint()
 
     def _checkpoint(self) -> Checkpoint:

@@ -12,6 +12,7 @@ from common.errors import BadAnswer, WireError
 from common.records import FeedEvent
 from common.settings import Settings
 from ingesters.feed import Checkpoint, Fetch, Frame, Resume, Step
+from ingesters.venues.event_errands import late
 from ingesters.venues.goldsky_events import event, records, removal
 from ingesters.venues.goldsky_head import HeadWatch, feed_event, reorganised
 from ingesters.venues.goldsky_page import VENUE, Cursor, Page, Row, question, read_page, rows_beyond
@@ -86,7 +87,7 @@ class GoldskyFeed:
         if fresh:
             self._reached = fresh[-1].cursor
             difference = self._recheck.compare(fresh)
-            yield from records(difference, received_ns)
+            yield from records(difference, received_ns, are_late=False)
             yield self._checkpoint()
             yield from _corrected(difference, received_ns)
         yield self._fetch(PAGE, after_s=0.0 if page.is_full else self._poll_s)
@@ -110,7 +111,7 @@ class GoldskyFeed:
         difference = self._recheck.walk(rows)
         if any(difference):
             # The place stays: an event behind it is added in one transaction with the place where it was found.
-            yield from records(difference, received_ns)
+            yield from records(difference, received_ns, are_late=True)
             yield self._checkpoint()
             yield from _corrected(difference, received_ns)
             yield from reorganised("backfilled", "events came late", _places(difference.new), received_ns)
@@ -124,7 +125,7 @@ class GoldskyFeed:
 
     def _add_wished(self, page: Page, received_ns: int) -> Iterator[Step]:
         rows = self._by_hand.missing(self._beyond(page, self._by_hand.after))
-        yield from (event(row, received_ns) for row in rows)
+        yield from (late(event(row, received_ns)) for row in rows)
         yield from self._by_hand.answered(received_ns)
         yield from self._ask_wished()
 

@@ -6,6 +6,7 @@ import msgspec
 
 from common.clock import NS_PER_S
 from common.records import REMOVED, OrderEvent
+from ingesters.venues.event_errands import late
 from ingesters.venues.goldsky_page import Row
 from ingesters.venues.goldsky_recheck import Difference
 
@@ -22,11 +23,14 @@ EXCHANGES = frozenset(
 COLLATERAL = "0"
 
 
-def records(difference: Difference, received_ns: int) -> Iterator[OrderEvent]:
-    """Yield what is to stand, behind what it takes the place of."""
+def records(difference: Difference, received_ns: int, *, are_late: bool) -> Iterator[OrderEvent]:
+    """Yield what is to stand, behind what it takes the place of; whether the new ones `are_late`, the walk says."""
     for before, _ in difference.changed:
         yield removal(before, received_ns)
-    for row in (*difference.new, *difference.returned, *(now for _, now in difference.changed)):
+    for row in difference.new:
+        new = event(row, received_ns)
+        yield late(new) if are_late else new
+    for row in (*difference.returned, *(now for _, now in difference.changed)):
         yield event(row, received_ns)
 
 

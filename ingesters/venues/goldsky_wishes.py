@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from common.clock import NS_PER_S
 from ingesters.feed import Step
 from ingesters.venues.event_errands import EventErrands
-from ingesters.venues.goldsky_head import feed_event
-from ingesters.venues.goldsky_page import Cursor, Row
+from ingesters.venues.goldsky_head import CHANNEL
+from ingesters.venues.goldsky_page import VENUE, Cursor, Row
 
 LAST_ID = "~"  # behind every id: they are hexadecimal
 
@@ -20,7 +20,7 @@ class ByHand(EventErrands):
     """The wishes for the subgraph; a walk goes on from `after`."""
 
     def __init__(self, state: Mapping[str, str]) -> None:
-        super().__init__("goldsky", state, feed_event)
+        super().__init__(VENUE, state, CHANNEL)
         self._is_asking = False
 
     @property

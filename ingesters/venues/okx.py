@@ -28,7 +28,7 @@ from ingesters.venues.okx_pulse import KEY as PULSE
 from ingesters.venues.okx_pulse import OkxPulse
 from ingesters.venues.okx_rare import Rare, refusal
 from ingesters.venues.okx_readers import Readers
-from ingesters.venues.okx_sockets import DIAL, SUBSCRIBE, Sockets
+from ingesters.venues.okx_sockets import WAKES, Sockets
 from ingesters.venues.okx_subscriptions import BOOKS
 from ingesters.venues.okx_wishes import KEY as WISH
 from ingesters.venues.okx_wishes import ByHand
@@ -67,7 +67,7 @@ class OkxFeed:
         self._pulse = OkxPulse(settings.okx_mute_s, self._readers, self._sockets)
         self._watch = Watch(self._readers.by_channel)
         self._read = self._watch.readers
-        self._rare = Rare(self._read, self._give_up)
+        self._rare = Rare(self._read, self._sockets.requests, self._give_up)
         self._frames = 0
 
     def opening(self) -> Iterator[Step]:
@@ -112,8 +112,8 @@ class OkxFeed:
             return self._by_hand.hear(frame)
         if key in (TEND, PULSE):
             return self._tend(key, frame.received_ns)
-        if key.startswith((DIAL, SUBSCRIBE)):
-            return self._sockets.wake(key)
+        if key.startswith(WAKES):
+            return self._sockets.wake(key, frame.received_ns)
         if "@" in key:
             return self._cycles.wake(key, frame.received_ns)
         return self._answer(frame, *key.split(":", 1))

@@ -9,8 +9,10 @@ from common.records import FeedEvent
 from ingesters.feed import Frame, Step
 from ingesters.venues import okx_wire as wire
 from ingesters.venues.okx_fields import Read
+from ingesters.venues.okx_requests import Requests
 
 EXAMPLE_CHARACTERS = 500
+TOO_FREQUENT = "60014"
 GOING_AWAY = "64008"  # the connection will be closed for an upgrade, within a minute
 SILENT = ("subscribe", "unsubscribe", "login", "channel-conn-count")
 SUBJECT = re.compile(r"channel:\s*([\w-]+),\s*instId:\s*([\w-]+)")
@@ -23,8 +25,9 @@ class Rare:
     An unknown kind is told once as `schema_change`, for a person to look at, and kept whole as a dead letter each time.
     """
 
-    def __init__(self, readers: Mapping[bytes, Read], give_up: Callable[[str, str], None]) -> None:
+    def __init__(self, readers: Mapping[bytes, Read], requests: Requests, give_up: Callable[[str, str], None]) -> None:
         self._readers = readers
+        self._requests = requests
         self._give_up = give_up  # hears the channel and the symbol that were refused
         self._told: set[str] = set()
 
@@ -39,15 +42,22 @@ class Rare:
         if message.event == "notice" and message.code == GOING_AWAY:
             raise WireLost(wire.VENUE, reason=f"notice {message.code}: {message.msg}")
         if message.event in SILENT:
-            return ()
+            return self._requests.answered(message.number or "", frame.received_ns)
         if message.event in ("error", "notice", "channel-conn-count-error"):
-            event = refused(frame, message)
-            self._give_up(event.channel, event.symbol)
-            return (event,)
+            return self._refused(frame, message)
         read = self._readers.get(message.arg.channel.encode()) if message.arg and not message.event else None
         if read is not None:
             return read(frame)
         return self._unknown(frame, message)
+
+    def _refused(self, frame: Frame, message: wire.Unsure) -> Iterator[Step]:
+        event = refused(frame, message)
+        yield event
+        if message.code == TOO_FREQUENT:
+            yield from self._requests.refused(message.number or "", frame.wire, frame.received_ns)
+        else:
+            self._give_up(event.channel, event.symbol)
+            yield from self._requests.answered(message.number or "", frame.received_ns)
 
     def _unknown(self, frame: Frame, message: wire.Unsure) -> Iterator[Step]:
         name = message.event or (message.arg.channel if message.arg else "")

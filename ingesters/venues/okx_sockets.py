@@ -4,18 +4,19 @@ from collections.abc import Callable, Iterable, Iterator
 
 from common.clock import NS_PER_S
 from common.errors import WireLost
-from ingesters.feed import Dial, KeepAlive, Send, Step, Wake
+from ingesters.feed import Dial, KeepAlive, Step, Wake
+from ingesters.venues.okx_requests import AGAIN, Requests
 from ingesters.venues.okx_subscriptions import (
     BUSINESS,
     BUSINESS_CHANNELS,
     PUBLIC_CHANNELS,
     Places,
     Renewals,
-    request,
 )
 from ingesters.venues.okx_wire import VENUE
 
 DIAL, SUBSCRIBE = "dial:", "subscribe:"
+WAKES = (DIAL, SUBSCRIBE, AGAIN)
 PING = KeepAlive(b"ping", every_s=20.0)  # without a word for 30 s the venue hangs up with 4004
 DIAL_EVERY_S = 0.5  # the venue allows 3 connections a second
 
@@ -28,7 +29,8 @@ class Sockets:
         self._mute_s = mute_s
         self._places = Places()
         self._standing: dict[str, int] = {}  # when each socket that is subscribed has brought data; 0: not yet
-        self.renewals = Renewals(self._places)
+        self.requests = Requests()
+        self.renewals = Renewals(self._places, self.requests)
         self.heard: Callable[[str, int], None] = self._standing.__setitem__  # for every frame: no call of ours
 
     def opening(self, symbols: Iterable[str]) -> Iterator[Step]:
@@ -43,8 +45,10 @@ class Sockets:
                 yield self._dial(name)
                 yield from self._subscribe(name, self._places.on(name))
 
-    def wake(self, key: str) -> Iterable[Step]:
+    def wake(self, key: str, now_ns: int) -> Iterable[Step]:
         """Dial or subscribe what it is time for; nothing is subscribed on a socket whose dialling failed."""
+        if key.startswith(AGAIN):
+            return self.requests.again(key.removeprefix(AGAIN), now_ns)
         if key.startswith(DIAL):
             name = key.removeprefix(DIAL)
             return (self._dial(name), Wake(f"{SUBSCRIBE}{name}", 0.0))
@@ -63,10 +67,10 @@ class Sockets:
 
     def remove(self, symbols: tuple[str, ...]) -> Iterator[Step]:
         """Unsubscribe symbols."""
-        yield from (Send(payload, BUSINESS) for payload in request("unsubscribe", BUSINESS_CHANNELS, symbols))
+        yield from self.requests.send("unsubscribe", BUSINESS_CHANNELS, symbols, BUSINESS)
         for name, placed in self._places.by_wire(symbols):
             if name in self._standing:
-                yield from (Send(payload, name) for payload in request("unsubscribe", PUBLIC_CHANNELS, placed))
+                yield from self.requests.send("unsubscribe", PUBLIC_CHANNELS, placed, name)
         for symbol in symbols:
             self.renewals.forget(symbol)
             self._places.leave(symbol)
@@ -74,9 +78,8 @@ class Sockets:
     def renew(self, channel: str, symbol: str, now_ns: int) -> Iterator[Step]:
         """Subscribe anew to one channel of a symbol, if the socket is not asked too much."""
         wire = BUSINESS if channel in BUSINESS_CHANNELS else self._places.of(symbol)
-        if wire in self._standing and self.renewals.is_allowed(wire, now_ns):
-            for operation in ("unsubscribe", "subscribe"):
-                yield from (Send(payload, wire) for payload in request(operation, (channel,), (symbol,)))
+        if wire in self._standing and self.requests.is_room(wire, now_ns):
+            yield from self.requests.renew((channel,), (symbol,), wire)
 
     def tend(self, now_ns: int) -> Iterator[Step]:
         """
@@ -99,7 +102,7 @@ class Sockets:
         self._standing.setdefault(name, 0)
         if name != BUSINESS:
             self.renewals.expect(wanted)
-        yield from (Send(payload, name) for payload in request("subscribe", channels, wanted))
+        yield from self.requests.send("subscribe", channels, wanted, name)
 
     def _dial(self, name: str) -> Dial:
         path = "business" if name == BUSINESS else "public"

@@ -1,33 +1,21 @@
-"""Which socket a symbol's channels are subscribed on, and how often a fresh snapshot of its book may be asked for."""
+"""Which socket a symbol's channels are subscribed on, and when a fresh snapshot of its book is asked for."""
 
-from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
-import msgspec
-
 from common.clock import NS_PER_S
-from ingesters.feed import Send, Step
+from ingesters.feed import Step
+from ingesters.venues.okx_requests import Requests
 
 BUSINESS = "business"
 PUBLIC_CHANNELS = ("books", "bbo-tbt", "tickers")
 BUSINESS_CHANNELS = ("trades-all", "candle1m")  # on the public socket they are refused with 60018
 BOOKS = ("books",)
 SYMBOLS_A_WIRE = 30  # the venue recommends fewer than 30 books of 400 levels a connection, and does not insist
-ARGUMENTS_A_REQUEST = 500  # 25 kB of the 64 kB that one may have
 
-HOUR_NS = 3600 * NS_PER_S
-MOST_RENEWING = 400  # of the 480 requests a connection and hour; the rest is for changes of symbols
 SNAPSHOT_WITHIN_NS = 15 * NS_PER_S
 CALM_NS = 60 * NS_PER_S
 LONGEST_PAUSE_S = 30.0
-
-
-def request(operation: str, channels: Iterable[str], symbols: Iterable[str]) -> Iterator[bytes]:
-    """Yield the requests that subscribe or unsubscribe all of these channels for all of these symbols."""
-    wanted = [{"channel": channel, "instId": symbol} for symbol in symbols for channel in channels]
-    for start in range(0, len(wanted), ARGUMENTS_A_REQUEST):
-        yield msgspec.json.encode({"op": operation, "args": wanted[start : start + ARGUMENTS_A_REQUEST]})
 
 
 class Places:
@@ -91,10 +79,10 @@ class Renewals:
     and no more of them on a socket than the venue takes.
     """
 
-    def __init__(self, places: Places) -> None:
+    def __init__(self, places: Places, requests: Requests) -> None:
         self._places = places
+        self._requests = requests
         self._renewals: dict[str, Renewal] = {}
-        self._operations: dict[str, deque[int]] = {}
 
     def expect(self, symbols: Iterable[str]) -> None:
         """Take note that these were subscribed: a snapshot is on its way."""
@@ -125,22 +113,11 @@ class Renewals:
         """Ask for the snapshots that are due."""
         due = [name for name, renewal in self._renewals.items() if renewal.due_ns and renewal.due_ns <= now_ns]
         for wire, symbols in self._places.by_wire(due):
-            if self.is_allowed(wire, now_ns):
+            if self._requests.is_room(wire, now_ns):
                 for symbol in symbols:
                     renewal = self._renewals[symbol]
                     renewal.due_ns, renewal.last_ns = now_ns + SNAPSHOT_WITHIN_NS, now_ns
-                for operation in ("unsubscribe", "subscribe"):
-                    yield from (Send(payload, wire) for payload in request(operation, BOOKS, symbols))
-
-    def is_allowed(self, wire: str, now_ns: int) -> bool:
-        """Count two requests more on a socket, if there is room for them."""
-        operations = self._operations.setdefault(wire, deque())
-        while operations and operations[0] <= now_ns - HOUR_NS:
-            operations.popleft()
-        if len(operations) >= MOST_RENEWING:
-            return False
-        operations.extend((now_ns, now_ns))
-        return True
+                yield from self._requests.renew(BOOKS, symbols, wire)
 
 
 def _name(number: int) -> str:

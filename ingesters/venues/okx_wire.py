@@ -133,7 +133,7 @@ class Answer(msgspec.Struct, Generic[M], gc=False):
     data: list[M] = []
 
 
-class Unsure(msgspec.Struct, gc=False, rename={"connection_id": "connId"}):
+class Unsure(msgspec.Struct, gc=False, rename={"connection_id": "connId", "number": "id"}):
     """Any JSON object, read just far enough to tell what it is."""
 
     arg: Arg | None = None
@@ -141,6 +141,7 @@ class Unsure(msgspec.Struct, gc=False, rename={"connection_id": "connId"}):
     code: str = ""
     msg: str = ""
     connection_id: str = ""
+    number: str | None = None  # of the request that it answers
 
 
 TRADES = msgspec.json.Decoder(Push[TradeRow])

@@ -191,7 +191,7 @@ class PolygonFeed:
         walk, places = self._walk, self._walk.places()
         difference = self._memory.compare(walk.fills(), places, after=walk.after, until=walk.at)
         yield from corrections(difference, received_ns)
-        yield from self._watch.records(difference.late, received_ns)
+        yield from self._watch.records(difference.late, received_ns, are_late=walk.is_again)
         if not walk.is_again:
             yield from self._watch.quiet(difference.late, places, received_ns)
         self._reached = max(walk.at, self._reached or 0)

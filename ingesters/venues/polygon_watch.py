@@ -12,6 +12,7 @@ import msgspec
 from common.clock import NS_PER_S, utc_text
 from common.records import DeadLetter, FeedEvent
 from ingesters.feed import Step
+from ingesters.venues.event_errands import late
 from ingesters.venues.novelty import Novelty, fields_of
 from ingesters.venues.polygon_answers import record_of
 from ingesters.venues.polygon_logs import Fill
@@ -52,11 +53,11 @@ class Watch:
         for kind, raw in [*(("log", log) for log in _decode_list(logs)[:1]), ("block", block)]:
             yield from self._novelty.notice(kind, fields_of(raw).keys(), bytes(raw), received_ns)
 
-    def records(self, fills: Iterable[Fill], received_ns: int) -> Iterator[Step]:
+    def records(self, fills: Iterable[Fill], received_ns: int, *, are_late: bool) -> Iterator[Step]:
         """Yield fills as records; of a shape that the contract's event does not have the first is told as well."""
         for fill in fills:
             record = record_of(fill, received_ns)
-            yield record
+            yield late(record) if are_late else record
             if isinstance(record, DeadLetter) and record.reason not in self._shapes and len(self._shapes) < MOST_SHAPES:
                 self._shapes.add(record.reason)
                 at_ns = fill.timestamp * NS_PER_S

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from common.clock import NS_PER_S
 from common.errors import BadAnswer
 from ingesters.feed import Step
-from ingesters.venues.event_errands import EventErrands
+from ingesters.venues.event_errands import EventErrands, late
 from ingesters.venues.polygon_answers import headers_of, logs_of, record_of
 from ingesters.venues.polygon_logs import header_of, logs_between, number
-from ingesters.venues.polygon_news import news
+from ingesters.venues.polygon_news import CHANNEL
 from ingesters.venues.polygon_rpc import VENUE, Call, Result, Trouble
 from ingesters.venues.polygon_search import Search
 from ingesters.venues.polygon_span import Span
@@ -26,7 +26,7 @@ class ByHand(EventErrands):
     """The wishes for the chain; `span` is how many blocks the endpoint takes at once."""
 
     def __init__(self, state: Mapping[str, str], span: Span) -> None:
-        super().__init__("polygon", state, news)
+        super().__init__(VENUE, state, CHANNEL)
         self._span = span
         self._search: Search | None = None
         self._walk: Walk | None = None
@@ -92,7 +92,7 @@ class ByHand(EventErrands):
     def _tell(self, walk: Walk, received_ns: int) -> Iterator[Step]:
         for fill in walk.fills():
             if self._errands.wants(fill.id, fill.timestamp * NS_PER_S):
-                yield record_of(fill, received_ns)
+                yield late(record_of(fill, received_ns))
         last_ns = walk.places()[-1].timestamp * NS_PER_S
         _, stop = self._errands.part or (0, 0)
         if last_ns < stop:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Annotated, Any, NamedTuple
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from common.clock import NS_PER_S
 from common.codec import decode_lines
@@ -37,12 +37,16 @@ WHY_NOT = {
     "polygon (since)",
     "polymarket": "markets have no past: every walk reads them all",
 }
+# What is counted: at the end what was had, on the way the ids looked for, or time where ids are not dense.
+FETCHED = {"upstox": "candles", "goldsky": "fills", "polygon": "fills"}
+WALKED = {"upstox": "minutes walked", **dict.fromkeys(NAMED, "seconds walked")}
+OF_TRADES = "trades"
 LOOK_EVERY_S = 0.5
 NEWEST_EVENTS = 500
 
 
 class Progressed(NamedTuple):
-    """How far a wish is: of how many ids (or seconds, where ids are not dense) how many are not looked for any more."""
+    """How far a wish is: of how many (trades, minutes or seconds: `WALKED`) how many are not looked for any more."""
 
     had: int
     total: int
@@ -79,7 +83,9 @@ def backfill(  # noqa: PLR0913, PLR0917  each is an option of the command
     if as_json:
         show_json(rows)
     else:
-        console().print(table("", ("wish", "symbol", "fetched>", "of>", "state"), [_cells(row) for row in rows]))
+        console().print(
+            table("", ("wish", "symbol", "fetched>", "of>", "counted in", "state"), [_cells(row) for row in rows])
+        )
     if any(row["state"] not in ("done", "under way", "waiting") for row in rows):
         raise typer.Exit(exits.DEGRADED)
 
@@ -90,14 +96,17 @@ def _follow(settings: Settings, venue: str, wishes: list[Wish]) -> None:
 
 
 async def _watch(redis: Redis, venue: str, wishes: list[Wish]) -> None:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
     with Progress(*columns, transient=True, console=console()) as progress:
         bars = {wish.id: progress.add_task(f"{wish.symbol or venue} waiting", total=None) for wish in wishes}
         while left := await _left(redis, venue) & set(bars):
             for name, how_far in (await _progress(redis, venue)).items():
                 if name in left:
                     symbol = next(wish.symbol for wish in wishes if wish.id == name) or venue
-                    progress.update(bars[name], description=symbol, total=how_far.total, completed=how_far.had)
+                    words = (
+                        f"{symbol}: {number(how_far.had)} of {number(how_far.total)} {counted_in(venue, is_over=False)}"
+                    )
+                    progress.update(bars[name], description=words, total=how_far.total, completed=how_far.had)
             await asyncio.sleep(LOOK_EVERY_S)
 
 
@@ -134,9 +143,15 @@ def _holes_in(state: object) -> Iterator[dict[str, Any]]:
 def _rows(settings: Settings, venue: str, wishes: list[Wish]) -> list[dict[str, Any]]:
     async def ask(redis: Redis) -> list[dict[str, Any]]:
         left, progress, told = await _left(redis, venue), await _progress(redis, venue), await _told(redis, wishes)
-        return [_row(wish, left, progress.get(wish.id), told.get(wish.id)) for wish in wishes]
+        rows = [_row(wish, left, progress.get(wish.id), told.get(wish.id)) for wish in wishes]
+        return [row | {"unit": counted_in(venue, is_over=row["state"] != "under way")} for row in rows]
 
     return ask_redis(settings, ask)
+
+
+def counted_in(venue: str, *, is_over: bool) -> str:
+    """Return what the figures of a wish count: on the way of Alpaca, Goldsky and Polygon it is time, not records."""
+    return (FETCHED if is_over else WALKED).get(venue, OF_TRADES)
 
 
 def _row(wish: Wish, left: set[str], progress: Progressed | None, event: FeedEvent | None) -> dict[str, Any]:
@@ -167,4 +182,4 @@ async def _told(redis: Redis, wishes: list[Wish]) -> dict[str, FeedEvent]:
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:
-    return row["wish"], row["symbol"], number(row["fetched"]), number(row["total"]), row["state"]
+    return row["wish"], row["symbol"], number(row["fetched"]), number(row["total"]), row["unit"], row["state"]

@@ -23,7 +23,7 @@ from monitoring.cli.asking import Call, ask_clickhouse, ask_redis
 from monitoring.cli.exits import words_of
 from monitoring.cli.printing import console, number, show_json, table, tell
 from monitoring.cli.times import Wrong, moment_ns
-from monitoring.cli.venue_quality import shown, told_of, venue_lines
+from monitoring.cli.venue_quality import clocks_ahead, shown, told_of, venue_lines
 from monitoring.continuity import Hole, Known, Proof, explained, extent_sql, holes_sql, letters_of, stretches_of
 
 EXAMPLES = """
@@ -80,6 +80,8 @@ def _show_venues(settings: Settings, since: str, *, as_json: bool) -> None:
         tell(str(error))
         raise typer.Exit(exits.USAGE) from error
     lines = venue_lines(settings, since_ns)
+    for words in clocks_ahead(lines):
+        tell(words)
     events = ask_clickhouse(settings, EVENTS, {"since": since_ns})
     if as_json:
         show_json(told_of(lines, events))

@@ -1,6 +1,6 @@
 """What `fleet quality` says of each venue: what came, what was missing and for how long, and how late it came."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -153,8 +153,23 @@ def _cells(line: Line) -> tuple[str, ...]:
         number(line.get("nothing_new")),
         number(line["late"]),
         number(line["in_sync_pct"], digits=3),
-        *(number(line[name], digits=1) for name in ("under_way_p50_ms", "under_way_p99_ms")),
+        *(
+            number(None if is_ahead(line) else line[name], digits=1)
+            for name in ("under_way_p50_ms", "under_way_p99_ms")
+        ),
     )
+
+
+def is_ahead(line: Line) -> bool:
+    """Return whether a venue's clock is ahead of ours: most of its messages came before they were sent."""
+    return (line["under_way_p50_ms"] or 0.0) < 0.0
+
+
+def clocks_ahead(lines: Iterable[Line]) -> Iterator[str]:
+    """Yield a sentence for each venue whose clock is ahead; one that is behind looks like lateness."""
+    for line in filter(is_ahead, lines):
+        ahead = number(-line["under_way_p50_ms"], digits=1)
+        yield f"{line['venue']}: its clock is {ahead} ms or more ahead of ours, so how late it tells is not known"
 
 
 def told_of(lines: Sequence[Line], events: pl.DataFrame) -> list[Line]:

@@ -3,10 +3,12 @@
 import asyncio
 import random
 from collections import deque
+from functools import partial
 
 from simulator.connection import Outgoing
 from simulator.demo.alpaca_pair import Pair
 from simulator.demo.order_book import Instrument
+from simulator.faults import Clock
 from simulator.ledger import Book
 from simulator.venues.alpaca_listener import Listener
 from simulator.venues.alpaca_messages import Point
@@ -33,9 +35,10 @@ class InventedMarket:
 
     stocks_feed = "iex"
 
-    def __init__(self, chance: random.Random) -> None:
+    def __init__(self, chance: random.Random, clock: Clock) -> None:
         self.published = Book()
         self._chance = chance
+        self._clock = clock
         self._unsent: dict[Listener, deque[tuple[bool, Point]]] = {}
         self._pairs = {one.symbol: self._pair(one, is_crypto=False) for one in STOCKS}
         self._pairs |= {one.symbol: self._pair(one, is_crypto=True) for one in COINS}
@@ -106,7 +109,8 @@ class InventedMarket:
         return messages
 
     def _pair(self, instrument: Instrument, *, is_crypto: bool) -> Pair:
-        return Pair(instrument, self._chance, lambda one: self._publish(one, is_crypto=is_crypto), is_crypto=is_crypto)
+        publish = partial(self._publish, is_crypto=is_crypto)
+        return Pair(instrument, self._chance, publish, self._clock, is_crypto=is_crypto)
 
     def _act_until(self, pair: Pair, now_s: float, due_s: float) -> float:
         due_s = max(due_s, now_s - 1.0)

@@ -1,13 +1,15 @@
 """One invented stock or coin at Alpaca: its book, its trades, its minutes, and the messages that tell of them."""
 
 import random
+from bisect import insort
 from collections.abc import Callable
 
 import msgspec
 
-from common.clock import NS_PER_MS, now_ns
+from common.clock import NS_PER_MS
 from simulator.demo.bars import Bar, Bars
 from simulator.demo.order_book import ASK, BID, Fill, Instrument, InventedBook
+from simulator.faults import Clock
 from simulator.venues.alpaca_messages import Point, TradeNumbers, point, time_text, trade_fact
 from simulator.venues.alpaca_rest import Row
 
@@ -24,19 +26,26 @@ class Pair:
     """An instrument and the numbering of its trades; `publish` takes every message made."""
 
     def __init__(
-        self, instrument: Instrument, chance: random.Random, publish: Callable[[Point], None], *, is_crypto: bool
+        self,
+        instrument: Instrument,
+        chance: random.Random,
+        publish: Callable[[Point], None],
+        clock: Clock,
+        *,
+        is_crypto: bool,
     ) -> None:
         self.instrument = instrument
         self.is_crypto = is_crypto
         self.rows: list[Row] = []
         self._chance = chance
         self._publish = publish
+        self._clock = clock
         self._changed: tuple[dict[int, int], dict[int, int]] = ({}, {})
         self.book = InventedBook(instrument, chance, self._note_change)
         self._ids = dict.fromkeys(EXCHANGES, 0)
         self._coin_id = FIRST_COIN_ID
         self._bars = Bars()
-        self._told_ms = now_ns() // NS_PER_MS // MINUTE_MS * MINUTE_MS
+        self._told_ms = self._clock() // NS_PER_MS // MINUTE_MS * MINUTE_MS
         self._updated_ms = self._told_ms
         self._quoted: tuple[object, ...] = ()
 
@@ -52,18 +61,30 @@ class Pair:
         if self.is_crypto and (bids or asks):
             self._changed = ({}, {})
             self._tell(
-                {"T": "o", "S": self.instrument.symbol, "t": _now(), "b": self._levels(bids), "a": self._levels(asks)}
+                {
+                    "T": "o",
+                    "S": self.instrument.symbol,
+                    "t": self._now(),
+                    "b": self._levels(bids),
+                    "a": self._levels(asks),
+                }
             )
 
     def whole_book(self) -> Point:
         """Return the book as it is, with all changes told so far or not."""
         bids, asks = (dict(self.book.top(side, 100_000)) for side in (BID, ASK))
-        facts = {"T": "o", "S": self.instrument.symbol, "t": _now(), "b": self._levels(bids), "a": self._levels(asks)}
+        facts = {
+            "T": "o",
+            "S": self.instrument.symbol,
+            "t": self._now(),
+            "b": self._levels(bids),
+            "a": self._levels(asks),
+        }
         return point(msgspec.json.encode({**facts, "r": True}))
 
     def tell_bars(self) -> None:
         """Tell the minute that has ended, the day so far, and half a minute later the minute again."""
-        now_ms = now_ns() // NS_PER_MS
+        now_ms = self._clock() // NS_PER_MS
         minute_ms = now_ms // MINUTE_MS * MINUTE_MS
         if minute_ms > self._told_ms:
             ended = [bar for bar in self._bars.of("1m") if self._told_ms <= bar.open_ms < minute_ms]
@@ -79,14 +100,14 @@ class Pair:
 
     def minutes(self) -> list[Row]:
         """Return the minutes that have ended, as REST tells them."""
-        minute_ms = now_ns() // NS_PER_MS // MINUTE_MS * MINUTE_MS
+        minute_ms = self._clock() // NS_PER_MS // MINUTE_MS * MINUTE_MS
         ended = [bar for bar in self._bars.of("1m") if bar.open_ms < minute_ms]
         return [Row(bar.open_ms * NS_PER_MS, "", 0, msgspec.json.encode(self._rest_bar(bar)), None) for bar in ended]
 
     def tell_rare(self) -> None:
         """Tell a halt and its end, a price band, an imbalance."""
         symbol, tick = self.instrument.symbol, self._price(self.book.best(BID))
-        tape = {"t": _now(), "z": "C"}
+        tape = {"t": self._now(), "z": "C"}
         self._tell({"T": "l", "S": symbol, "u": tick * 11 / 10, "d": tick * 9 / 10, "i": "B", **tape})
         self._tell({"T": "i", "S": symbol, "p": tick, **tape})
         for code, words in (("P", "Volatility Trading Pause"), ("T", "Trading Resumption")):
@@ -94,14 +115,14 @@ class Pair:
             self._tell({"T": "s", "S": symbol, "sc": code, "sm": words, **reason, **tape})
 
     def _trade(self, fill: Fill) -> None:
-        at_ns = now_ns()
+        at_ns = self._clock()
         facts = {"T": "t", "S": self.instrument.symbol, **self._identity(), "p": self._price(fill.ticks)}
         facts |= {"s": self._size(fill.lots), "t": time_text(at_ns)}
         facts |= {"tks": "B" if fill.taker_buys else "S"} if self.is_crypto else {"c": ["@"], "z": "C"}
         text = msgspec.json.encode(facts)
         numbers = msgspec.json.decode(text, type=TradeNumbers)
         raw = msgspec.json.encode({name: value for name, value in facts.items() if name not in ("T", "S")})
-        self.rows.append(Row(at_ns, numbers.x, numbers.i, raw, trade_fact(numbers)))
+        insort(self.rows, Row(at_ns, numbers.x, numbers.i, raw, trade_fact(numbers)), key=lambda row: row.place)
         del self.rows[: -2 * MOST_ROWS]
         self._publish(point(text))
         price_e8, size_e8 = fill.ticks * self.instrument.tick_e8, fill.lots * self.instrument.lot_e8
@@ -119,7 +140,7 @@ class Pair:
 
     def _regret(self, told: dict[str, object], draw: float) -> None:
         """Correct or cancel a trade now and then."""
-        same = {"S": told["S"], "x": told["x"], "t": _now(), "z": "C"}
+        same = {"S": told["S"], "x": told["x"], "t": self._now(), "z": "C"}
         if draw < CORRECTED:
             before = {"oi": told["i"], "op": told["p"], "os": told["s"], "oc": told["c"]}
             after = {**self._identity(), "x": told["x"]}
@@ -147,7 +168,7 @@ class Pair:
         else:
             sizes = [max(1, one // ROUND_LOT) for one in lots]
             facts |= {"bx": "V", "bs": sizes[BID], "ax": "V", "as": sizes[ASK], "c": ["R"], "z": "C"}
-        self._tell({**facts, "t": _now()})
+        self._tell({**facts, "t": self._now()})
 
     def _bar(self, kind: str, bar: Bar) -> dict[str, object]:
         prices = {"o": bar.open, "h": bar.high, "l": bar.low, "c": bar.close, "v": bar.volume}
@@ -172,6 +193,9 @@ class Pair:
     def _size(self, lots: int) -> float:
         return _number(lots * self.instrument.lot_e8)
 
+    def _now(self) -> str:
+        return time_text(self._clock())
+
     def _tell(self, facts: dict[str, object]) -> None:
         self._publish(point(msgspec.json.encode(facts)))
 
@@ -179,7 +203,3 @@ class Pair:
 def _number(number_e8: int) -> float:
     """Return a number times 10^8 as JSON's number: eight decimals and some digits in front fit a double exactly."""
     return number_e8 // SCALE if number_e8 % SCALE == 0 else number_e8 / SCALE
-
-
-def _now() -> str:
-    return time_text(now_ns())

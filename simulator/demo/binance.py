@@ -4,12 +4,12 @@ import asyncio
 import random
 from collections import deque
 
-from common.clock import NS_PER_MS, now_ns
+from common.clock import NS_PER_MS
 from simulator.demo.bars import INTERVALS_MS
 from simulator.demo.binance_answers import answer_about
 from simulator.demo.binance_pair import Pair
 from simulator.demo.order_book import ASK, BID, Instrument
-from simulator.faults import Faults
+from simulator.faults import Clock
 from simulator.ledger import Book
 from simulator.trades import TradeQuery, TradeRow
 from simulator.venues.binance_listener import Listener, StreamFrame
@@ -34,10 +34,10 @@ PARTIAL_LEVELS = (5, 10, 20)
 class Exchange:
     """All pairs on one clock."""
 
-    def __init__(self, chance: random.Random, faults: Faults) -> None:
+    def __init__(self, chance: random.Random, clock: Clock) -> None:
         self.published = Book()
         self._chance = chance
-        self._faults = faults
+        self._clock = clock
         self._unsent: dict[Listener, deque[StreamFrame]] = {}
         self._pairs = {one.symbol: Pair(one, chance, self._publish) for one in INSTRUMENTS}
         self.symbols = list(self._pairs)
@@ -167,8 +167,7 @@ class Exchange:
 
     def body(self, path: str, query: dict[str, str]) -> bytes | None:
         """Return any other endpoint's answer for one symbol, or for all where that exists."""
-        return answer_about(self._pairs, path, query)
+        return answer_about(self._pairs, path, query, self._now_ms())
 
     def _now_ms(self) -> int:
-        fault = self._faults.in_force("binance", "clock_offset")
-        return now_ns() // NS_PER_MS + (round(fault.delay_s * 1000) if fault else 0)
+        return self._clock() // NS_PER_MS

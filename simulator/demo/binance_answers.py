@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from common.clock import NS_PER_MS, now_ns
 from simulator.demo.bars import Bar
 from simulator.demo.binance_messages import eight, eight_signed
 from simulator.demo.binance_pair import Pair
@@ -14,10 +13,10 @@ MOST_KLINES, DEFAULT_KLINES = 1000, 500
 Query = dict[str, str]
 
 
-def answer_about(pairs: Mapping[str, Pair], path: str, query: Query) -> bytes | None:
+def answer_about(pairs: Mapping[str, Pair], path: str, query: Query, now_ms: int) -> bytes | None:
     """Return the body for one symbol, or for all where that exists; None for an unknown symbol."""
     if path == "exchangeInfo":
-        return _exchange_info(pairs, query)
+        return _exchange_info(pairs, query, now_ms)
     answer = ANSWERS[path]
     if "symbol" in query:
         pair = pairs.get(query["symbol"])
@@ -25,7 +24,7 @@ def answer_about(pairs: Mapping[str, Pair], path: str, query: Query) -> bytes | 
     return msgspec.json.encode([answer(pair, query) for pair in pairs.values()])
 
 
-def _exchange_info(pairs: Mapping[str, Pair], query: Query) -> bytes | None:
+def _exchange_info(pairs: Mapping[str, Pair], query: Query, now_ms: int) -> bytes | None:
     wanted = list(pairs)
     if "symbols" in query:
         wanted = msgspec.json.decode(query["symbols"], type=list[str])
@@ -36,7 +35,7 @@ def _exchange_info(pairs: Mapping[str, Pair], query: Query) -> bytes | None:
     weight = {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 6000}
     info = {
         "timezone": "UTC",
-        "serverTime": now_ns() // NS_PER_MS,
+        "serverTime": now_ms,
         "rateLimits": [weight],
         "exchangeFilters": [],
         "symbols": [_symbol_info(pairs[symbol].instrument) for symbol in wanted],

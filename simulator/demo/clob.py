@@ -6,9 +6,10 @@ from collections import deque
 
 import msgspec
 
-from common.clock import NS_PER_MS, now_ns
+from common.clock import NS_PER_MS
 from simulator.demo.clob_market import MILLS, InventedClobMarket, Listed
 from simulator.demo.gamma import InventedMarkets
+from simulator.faults import Clock
 from simulator.ledger import Book, Fact
 from simulator.markets import Row
 from simulator.venues.clob_listener import ClobFrame, Listener
@@ -37,9 +38,10 @@ class InGamma(msgspec.Struct, rename="camel"):
 class InventedClob:
     """All books on one clock."""
 
-    def __init__(self, chance: random.Random, listing: InventedMarkets, snapshot_assets: int) -> None:
+    def __init__(self, chance: random.Random, listing: InventedMarkets, snapshot_assets: int, clock: Clock) -> None:
         self.published = Book()
         self._chance = chance
+        self._clock = clock
         self._listing = listing
         self._snapshot_assets = snapshot_assets
         self._by_token: dict[str, InventedClobMarket] = {}
@@ -76,7 +78,7 @@ class InventedClob:
             turn += 1
             for market, rate in list(self._rates.items()):
                 while self._chance.random() < rate * TURN_S:
-                    for frame in market.act(_now_ms()):
+                    for frame in market.act(self._now_ms()):
                         self._publish(frame)
             if turn % TURNS_PER_LISTING == 0:
                 self._look_at_the_listing()
@@ -110,7 +112,7 @@ class InventedClob:
         if not rows or rows[0].market.closed:
             return None
         listed = _listed(rows[0])
-        market = InventedClobMarket(listed, self._chance, _now_ms())
+        market = InventedClobMarket(listed, self._chance, self._now_ms())
         self._by_token |= dict.fromkeys(listed.tokens, market)
         self._rates[market] = min(0.8 / TURN_S, self._chance.lognormvariate(-0.7, 1.2) * USUAL_RATE)
         self._of_row[rows[0].market.id] = market
@@ -131,7 +133,7 @@ class InventedClob:
             row = self._listing.markets.find("id", number)
             if row is not None and number not in self._known:
                 self._known.add(number)
-                self._publish(_announcement(row))
+                self._publish(_announcement(row, self._now_ms()))
         for number, market in list(self._of_row.items()):
             row = self._listing.markets.find("id", number)
             if row is not None and row.market.closed:
@@ -141,12 +143,15 @@ class InventedClob:
 
     def _end(self, row: Row, market: InventedClobMarket) -> ClobFrame:
         winner = self._chance.randrange(2)
-        told = _head("market_resolved", row) | {
+        told = _head("market_resolved", row, self._now_ms()) | {
             "winning_asset_id": market.listed.tokens[winner],
             "winning_outcome": msgspec.json.decode(_in_gamma(row).outcomes)[winner],
         }
         facts = tuple(Fact(token, "market_resolved") for token in market.listed.tokens)
         return ClobFrame("market_resolved", (), msgspec.json.encode(told), facts, is_custom=True)
+
+    def _now_ms(self) -> int:
+        return self._clock() // NS_PER_MS
 
 
 def _in_gamma(row: Row) -> InGamma:
@@ -164,7 +169,7 @@ def _tokens(told: InGamma) -> list[str]:
     return list(told.position_ids) or msgspec.json.decode(told.clob_token_ids, type=list[str])
 
 
-def _head(kind: str, row: Row) -> dict[str, object]:
+def _head(kind: str, row: Row, now_ms: int) -> dict[str, object]:
     told = _in_gamma(row)
     return {
         "event_type": kind,
@@ -174,14 +179,10 @@ def _head(kind: str, row: Row) -> dict[str, object]:
         "slug": told.slug,
         "assets_ids": _tokens(told),
         "outcomes": msgspec.json.decode(told.outcomes),
-        "timestamp": str(_now_ms()),
+        "timestamp": str(now_ms),
     }
 
 
-def _announcement(row: Row) -> ClobFrame:
-    told = _head("new_market", row)
+def _announcement(row: Row, now_ms: int) -> ClobFrame:
+    told = _head("new_market", row, now_ms)
     return ClobFrame("new_market", (), msgspec.json.encode(told), (Fact("", "new_market"),), is_custom=True)
-
-
-def _now_ms() -> int:
-    return now_ns() // NS_PER_MS

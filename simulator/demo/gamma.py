@@ -6,6 +6,7 @@ from collections import deque
 
 from common.clock import now_ns
 from simulator.demo.market_text import InventedMarket, market_text, new_market
+from simulator.faults import Clock
 from simulator.markets import Markets
 
 FIRST_MARKETS = 2400
@@ -34,7 +35,7 @@ class InventedMarkets:
             self._close(market, now_ns() - chance.randrange(HISTORY_NS // 20))
         self._coming = deque(self._make(now_ns()) for _ in range(COMING))
 
-    async def live(self) -> None:
+    async def live(self, clock: Clock) -> None:
         """Let a few markets change, now and then list one, now and then close one."""
         turn = 0
         while True:
@@ -42,12 +43,12 @@ class InventedMarkets:
             turn += 1
             for market in self._chance.sample(self._open, CHANGES_PER_TURN):
                 market.trade(self._chance)
-                self.markets.put(market_text(market, now_ns()))
+                self.markets.put(market_text(market, clock()))
             if turn % TURNS_PER_NEW == 0:
                 self._list(self._coming.popleft())
-                self._coming.append(self._make(now_ns()))
+                self._coming.append(self._make(clock()))
             if turn % TURNS_PER_CLOSED == 0:
-                self._close(self._chance.choice(self._open), now_ns())
+                self._close(self._chance.choice(self._open), clock())
 
     def traded(self, chance: random.Random) -> InventedMarket:
         """Return a market in which a fill happens: mostly a popular one, at times one that is not listed yet."""

@@ -4,9 +4,10 @@ import asyncio
 import random
 from itertools import chain
 
-from common.clock import NS_PER_S, now_ns
+from common.clock import NS_PER_S
 from simulator.demo.fill_texts import Trader, transaction
 from simulator.demo.gamma import InventedMarkets
+from simulator.faults import Clock
 from simulator.fills import BLOCK_S, GENESIS_S, Block, Fill, Fills, block_at
 
 HISTORY_S = 20 * 60
@@ -22,11 +23,12 @@ KEPT_S = 12 * 3600
 class InventedFills:
     """The subgraph of an exchange where somebody always trades."""
 
-    def __init__(self, chance: random.Random, markets: InventedMarkets) -> None:
+    def __init__(self, chance: random.Random, markets: InventedMarkets, clock: Clock) -> None:
         self._chance = chance
+        self._clock = clock
         self._markets = markets
         self._trader = Trader(chance, WALLETS)
-        self._committed_s = _block_second(now_ns() // NS_PER_S - LAG_S)
+        self._committed_s = _block_second(self._clock() // NS_PER_S - LAG_S)
         seconds = range(self._committed_s - HISTORY_S, self._committed_s + 1, BLOCK_S)
         burst_s = seconds[len(seconds) // 2]
         history = (self._block(second, BURST_TRANSACTIONS if second == burst_s else None) for second in seconds)
@@ -43,7 +45,7 @@ class InventedFills:
         """Index one block after the other, each at once and whole."""
         blocks = 0
         while True:
-            wait_s = self._committed_s + BLOCK_S + LAG_S - now_ns() / NS_PER_S
+            wait_s = self._committed_s + BLOCK_S + LAG_S - self._clock() / NS_PER_S
             await asyncio.sleep(max(0.0, wait_s))
             blocks += 1
             is_burst = blocks % BLOCKS_PER_BURST == 0

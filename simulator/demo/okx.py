@@ -6,9 +6,11 @@ from collections import deque
 
 import msgspec
 
-from simulator.demo.okx_messages import eight, now_ms
+from common.clock import NS_PER_MS
+from simulator.demo.okx_messages import eight
 from simulator.demo.okx_pair import Pair
 from simulator.demo.order_book import Instrument
+from simulator.faults import Clock
 from simulator.ledger import Book
 from simulator.trades import TradeQuery, TradeRow
 from simulator.venues.okx_listener import ChannelFrame, Listener
@@ -35,11 +37,12 @@ class Exchange:
 
     is_recording = False
 
-    def __init__(self, chance: random.Random) -> None:
+    def __init__(self, chance: random.Random, clock: Clock) -> None:
         self.published = Book()
         self._chance = chance
+        self._clock = clock
         self._unsent: dict[Listener, deque[ChannelFrame]] = {}
-        self._pairs = {one.symbol: Pair(one, chance, self._publish) for one in INSTRUMENTS}
+        self._pairs = {one.symbol: Pair(one, chance, self._publish, clock) for one in INSTRUMENTS}
         self.symbols = list(self._pairs)
 
     def knows(self, channel: str, symbol: str) -> bool:
@@ -108,7 +111,7 @@ class Exchange:
     def rows(self, name: str, query: dict[str, str]) -> list[bytes] | None:
         """Return the data of any endpoint but those of trades, None for an unknown instrument."""
         if name == "public/instruments":
-            return [_instrument_row(pair.instrument) for pair in self._pairs.values()]
+            return [_instrument_row(pair.instrument, self._clock() // NS_PER_MS) for pair in self._pairs.values()]
         pair = self._pairs.get(query.get("instId", ""))
         if pair is None:
             return None
@@ -131,7 +134,7 @@ def _page(rows: list[bytes], query: dict[str, str]) -> list[bytes]:
     return wanted[: min(300, int(query.get("limit", "100")))]
 
 
-def _instrument_row(instrument: Instrument) -> bytes:
+def _instrument_row(instrument: Instrument, now_ms: int) -> bytes:
     return msgspec.json.encode(
         {
             "instType": "SPOT",
@@ -141,7 +144,7 @@ def _instrument_row(instrument: Instrument) -> bytes:
             "tickSz": eight(instrument.tick_e8),
             "lotSz": eight(instrument.lot_e8),
             "minSz": eight(instrument.lot_e8),
-            "listTime": str(now_ms()),
+            "listTime": str(now_ms),
             "state": "live",
         }
     )

@@ -4,9 +4,10 @@ from collections.abc import Iterable
 
 import msgspec
 
-from common.clock import NS_PER_MS, now_ns
+from common.clock import NS_PER_MS
 from simulator.demo.bars import Bar
 from simulator.demo.order_book import Fill, Instrument
+from simulator.faults import Clock
 from simulator.ledger import SCALE, Fact, plain
 from simulator.venues.okx_listener import ChannelFrame, path_of
 
@@ -14,11 +15,6 @@ Levels = Iterable[tuple[int, int]]
 NO_CHECKSUM = 0  # as the venue has told since June 2026
 FIRST = -1
 SOURCE = "0"
-
-
-def now_ms() -> int:
-    """Return the venue's time."""
-    return now_ns() // NS_PER_MS
 
 
 def eight(number_e8: int) -> str:
@@ -29,9 +25,14 @@ def eight(number_e8: int) -> str:
 class Writer:
     """Writes the messages and the rows of one instrument."""
 
-    def __init__(self, instrument: Instrument) -> None:
+    def __init__(self, instrument: Instrument, clock: Clock) -> None:
         self._instrument = instrument
         self._symbol = instrument.symbol
+        self._clock = clock
+
+    def now_ms(self) -> int:
+        """Return the venue's time."""
+        return self._clock() // NS_PER_MS
 
     def price(self, ticks: int) -> str:
         """Return a price."""
@@ -58,7 +59,7 @@ class Writer:
     def book(self, ids: tuple[int, int], sides: tuple[Levels, Levels]) -> ChannelFrame:
         """Return a snapshot of `books` (prevSeqId -1) or an update."""
         numbers = f'"checksum":{NO_CHECKSUM},"prevSeqId":{ids[0]},"seqId":{ids[1]}'
-        row = f'{{{self._sides(sides)},"ts":"{now_ms()}",{numbers}}}'
+        row = f'{{{self._sides(sides)},"ts":"{self.now_ms()}",{numbers}}}'
         return self.push("books", row, action="snapshot" if ids[0] == FIRST else "update")
 
     def top(self, channel: str, number: int, time_ms: int, sides: tuple[Levels, Levels]) -> ChannelFrame:
@@ -106,7 +107,7 @@ class Writer:
             "sodUtc8": eight(day.open),
             "volCcy24h": eight(day.quote),
             "vol24h": eight(day.volume),
-            "ts": str(now_ms()),
+            "ts": str(self.now_ms()),
         }
         return msgspec.json.encode(told).decode()
 
@@ -119,12 +120,12 @@ class Writer:
     def rest_book(self, sides: tuple[Levels, Levels], number: int | None) -> bytes:
         """Return a row of `books`, or of `books-full`, which has neither the third column nor a number."""
         if number is not None:
-            return f'{{{self._sides(sides)},"ts":"{now_ms()}","seqId":{number}}}'.encode()
+            return f'{{{self._sides(sides)},"ts":"{self.now_ms()}","seqId":{number}}}'.encode()
         asks, bids = (
             ",".join(f'["{self.price(ticks)}","{self.size(lots)}","{_orders(lots)}"]' for ticks, lots in side)
             for side in (sides[1], sides[0])
         )
-        return f'{{"asks":[{asks}],"bids":[{bids}],"ts":"{now_ms()}"}}'.encode()
+        return f'{{"asks":[{asks}],"bids":[{bids}],"ts":"{self.now_ms()}"}}'.encode()
 
 
 def _orders(lots: int) -> int:

@@ -5,8 +5,9 @@ from collections.abc import Callable
 from itertools import groupby
 
 from simulator.demo.bars import MINUTE_MS, Bar, Bars
-from simulator.demo.okx_messages import FIRST, Writer, now_ms
+from simulator.demo.okx_messages import FIRST, Writer
 from simulator.demo.order_book import ASK, BID, Fill, Instrument, InventedBook
+from simulator.faults import Clock
 from simulator.trades import TradeRow, TradeStore
 from simulator.venues.okx_listener import ChannelFrame
 
@@ -21,9 +22,15 @@ Sides = tuple[list[tuple[int, int]], list[tuple[int, int]]]
 class Pair:
     """A book and the numbering of its messages; `publish` takes every message made."""
 
-    def __init__(self, instrument: Instrument, chance: random.Random, publish: Callable[[ChannelFrame], None]) -> None:
+    def __init__(
+        self,
+        instrument: Instrument,
+        chance: random.Random,
+        publish: Callable[[ChannelFrame], None],
+        clock: Clock,
+    ) -> None:
         self.instrument = instrument
-        self.write = Writer(instrument)
+        self.write = Writer(instrument, clock)
         self.trades = TradeStore(MOST_TRADES)
         self._chance = chance
         self._publish = publish
@@ -32,7 +39,7 @@ class Pair:
         self._zero = 0  # the update id at which the present numbering began
         self._shown: Shown = self._window()
         self._told = self._number
-        self._told_ms = now_ms()
+        self._told_ms = self.write.now_ms()
         self._quoted = self._top(1)
         self._top_told = self._top(TOP_LEVELS)
         self._ticked = self._number
@@ -58,7 +65,7 @@ class Pair:
         """Tell of the 400 best levels what changed; that nothing did is told after a minute."""
         ids = self._told, self._number
         if ids[0] == ids[1]:
-            if now_ms() - self._told_ms > SIGN_OF_LIFE_MS:
+            if self.write.now_ms() - self._told_ms > SIGN_OF_LIFE_MS:
                 self._tell_book(ids, ([], []))
             return
         window = self._window()
@@ -70,7 +77,7 @@ class Pair:
             self._tell_book(ids, changes)
         if (top := self._top(TOP_LEVELS)) != self._top_told:
             self._top_told = top
-            self._publish(self.write.top("books5", self._number, now_ms(), top))
+            self._publish(self.write.top("books5", self._number, self.write.now_ms(), top))
 
     def begin_numbering_again(self) -> None:
         """Do what the venue does in maintenance: the next update has a small number, and goes on with the last one."""
@@ -85,7 +92,7 @@ class Pair:
     def tell_candle(self) -> None:
         """Tell of the present minute, and once more of the last when it is over."""
         for bar in self._bars.of("1m")[-2:]:
-            is_closed = bar.open_ms + MINUTE_MS <= now_ms()
+            is_closed = bar.open_ms + MINUTE_MS <= self.write.now_ms()
             if (bar.open_ms, bar.trades, is_closed) > self._candle_told:
                 self._candle_told = bar.open_ms, bar.trades, is_closed
                 self._publish(self.write.push("candle1m", self.write.candle(bar, is_closed=is_closed)))
@@ -99,7 +106,7 @@ class Pair:
             case "bbo-tbt":
                 return [self._quote()]
             case "books5":
-                return [self.write.top("books5", self._number, now_ms(), self._top(TOP_LEVELS))]
+                return [self.write.top("books5", self._number, self.write.now_ms(), self._top(TOP_LEVELS))]
             case "tickers":
                 return [self.write.push("tickers", self.ticker_row())]
             case "trades" | "trades-all":
@@ -123,14 +130,14 @@ class Pair:
         return [self._candle_row(bar).encode() for bar in self._bars.of("1m")[::-1]]
 
     def _candle_row(self, bar: Bar) -> str:
-        return self.write.candle(bar, is_closed=bar.open_ms + MINUTE_MS <= now_ms())
+        return self.write.candle(bar, is_closed=bar.open_ms + MINUTE_MS <= self.write.now_ms())
 
     def _tell_book(self, ids: tuple[int, int], changes: Sides) -> None:
         self._publish(self.write.book(ids, changes))
-        self._told, self._told_ms = ids[1], now_ms()
+        self._told, self._told_ms = ids[1], self.write.now_ms()
 
     def _tell_trades(self, fills: list[Fill]) -> None:
-        time_ms = now_ms()
+        time_ms = self.write.now_ms()
         for ticks, matches in groupby(fills, key=lambda fill: fill.ticks):
             group = list(matches)
             first_id = self._trade_id + 1
@@ -151,7 +158,7 @@ class Pair:
 
     def _remember(self) -> None:
         """Invent trades of the last quarter of an hour, so that there is something to look back at."""
-        instrument, chance, end_ms = self.instrument, self._chance, now_ms()
+        instrument, chance, end_ms = self.instrument, self._chance, self.write.now_ms()
         for step in range(HISTORY_TRADES):
             away = (HISTORY_TRADES - step) / HISTORY_TRADES
             ticks = round(instrument.start_ticks * (1 + chance.gauss(0, 1e-4) - 2e-3 * away))
@@ -160,7 +167,7 @@ class Pair:
             self._keep(Fill(ticks, lots, chance.random() < 0.5), time_ms)  # noqa: PLR2004  (an even coin)
 
     def _quote(self) -> ChannelFrame:
-        return self.write.top("bbo-tbt", self._number, now_ms(), self._quoted)
+        return self.write.top("bbo-tbt", self._number, self.write.now_ms(), self._quoted)
 
     def _top(self, levels: int) -> Sides:
         return self._book.top(BID, levels), self._book.top(ASK, levels)

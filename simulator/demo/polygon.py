@@ -3,10 +3,11 @@
 import asyncio
 import random
 
-from common.clock import NS_PER_S, now_ns
+from common.clock import NS_PER_S
 from simulator.chain import Chain, Transaction
 from simulator.demo.fill_texts import Trader, transaction
 from simulator.demo.gamma import InventedMarkets
+from simulator.faults import Clock
 from simulator.fills import BLOCK_S, block_at
 
 HISTORY_BLOCKS = 600
@@ -20,11 +21,12 @@ KEPT_BLOCKS = 6 * 3600 // BLOCK_S  # memory would grow without end
 class InventedChain:
     """A chain where somebody always trades, and whose newest blocks are replaced now and then."""
 
-    def __init__(self, chance: random.Random, markets: InventedMarkets) -> None:
+    def __init__(self, chance: random.Random, markets: InventedMarkets, clock: Clock) -> None:
         self._chance = chance
+        self._clock = clock
         self._markets = markets
         self._trader = Trader(chance, WALLETS)
-        newest = block_at(now_ns() // NS_PER_S)
+        newest = block_at(self._clock() // NS_PER_S)
         self._second = newest.timestamp - HISTORY_BLOCKS * BLOCK_S
         self.first_block = newest.number - HISTORY_BLOCKS
         self.chain = Chain(self.first_block, tells_time=True)
@@ -35,7 +37,7 @@ class InventedChain:
         """Put one block after the other on top."""
         blocks = 0
         while True:
-            await asyncio.sleep(max(0.0, self._second + BLOCK_S - now_ns() / NS_PER_S))
+            await asyncio.sleep(max(0.0, self._second + BLOCK_S - self._clock() / NS_PER_S))
             blocks += 1
             if blocks % BLOCKS_PER_REORG == 0:
                 for block in self.chain.drop(self._chance.choice(REORG_DEPTHS)):

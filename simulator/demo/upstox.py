@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from common.clock import NS_PER_MS, now_ns
+from common.clock import NS_PER_MS
 from simulator.demo.upstox_instrument import IST_MS, MINUTE_MS, PAISE, Instrument, Listing, Minute
+from simulator.faults import Clock
 from simulator.ledger import Book, Fact
 from simulator.venues.upstox_listener import Listener, outgoing
 from simulator.venues.upstox_wire import INITIAL, LIVE, frame_of, market_status
@@ -32,20 +33,21 @@ MOST_UNSENT = 5_000
 class Exchange:
     """All instruments on one clock."""
 
-    def __init__(self, chance: random.Random) -> None:
+    def __init__(self, chance: random.Random, clock: Clock) -> None:
         self.published = Book()
         self.more_settings = {"UPSTOX_MODE": "full"}
         self._chance = chance
+        self._clock = clock
         self._unsent: dict[Listener, list[tuple[int, dict[str, bytes]]]] = {}
         self._instruments = {one.key: Instrument(one, chance) for one in LISTINGS}
         self._earlier: dict[str, dict[str, bytes]] = {}
         self.keys = list(self._instruments)
         for instrument in self._instruments.values():
-            instrument.remember(_now_ms(), HISTORY_MINUTES)
+            instrument.remember(self._now_ms(), HISTORY_MINUTES)
 
     async def play(self, listener: Listener) -> None:
         """Send the status of the market, the state of what is subscribed to, and then what changes."""
-        await listener.wire.send([outgoing(market_status(_now_ms()))])
+        await listener.wire.send([outgoing(market_status(self._now_ms()))])
         self._unsent[listener] = []
         try:
             while True:
@@ -65,7 +67,7 @@ class Exchange:
                 told = {
                     key: told for key, by_mode in changed.items() if (told := by_mode.get(listener.modes.get(key, "")))
                 }
-                unsent.append((_now_ms(), told))
+                unsent.append((self._now_ms(), told))
                 if len(unsent) > MOST_UNSENT:
                     unsent.clear()
                     listener.wire.abort()
@@ -74,19 +76,22 @@ class Exchange:
         """Return rows of whole minutes, newest first."""
         if key not in self._instruments:
             return []
-        now_ms = _now_ms()
+        now_ms = self._now_ms()
         today = _ist(now_ms)[:10]
         first, last = first_day or today, last_day or today
         minutes = [one for one in self._instruments[key].minutes if one.start_ms < now_ms - now_ms % MINUTE_MS]
         rows = [_row(one) for one in reversed(minutes) if first <= _ist(one.start_ms)[:10] <= last]
         return [msgspec.Raw(msgspec.json.encode(row)) for row in rows]
 
+    def _now_ms(self) -> int:
+        return self._clock() // NS_PER_MS
+
     def _is_due(self, instrument: Instrument) -> bool:
         return self._chance.random() < instrument.listing.per_s * TURN_S
 
     def _move(self, instrument: Instrument) -> dict[str, bytes]:
         """Let something happen, mostly, and return the state in each mode; now and then it is an old one."""
-        now_ms, draw = _now_ms(), self._chance.random()
+        now_ms, draw = self._now_ms(), self._chance.random()
         before = {mode: instrument.written(mode, now_ms) for mode in ("ltpc", "full", "option_greeks")}
         if draw < REPEATED:
             return before
@@ -102,7 +107,7 @@ class Exchange:
 
     def _first_frames(self, listener: Listener) -> list[bytes]:
         batches, listener.batches = listener.batches, []
-        now_ms = _now_ms()
+        now_ms = self._now_ms()
         frames = []
         for batch in batches:
             known = [self._instruments[key] for key in batch if key in self._instruments and key in listener.modes]
@@ -114,10 +119,6 @@ class Exchange:
     def _changes(self, listener: Listener) -> list[bytes]:
         unsent, self._unsent[listener] = self._unsent[listener], []
         return [frame_of(LIVE, list(told.values()), made_ms) for made_ms, told in unsent if told]
-
-
-def _now_ms() -> int:
-    return now_ns() // NS_PER_MS
 
 
 def _ist(time_ms: int) -> str:

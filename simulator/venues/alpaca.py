@@ -13,6 +13,7 @@ from simulator.venues.alpaca_listener import KEY, SECRET, Listener
 from simulator.venues.alpaca_rest import Rest, Row
 from simulator.wire import Gone, Wire
 
+NAME = "alpaca"
 STREAMS = ("/v2/", "/v1beta1/", "/v1beta3/crypto/")
 NO_SUCH_PLACE = 1008
 
@@ -54,7 +55,7 @@ class Alpaca:
         self._shell = shell
         self._sent = Book()
         self._sessions: Counter[str] = Counter()
-        self._rest = Rest(market, shell.limits)
+        self._rest = Rest(market, shell.limits, shell.clock(NAME))
 
     def routes(self) -> list[BaseRoute]:
         """Return the REST endpoints."""

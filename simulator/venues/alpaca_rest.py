@@ -12,7 +12,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from common.clock import NS_PER_S, now_ns
+from common.clock import NS_PER_S
+from simulator.faults import Clock
 from simulator.ledger import Book, Fact
 from simulator.limits import Limits, Window
 from simulator.venues.alpaca_listener import KEY, SECRET
@@ -54,8 +55,9 @@ class Refused(Exception):
 class Rest:
     """The endpoints over one market."""
 
-    def __init__(self, market: "Market", limits: Limits) -> None:
+    def __init__(self, market: "Market", limits: Limits, clock: Clock) -> None:
         self._market = market
+        self._clock = clock
         self._limits = limits
         self._window = Window(MINUTE_S)
         self.given_out = Book()
@@ -76,7 +78,7 @@ class Rest:
         most = self._limits.alpaca_per_min
         response.headers["X-Ratelimit-Limit"] = str(most)
         response.headers["X-Ratelimit-Remaining"] = str(max(0, most - used))
-        response.headers["X-Ratelimit-Reset"] = str(int(now_ns() // NS_PER_S + self._window.frees_in_s()))
+        response.headers["X-Ratelimit-Reset"] = str(int(self._clock() // NS_PER_S + self._window.frees_in_s()))
         return response
 
     def _check(self, request: Request, used: int) -> None:

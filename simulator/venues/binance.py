@@ -14,6 +14,7 @@ from simulator.venues.binance_listener import Listener, answer, farewell
 from simulator.venues.binance_rest import Rest
 from simulator.wire import Gone, Wire
 
+NAME = "binance"
 TOO_MANY_STREAMS = 1008
 
 
@@ -56,7 +57,7 @@ class Binance:
         self._market = market
         self._shell = shell
         self._sent = Book()
-        self._rest = Rest(market, shell.limits)
+        self._rest = Rest(market, shell.limits, shell.clock(NAME))
 
     def routes(self) -> list[BaseRoute]:
         """Return the REST endpoints."""
@@ -89,7 +90,7 @@ class Binance:
         url = urlsplit(wire.path)
         listener = Listener(wire, combined=url.path.startswith("/stream"))
         wire.credit = self._credit
-        wire.farewell = lambda: farewell(combined=listener.combined)
+        wire.farewell = lambda: farewell(self._shell.clock(NAME)(), combined=listener.combined)
         names = url.path.removeprefix("/ws").strip("/") if url.path.startswith("/ws") else ""
         streams = parse_qs(url.query).get("streams", [names])[0]
         if streams:

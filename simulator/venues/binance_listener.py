@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from common.clock import NS_PER_MS, now_ns
+from common.clock import NS_PER_MS
 from simulator.connection import Outgoing
 from simulator.ledger import Fact
 from simulator.wire import Wire
@@ -51,9 +51,9 @@ class Listener:
         return Outgoing(frame.stream, frame.combined if self.combined else frame.bare, frame.fact)
 
 
-def farewell(*, combined: bool) -> bytes:
+def farewell(now_ns: int, *, combined: bool) -> bytes:
     """Return the notice that comes before the venue closes a connection."""
-    event = b'{"e":"serverShutdown","E":%d}' % (now_ns() // NS_PER_MS)
+    event = b'{"e":"serverShutdown","E":%d}' % (now_ns // NS_PER_MS)
     return b'{"stream":"!serverShutdown","data":%s}' % event if combined else event
 
 

@@ -10,7 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from common.clock import NS_PER_MS, monotonic_s, now_ns
+from common.clock import NS_PER_MS, monotonic_s
+from simulator.faults import Clock
 from simulator.ledger import Book
 from simulator.limits import Limits
 from simulator.trades import TradeQuery
@@ -55,8 +56,9 @@ class Refused(Exception):
 class Weights:
     """The weight that one address has used in the running minute, and its ban."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, clock: Clock) -> None:
         self._limits = limits
+        self._clock = clock
         self._minute = 0
         self._after_429 = 0
         self._banned_until_s = 0.0
@@ -87,7 +89,7 @@ class Weights:
 
     def _refuse_banned(self, now_s: float) -> None:
         left_s = self._banned_until_s - now_s
-        until_ms = now_ns() // NS_PER_MS + int(left_s * 1000)
+        until_ms = self._clock() // NS_PER_MS + int(left_s * 1000)
         message = f"Way too much request weight used; IP banned until {until_ms}. Please use WebSocket Streams."
         raise Refused(-1003, message, 418, max(1, round(left_s)))
 
@@ -95,9 +97,10 @@ class Weights:
 class Rest:
     """All endpoints over one market."""
 
-    def __init__(self, market: "Market", limits: Limits) -> None:
+    def __init__(self, market: "Market", limits: Limits, clock: Clock) -> None:
         self._market = market
-        self._weights = Weights(limits)
+        self._clock = clock
+        self._weights = Weights(limits, clock)
         self.given_out = Book()
         self.requests: Counter[str] = Counter()
 
@@ -122,7 +125,7 @@ class Rest:
             case "ping":
                 return b"{}"
             case "time":
-                return b'{"serverTime":%d}' % (now_ns() // NS_PER_MS)
+                return b'{"serverTime":%d}' % (self._clock() // NS_PER_MS)
             case "depth":
                 body = self._market.depth(symbol_of(query), min(number(query, "limit", DEFAULT_LEVELS), MOST_LEVELS))
             case "trades" | "historicalTrades" | "aggTrades":

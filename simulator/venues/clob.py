@@ -11,13 +11,14 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from websockets.exceptions import ConnectionClosed
 
-from common.clock import NS_PER_S, now_ns
+from common.clock import NS_PER_S
 from simulator.ledger import Book, Fact, Facts
 from simulator.venue import Addresses, Shell
 from simulator.venues.clob_listener import Listener
 from simulator.web import json_response
 from simulator.wire import Gone, Wire
 
+NAME = "polymarket_clob"
 MOST_BOOKS = 500
 NO_BOOK = b'{"error":"No orderbook exists for the requested token id"}'
 LAST_TWO = {"BUY": "bids", "SELL": "asks"}
@@ -51,6 +52,7 @@ class Clob:
     def __init__(self, market: Market, shell: Shell) -> None:
         self._market = market
         self._limits = shell.limits
+        self._clock = shell.clock(NAME)
         self._sent = Book()
         self._requests: Counter[str] = Counter()
 
@@ -69,7 +71,7 @@ class Clob:
         return [
             Route("/book", self._book),
             Route("/books", self._books, methods=["POST"]),
-            Route("/time", lambda _: json_response(str(now_ns() // NS_PER_S).encode())),
+            Route("/time", lambda _: json_response(str(self._clock() // NS_PER_S).encode())),
             *(Route(f"/{name}", self._figure(figure)) for name, figure in single.items()),
         ]
 

@@ -19,6 +19,7 @@ from simulator.venues.okx_listener import PATHS, Desk, Listener, notice
 from simulator.venues.okx_rest import Rest
 from simulator.wire import Gone, Wire
 
+NAME = "okx"
 NO_DATA, TOO_MANY_CONNECTIONS = 4004, 1008
 LOOK_S = 0.05
 LATE_ACK_S = 0.03
@@ -64,7 +65,7 @@ class Okx:
         self._market = market
         self._shell = shell
         self._sent = Book()
-        self._rest = Rest(market, shell.limits)
+        self._rest = Rest(market, shell.limits, shell.clock(NAME))
         self._connects = Window(1.0)
 
     def routes(self) -> list[BaseRoute]:

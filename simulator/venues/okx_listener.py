@@ -18,7 +18,6 @@ PRIVILEGED = ("books-l2-tbt", "books50-l2-tbt")
 PATHS = {PUBLIC: f"/ws/v5/{PUBLIC}", BUSINESS: f"/ws/v5/{BUSINESS}"}
 CONNECTION_ID = "a4d3ae55"
 MOST_REQUEST_BYTES = 64 * 1024
-HOUR_S = 3600.0
 NO_SUCH = (
     "Wrong URL or channel:{},instId:{} doesn't exist. "
     "Please use the correct URL, channel and parameters referring to API document."
@@ -105,7 +104,7 @@ class Desk:
         self._knows = knows
         self._limits = limits
         self._is_free = is_free  # a recording gives its privileged channels to everybody
-        self._operations = Window(HOUR_S)
+        self._operations = Window(limits.okx_hour_s)
 
     def answer(self, text: str | bytes) -> Iterator[bytes]:
         """Carry out one command; yield an answer for each of its arguments."""

@@ -10,7 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from common.clock import NS_PER_MS, now_ns
+from common.clock import NS_PER_MS
+from simulator.faults import Clock
 from simulator.ledger import Book
 from simulator.limits import Limits, Window
 from simulator.trades import TradeRow
@@ -48,8 +49,9 @@ class Refused(Exception):
 class Rest:
     """All endpoints over one market."""
 
-    def __init__(self, market: "Market", limits: Limits) -> None:
+    def __init__(self, market: "Market", limits: Limits, clock: Clock) -> None:
         self._market = market
+        self._clock = clock
         self._limits = limits
         self._windows: defaultdict[str, Window] = defaultdict(lambda: Window(WINDOW_S))
         self._too_many = itertools.cycle(TOO_MANY)
@@ -76,7 +78,7 @@ class Rest:
             message = "Rate limit reached. Please refer to API documentation and throttle requests accordingly."
             raise Refused("50011", message, next(self._too_many))
         if name == "public/time":
-            return b'{"code":"0","msg":"","data":[{"ts":"%d"}]}' % (now_ns() // NS_PER_MS)
+            return b'{"code":"0","msg":"","data":[{"ts":"%d"}]}' % (self._clock() // NS_PER_MS)
         asked = query | _levels(name, query)
         rows = self._trades(name, query) if name in MOST_ROWS else self._market.rows(name, asked)
         if rows is None:

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from simulator.faults import Clock
 from simulator.ledger import Facts
 from simulator.limits import Window
 from simulator.markets import BadCursor, Markets, Row
@@ -16,6 +17,7 @@ from simulator.venue import Addresses, Shell
 from simulator.web import json_response
 from simulator.wire import Gone, Wire
 
+NAME = "polymarket"
 DEFAULT_PAGE = 20
 MOST_QUEUED = 50
 USE_KEYSET = "offset too large, use /markets/keyset for deeper pagination"
@@ -26,7 +28,7 @@ class Source(Protocol):
 
     markets: Markets
 
-    async def live(self) -> None:
+    async def live(self, clock: Clock) -> None:
         """Let markets appear, trade and close."""
         ...
 
@@ -37,7 +39,7 @@ class Recording:
     def __init__(self, markets: Markets) -> None:
         self.markets = markets
 
-    async def live(self) -> None:
+    async def live(self, clock: Clock) -> None:
         """Do nothing."""
 
 
@@ -47,6 +49,7 @@ class Polymarket:
     def __init__(self, source: Source, shell: Shell) -> None:
         self._source = source
         self._limits = shell.limits
+        self._clock = shell.clock(NAME)
         self._window = Window(10.0)
         self._queued = 0
         self._served: dict[str, None] = {}
@@ -63,7 +66,7 @@ class Polymarket:
 
     async def live(self) -> None:
         """Let the markets move."""
-        await self._source.live()
+        await self._source.live(self._clock)
 
     async def talk(self, wire: Wire) -> None:
         """Refuse to talk: Gamma has no socket."""

@@ -49,7 +49,7 @@ class Upstox:
     """The venue: one market, many connections."""
 
     def __init__(self, market: Market, shell: Shell) -> None:
-        self.door = Door()
+        self.door = Door(shell.clock(NAME))
         self._market = market
         self._shell = shell
         self._sent = Book()

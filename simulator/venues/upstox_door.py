@@ -5,7 +5,8 @@ import secrets
 
 import msgspec
 
-from common.clock import NS_PER_S, now_ns
+from common.clock import NS_PER_S
+from simulator.faults import Clock
 
 DEATH_S = 22 * 3600  # 03:30 in India, in seconds of a day in UTC
 DAY_S = 86_400
@@ -18,13 +19,14 @@ INVALID = (
 class Door:
     """The tokens given out, and the codes not yet used."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self._tokens: dict[str, int] = {}
         self._codes: set[str] = set()
 
     def issue(self, life_s: float | None) -> str:
         """Return a new token; it names its own end, as the venue's do: in `life_s`, else at the next 03:30 in India."""
-        now_s = now_ns() // NS_PER_S
+        now_s = self._clock() // NS_PER_S
         night_s = (now_s - DEATH_S) // DAY_S * DAY_S + DAY_S + DEATH_S
         ends_s = night_s if life_s is None else now_s + round(life_s)
         claims = msgspec.json.encode({"sub": "SIMULATED", "jti": secrets.token_hex(8), "iat": now_s, "exp": ends_s})
@@ -39,7 +41,7 @@ class Door:
     def knows(self, authorization: str) -> bool:
         """Return whether an Authorization header holds a token that lives."""
         ends_s = self._tokens.get(authorization.removeprefix("Bearer "), 0)
-        return now_ns() // NS_PER_S < ends_s
+        return self._clock() // NS_PER_S < ends_s
 
     def permit(self) -> str:
         """Return a code with which one connection may be opened."""

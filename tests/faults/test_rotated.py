@@ -1,9 +1,14 @@
 """Passwords of Redis and ClickHouse that change while a fleet runs: told, waited for, and nothing is lost."""
 
 import json
+from functools import partial
 
 import pytest
 
+from common.clickhouse import Store, connect
+from common.errors import StoreRefused
+from common.refusals import is_about_password
+from common.settings import Settings
 from tests.faults.kit import work
 from tests.faults.plain_venue import NAME
 from tests.fleet_harness import wait_for
@@ -63,6 +68,27 @@ def test_a_password_from_a_file_is_read_again_and_nothing_is_lost(guarded):
 
         load.assert_whole()
         assert missed > 100
+
+
+def test_what_is_read_piece_by_piece_is_asked_for_with_the_new_password(guarded):
+    secret = guarded.folder / "clickhouse.secret"
+    secret.write_text("first\n")
+    guarded.environment |= {**USER, "CLICKHOUSE_PASSWORD_FILE": str(secret)}
+    settings = Settings.from_env(guarded.environment, guarded.folder / "none")
+    store, old = Store(connect(settings), partial(connect, settings)), Store(connect(settings))
+    ask_for(guarded, "second")
+    wait_for(lambda: is_refused(old), expected=True, what="the old password is refused")
+    secret.write_text("second\n")
+
+    assert b"1\n" == b"".join(store.stream("SELECT 1", "TSV"))
+
+
+def is_refused(store):
+    try:
+        b"".join(store.stream("SELECT 1", "TSV"))
+    except StoreRefused as refused:
+        return is_about_password(refused)
+    return False
 
 
 def test_a_password_from_the_environment_is_told_to_need_a_restart_and_nothing_is_lost(guarded):

@@ -46,8 +46,7 @@ UNSEEN = ("gap", "truncated")  # where nothing is numbered, a lost frame leaves 
 
 async def storm(session, spoils=SPOILS):
     """Do to a venue with a socket what can be done to it, one thing after the other."""
-    if session.venue == "binance":
-        session.order("clock_offset", delay_s=5.0)
+    session.put_clock(5.0)
     if session.venue == "upstox":
         session.side.door.expire()  # the next dial finds it out
     for _ in range(2):
@@ -61,8 +60,7 @@ async def storm(session, spoils=SPOILS):
     if spoils is SPOILS:
         await session.struck("gap", 6, channel="socket")
     await session.struck("close", 1, channel="socket")
-    if session.venue == "binance":
-        session.order("clock_offset", delay_s=-5.0)
+    session.put_clock(-5.0)
     session.order("silence", for_s=1.5)
     await asyncio.sleep(2.0)
 
@@ -184,6 +182,7 @@ async def test_a_subscription_that_is_acknowledged_and_never_delivers_is_found(f
 
 async def http_storm(session, *kinds):
     """Do to a venue that is asked what can be done to it."""
+    session.put_clock(5.0)
     storms = [
         {"kind": "status", "status": 429, "retry_after_s": 1, "times": 2},
         {"kind": "status", "status": 503, "times": 3},
@@ -195,6 +194,7 @@ async def http_storm(session, *kinds):
     ]
     for one in storms:
         await session.struck(one.pop("kind"), channel="http", for_s=2.0, **one)
+    session.put_clock(-5.0)
 
 
 @pytest.mark.parametrize(

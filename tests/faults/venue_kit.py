@@ -36,9 +36,16 @@ class Session:
     def __init__(self, fleet, simulator, venue, ingester):
         self.fleet, self.simulator, self.venue, self.ingester = fleet, simulator, venue, ingester
         self.side = simulator._venues[venue]
+        self._clock = None
 
     def order(self, kind, **more):
         return self.simulator.faults.order(Fault(kind=kind, venue=self.venue, **more))
+
+    def put_clock(self, ahead_s):
+        """Let the venue's clock be so far ahead of ours from now on; below 0: behind."""
+        if self._clock is not None:
+            self.simulator.faults.clear(self._clock.number)
+        self._clock = self.order("clock_offset", delay_s=ahead_s)
 
     async def struck(self, kind, times, for_s=2.5, **more):
         """Order a fault and return when it has struck so often, or when nothing was there to be struck."""
