@@ -4,6 +4,10 @@ The book processor's state: every book of a shard, kept from its messages and re
 What it gives for a stretch of records depends on these records and those before alone. Every instant whose time is over
 by the shard's clock is told with the batch that brought the clock there, so a state that was saved, restored and turned
 on through the same records has told the same.
+
+In a silence the clock goes on to where the next record will find it: as long as the silence lasts, that was received as
+much later than all before it. So the same is told, only earlier; a record that was kept somewhere for longer is late:
+counted, applied from then on, and no instant is told twice.
 """
 
 from itertools import pairwise
@@ -13,13 +17,15 @@ import polars as pl
 
 from common.book import Book
 from common.book_engine import Engine, engine
-from common.book_shapes import AT, BEFORE, ROW_FIELDS, Ints, no_instants
+from common.book_shapes import AT, BEFORE, LAST_EVENT, ROW_FIELDS, Ints, no_instants
 from common.clock import NS_PER_S
 from common.errors import ScaleOverflow
+from common.records import BookUpdate
 from common.streams import BOOK_SNAPSHOTS
 from processors.book_checkpoint import restored, saved
 from processors.book_plan import Plan
 from processors.book_stretch import Stretch
+from processors.frames import schema_of
 from processors.processor import Made
 from processors.transforms.book_dumps import snapshots, tops, whole
 from processors.transforms.book_messages import Run, told
@@ -28,6 +34,7 @@ from processors.transforms.book_scales import messages, refused
 
 MOST_ROWS = 8  # at first: two instants a message are rare
 FORGET_NS = 24 * 3600 * NS_PER_S  # a symbol that was silent for so long is gone, as outcome tokens go
+NOTHING = pl.DataFrame(schema={**schema_of(BookUpdate), "offset": pl.UInt64()})
 
 
 class Books:
@@ -37,16 +44,20 @@ class Books:
         self._engine = made or engine()
         self._plan = plan
         self._ladders = plan.choice.ladders()
-        clock_ns, books, self._pasts = restored(saved_state)
+        clock_ns, heard_ns, books, self._pasts = restored(saved_state)
         self._clock_ns = clock_ns  # the shard's time, in whole steps of the shortest interval
+        self._heard_ns = heard_ns  # what it is by the records alone: in a silence it goes on from there
         self._swept_ns = clock_ns
         self._books: dict[tuple[str, str], Book] = {(book.venue, book.symbol): book for book in books}
 
     def turn(self, frame: pl.DataFrame, knowledge: pl.DataFrame, /) -> Made:
         """Apply the next BookUpdates of the shard; return the statistics, and the books as snapshots."""
         del knowledge
-        batch = told(frame, self._clock_ns, self._plan.timing.every_ns, self._engine)
-        self._clock_ns = int(batch.arrivals.clock_ns.max(initial=self._clock_ns))
+        every_ns = self._plan.timing.every_ns
+        batch = told(frame, self._clock_ns, every_ns, self._engine)
+        received_ns = int(batch.arrivals.received_ns.max(initial=self._heard_ns))
+        self._heard_ns = received_ns - received_ns % every_ns
+        self._clock_ns = max(self._clock_ns, self._heard_ns)
         books = [self._book(run) for run in batch.runs]
         lengths = [run.stop - run.first for run in batch.runs]
         scales = np.array([(book.price_digits, book.size_digits) for book in books], np.int64).reshape(-1, 2)
@@ -60,9 +71,35 @@ class Books:
         also = {BOOK_SNAPSHOTS: snapshots(stretch.dumps, self._engine)}
         return Made(rows, refused(batch, stretch.reasons), also=also)
 
+    @property
+    def oldest_ns(self) -> int:
+        """Return the earliest time at which one of the books is."""
+        return min(
+            (int(book.clock[LAST_EVENT]) for book in self._books.values() if book.is_known), default=self._clock_ns
+        )
+
+    def rest(self, silent_ns: int, knowledge: pl.DataFrame, /) -> Made | None:
+        """
+        Let the time go on to `silent_ns` behind the newest record, and tell what is over by then; None for nothing.
+
+        That is done when the last change of every book is over, each time the silence is twice as long, and when no
+        book will be told any more: the state goes with each, and it is large.
+        """
+        timing, told_ns = self._plan.timing, self._clock_ns - self._heard_ns
+        first_ns = timing.grace_ns + timing.every_ns
+        last_ns = first_ns + timing.stale_ns
+        if told_ns >= last_ns or silent_ns < min(max(first_ns, 2 * told_ns), last_ns):
+            return None
+        clock_ns = self._heard_ns + min(silent_ns, last_ns) // timing.every_ns * timing.every_ns
+        if not any(book.is_due(clock_ns, timing) for book in self._books.values()):
+            return None
+        self._clock_ns = clock_ns
+        return self.turn(NOTHING, knowledge)
+
     def save(self) -> bytes:
         """Return the shard's time and every book."""
-        return saved(self._clock_ns, [self._books[name] for name in sorted(self._books)], self._pasts)
+        books = [self._books[name] for name in sorted(self._books)]
+        return saved((self._clock_ns, self._heard_ns), books, self._pasts)
 
     def _book(self, run: Run) -> Book:
         name = (run.venue, run.symbol)
