@@ -10,7 +10,6 @@ from common.book_shapes import (
     IS_OURS,
     KEY,
     LARGEST,
-    LAST_CLOCK,
     LAST_RECEIVED,
     LATE,
     NOWHERE,
@@ -121,9 +120,15 @@ class Book:
         next_ns = closed - closed % timing.always_ns + timing.always_ns
         return bool(updates > 0 or next_ns <= min(bound_ns, last_event_ns + timing.stale_ns))
 
+    @property
+    def last_heard_ns(self) -> int | None:
+        """Return when its newest message was received; None for an unknown book."""
+        return int(self.clock[LAST_RECEIVED]) if self.is_known else None
+
     def is_gone(self, clock_ns: int, forget_ns: int) -> bool:
         """Return whether the book is unknown, or was silent for so long."""
-        return not self.is_known or clock_ns - int(self.clock[LAST_CLOCK]) > forget_ns
+        heard_ns = self.last_heard_ns
+        return heard_ns is None or clock_ns - heard_ns > forget_ns
 
     def best_first(self, which: int) -> Ints:
         """Return the levels of a side: rows of prices, sizes and orders; prices and sizes scaled."""

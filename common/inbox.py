@@ -2,13 +2,14 @@
 
 import contextlib
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 
 from common.errors import Fenced, StreamRefused
 from common.packing import Entry
 from common.place import Carried, Checkpoint, Held, Ownership
 from common.received import Received, received_of
 from common.redis_streams import TOPICS, Redis, ResponseError, Shard, run_script, run_settled
+from common.sources import handed_on_ns
 
 # Epochs grow by chance, so that two owners have two different ones even after Redis has forgotten the first.
 EPOCH_STEP = 2**20
@@ -76,6 +77,10 @@ class Inbox:
     async def end(self) -> int:
         """Return the running number behind the newest record of the shard."""
         return int(await self._redis.hget(self.shard.facts, "offset") or 0)
+
+    async def handed_on_ns(self, firsts: Iterable[Shard]) -> int | None:
+        """Return up to when the shard's sources have handed on all they heard; None when all have ended well."""
+        return await handed_on_ns(self._redis, self.shard, firsts)
 
     async def has_newer_owner(self, name: str) -> bool:
         """Return whether a process of this name has owned the shard after us; Redis may have forgotten that we do."""

@@ -14,6 +14,7 @@ SKIPPED = 1_000_000
 # Epochs grow by chance, so that two copies have two different ones even after Redis has forgotten the first.
 EPOCH_STEP = 2**20
 
+EPOCH = ".epoch"
 ALIVE = ".alive"
 
 
@@ -107,7 +108,7 @@ class Outbox:
         return await self._append(packet, 0, start) is not None
 
     async def note_alive(self, now_ns: int | None) -> None:
-        """Leave word that we live, None that we end in good order: a successor sees when we were last there."""
+        """Leave word that we live and hold nothing up, None that we end in good order: a successor sees when we did."""
         name = f"{self.source}{ALIVE}"
         if now_ns is None:
             await self._redis.hdel(self.shard.facts, name)
@@ -174,5 +175,5 @@ async def held_by(redis: Redis, outboxes: Sequence[Outbox]) -> list[Held]:
     """Return what the server remembers of each, in one round trip."""
     ask = redis.pipeline(transaction=False)
     for outbox in outboxes:
-        ask.hmget(outbox.shard.facts, f"{outbox.source}.epoch", f"{outbox.source}.batch", "offset")
+        ask.hmget(outbox.shard.facts, f"{outbox.source}{EPOCH}", f"{outbox.source}.batch", "offset")
     return [Held(*(int(value or 0) for value in values)) for values in await ask.execute()]

@@ -62,6 +62,11 @@ class Lane:
     def look(self) -> bool:
         """Return whether what waits belongs on disk: Redis does not take it, or what is there goes first."""
         self._looks += self.on_its_way > self.outbox.batch
+        return self.is_held_up
+
+    @property
+    def is_held_up(self) -> bool:
+        """Return whether Redis has not taken for a while what there is, as of the last look."""
         return self._has_failed or self._on_disk > self.outbox.batch or self._looks > SLOW_LOOKS
 
     def keep(self, state: Mapping[str, str]) -> None:

@@ -39,7 +39,7 @@ class Presence:
         if self._spool.was_ended:
             await self._spool.note_end(in_good_order=False)
         with contextlib.suppress(RedisError):  # full
-            await self._first.note_alive(now_ns())
+            await self._note_alive()
 
     async def run(self) -> None:
         """Look whether Redis still knows us, for ever: an idle copy would not notice that it is fenced."""
@@ -64,4 +64,9 @@ class Presence:
         for lane, before, now in zip(self._lanes, known, held, strict=True):
             if not lane.outbox.compare(before, now):
                 lane.check()
-        await self._first.note_alive(now_ns())
+        await self._note_alive()
+
+    async def _note_alive(self) -> None:
+        """Leave word that all we heard is handed on; while a lane is held up the spool says when we were last there."""
+        if not any(lane.is_held_up for lane in self._lanes):
+            await self._first.note_alive(now_ns())

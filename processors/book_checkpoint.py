@@ -40,20 +40,25 @@ class SavedBook(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Saved(msgspec.Struct, frozen=True):
-    """The books of a shard, and its time."""
+    """
+    The books of a shard, and its time; `heard_ns` is what that is by the records alone, None in a checkpoint from
+    before it went on in a silence.
+    """  # noqa: D205  one thought
 
     version: int
     clock_ns: int
     books: tuple[SavedBook, ...]
+    heard_ns: int | None = None
 
 
 Pasts = dict[tuple[str, str], Past]
 
 
-def saved(clock_ns: int, books: Iterable[Book], pasts: Pasts) -> bytes:
-    """Return the books that are known; one that is not is as good as none."""
+def saved(times_ns: tuple[int, int], books: Iterable[Book], pasts: Pasts) -> bytes:
+    """Return the books that are known, and the shard's time, with silences and without; an unknown book is none."""
+    clock_ns, heard_ns = times_ns
     known = tuple(_saved(book, pasts.get((book.venue, book.symbol), Past())) for book in books if book.is_known)
-    return msgspec.msgpack.encode(Saved(VERSION, clock_ns, known))
+    return msgspec.msgpack.encode(Saved(VERSION, clock_ns, known, heard_ns))
 
 
 def _saved(book: Book, past: Past) -> SavedBook:
@@ -84,21 +89,22 @@ def _saved_walls(walls: Walls) -> SavedWalls:
     return SavedWalls(np.stack([walls.price, walls.size, walls.best]).tobytes(), walls.since_ns.tobytes())
 
 
-def restored(state: bytes) -> tuple[int, list[Book], Pasts]:
+def restored(state: bytes) -> tuple[int, int, list[Book], Pasts]:
     """
-    Return the shard's time, its books and their last rows; none for no bytes.
+    Return the shard's time, with silences and without, its books and their last rows; none for no bytes.
 
     Raises:
         UnreadableCheckpoint: another version wrote it.
     """
     if not state:
-        return 0, [], {}
+        return 0, 0, [], {}
     found = msgspec.msgpack.decode(state, type=Saved)
     if found.version not in (VERSION, WITHOUT_ROWS):
         raise UnreadableCheckpoint("book_processor", reason=f"expected version {VERSION}, found {found.version}")
     has_rows = found.version == VERSION
     pasts = {(book.venue, book.symbol): _past(book) if has_rows else Past() for book in found.books}
-    return found.clock_ns, [_restored(book) for book in found.books], pasts
+    heard_ns = found.clock_ns if found.heard_ns is None else found.heard_ns
+    return found.clock_ns, heard_ns, [_restored(book) for book in found.books], pasts
 
 
 def _past(book: SavedBook) -> Past:

@@ -29,6 +29,7 @@ class Memory:
         self._state: State | None = None
         self._turned = -1  # the running number behind the last record that the state has turned
         self._last_id = "0-0"
+        self._has_rested = False  # since the last record: a Redis that has lost that shows it by no position
         self._unsaved_bytes = 0
         self._saved_s = 0.0
 
@@ -57,12 +58,12 @@ class Memory:
 
     def rested(self, position: int) -> None:
         """Take note that what a silence gave is committed, with the state."""
-        self._turned = position
+        self._turned, self._has_rested = position, True
         self.saved()
 
     def pass_by(self, batch: Batch) -> None:
         """Stand behind a batch."""
-        self._turned = batch.stop
+        self._turned, self._has_rested = batch.stop, False
         self._last_id = batch.ids[-1] if batch.ids else self._last_id
 
     def due(self) -> bytes | None:
@@ -91,7 +92,7 @@ class Memory:
         Returns:
             why it had to begin from nothing although records had been committed, else an empty text.
         """
-        if self._processor.state is None or self._turned == owned.position:
+        if self._processor.state is None or (self._turned == owned.position and not self._has_rested):
             return ""
         found = await inbox.checkpoint()
         reason = "there is none" if found is None else ""
@@ -109,7 +110,7 @@ class Memory:
         return reason if owned.position else ""
 
     def _begin(self, state: State, turned: int, last_id: str) -> None:
-        self._state, self._turned, self._last_id = state, turned, last_id
+        self._state, self._turned, self._last_id, self._has_rested = state, turned, last_id, False
         self._unsaved_bytes, self._saved_s = 0, monotonic_s()
 
     async def catch_up(self, inbox: Inbox, owned: Ownership, knowledge: Knowledge, stop: asyncio.Event) -> list[Hole]:

@@ -1,4 +1,10 @@
-"""While nothing comes: what is over by time alone is told, in a commit that moves no position."""
+"""
+While nothing comes: what is over by time alone is told, in a commit that moves no position.
+
+A shard is silent up to when its ingesters have handed on all they heard, by their own word: while one is away, is
+frozen or spools because Redis is full, the time stands still, for what it keeps was received in it. One that ended in
+good order is not waited for.
+"""
 
 import polars as pl
 
@@ -22,10 +28,12 @@ async def rest(work: Consumer) -> None:
     state: what the checkpoint holds, of before or after, is gone back to.
     """
     state, shard = work.memory.timed(work.position), work.inbox.shard
-    silent_ns = now_ns() - time_ms(work.last_id) * NS_PER_MS - round(QUIET_S * NS_PER_S)
+    quiet_ns = time_ms(work.last_id) * NS_PER_MS + round(QUIET_S * NS_PER_S)
     is_wary = work.backlog or work.suspicion is not None or monotonic_s() < work.quiet_from_s
-    if state is None or is_wary or work.leaving.done() or silent_ns < 0:
+    if state is None or is_wary or work.leaving.done() or now_ns() < quiet_ns:
         return
+    heard_ns = await work.inbox.handed_on_ns(parts[0] for parts in work.layout.values())
+    silent_ns = max(0, (now_ns() if heard_ns is None else min(heard_ns, now_ns())) - quiet_ns)
     async with work.company.among():
         knowledge = await work.knowledge.at_rest(shard.number, work.position, state.oldest_ns)
         made = work.memory.rest(state, silent_ns, knowledge)

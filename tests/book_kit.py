@@ -1,5 +1,6 @@
 """Messages of books for tests, and the state that keeps them."""
 
+import random
 from decimal import Decimal
 
 import polars as pl
@@ -8,6 +9,7 @@ from common.records import BookSnapshot, BookUpdate
 from processors.frames import frame_of
 
 SECOND_NS = 10**9
+MS = 10**6
 START_NS = 1_700_000_000 * SECOND_NS
 NOTHING = pl.DataFrame()
 
@@ -64,3 +66,32 @@ def levels(book, which):
         (Decimal(price).scaleb(-book.price_digits), Decimal(size).scaleb(-book.size_digits))
         for price, size in zip(prices, sizes, strict=True)
     ]
+
+
+def random_messages(count, seed):
+    """Return messages of four symbols: some late, some without a time, some that cannot be read, long silences."""
+    chance, made, received_ns = random.Random(seed), [], START_NS
+    for number in range(count):
+        received_ns += chance.choice([0, 1, 40, 250, 1_700, 9_000, 400_000, 90_000_000]) * MS
+        kind = "snapshot" if number < 4 or chance.random() < 0.1 else "delta"
+        late_ms = chance.choice([0, 30, 30, 30, 1_500, 20_000])
+        symbol = "ABCD"[number if number < 4 else chance.randint(0, 3)]
+        at_ns = None if chance.random() < 0.1 else received_ns - late_ms * MS
+        told = {"symbol": symbol, "last_sequence": number, "received_ns": received_ns}
+        made.append(update(kind, *random_levels(chance), at_ns=at_ns, **told))
+    end = update(symbol="END", at_ns=received_ns + 1_000 * SECOND_NS)
+    return [*made, end]
+
+
+def random_levels(chance):
+    """Return changes of both sides; one in a hundred is no number."""
+    sizes = ["0", "1", "2.5", "70"]
+    bids, asks = (
+        [(str(middle + chance.randint(0, 99) / 10), chance.choice(sizes)) for _ in range(3)] for middle in (90, 100)
+    )
+    return [("x", "1")] if chance.random() < 0.01 else bids, asks
+
+
+def sorted_rows(rows):
+    """Return rows or snapshots in one order."""
+    return rows.sort("venue", "symbol", "event_ns", *({"depth"} & set(rows.columns)))

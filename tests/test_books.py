@@ -13,7 +13,7 @@ from common.errors import UnreadableCheckpoint
 from common.records import BookUpdate, Quote
 from processors.books import Books
 from tests import test_okx_recordings as okx
-from tests.book_kit import NOTHING, SECOND_NS, START_NS, frame, levels, turned, update
+from tests.book_kit import NOTHING, SECOND_NS, START_NS, frame, levels, random_messages, sorted_rows, turned, update
 from tests.test_binance_recordings import ONE_SYMBOL, TEN_SYMBOLS, of_symbols, truth
 
 OKX_BOOKS = "okx-books-20220513.jsonl.gz"
@@ -174,6 +174,23 @@ def test_a_message_that_cannot_be_read_is_set_aside_and_the_book_unknown_until_a
     assert [100, 3_100] == instants(rows)
 
 
+def test_a_book_that_is_told_anew_behind_a_broken_message_of_its_batch_has_its_own_prices():
+    fine = update("snapshot", [("100.55", "1.5")], [("101", "3")])
+    again = update("snapshot", [("5.25", "1.5")], [("6", "1")], at_ns=START_NS + 3_000 * MS)
+    rows, _, _ = turned(Books(), [fine, later(1_500, [("a", "1")]), again, later(3_200)])
+
+    assert [("100.55", "1.5"), ("5.25", "1.5")] == rows.select("best_bid", "best_bid_size").rows()
+
+
+def test_a_book_that_was_silent_for_a_day_waits_for_a_snapshot_whatever_came_of_others():
+    day_ms = 25 * 3_600_000
+    other = update("snapshot", [("1", "1")], [("2", "1")], at_ns=START_NS + day_ms * MS, symbol="ETHUSDT")
+    told = [BOOK, other, later(day_ms + 1_000, [("98", "1")]), later(day_ms + 5_000)]
+    rows, _, _ = turned(Books(), told)
+
+    assert 300_000 == instants(rows.filter(symbol="BTCUSDT"))[-1]
+
+
 def test_a_message_with_more_prices_than_sizes_is_set_aside():
     broken = BookUpdate("b", "s", 1, kind="delta", bid_prices=("1", "2"), bid_sizes=("1",), ask_prices=(), ask_sizes=())
     _, _, refused = turned(Books(), [broken])
@@ -202,10 +219,6 @@ def test_the_best_20_are_told_each_second_and_the_whole_book_each_minute_exactly
     assert 61 == len(snapshots.filter(depth=20))
 
 
-def sorted_rows(rows):
-    return rows.sort("venue", "symbol", "event_ns", *({"depth"} & set(rows.columns)))
-
-
 @pytest.fixture(scope="module")
 def recorded():
     """The messages of ten recorded books in the order in which they came, some of them made finer or broken."""
@@ -226,6 +239,19 @@ def test_any_cutting_into_batches_gives_the_same_rows(captures, recorded, step):
     for wanted, found in zip(whole[:2], cut[:2], strict=True):
         assert_frame_equal(sorted_rows(wanted), sorted_rows(found), check_exact=True)
     assert whole[2].rows() == cut[2].rows()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_any_cutting_of_broken_messages_and_long_silences_gives_the_same_rows(seed):
+    messages = random_messages(160, seed)
+    whole, books = turned(Books(), messages), Books()
+    cut = []
+    for at in range(0, len(messages), seed + 1):
+        books = Books(books.save())
+        cut.append(turned(books, messages[at : at + seed + 1]))
+
+    for wanted, found in list(zip(whole, zip(*cut, strict=True), strict=True))[:2]:
+        assert_frame_equal(sorted_rows(wanted), sorted_rows(pl.concat(found)), check_exact=True)
 
 
 def test_a_checkpoint_and_the_stream_behind_it_go_on_bit_for_bit(captures, recorded):

@@ -118,6 +118,38 @@ async def test_what_could_not_be_committed_is_told_by_the_next_owner(redis):
     assert 5 == len(await told(redis))
 
 
+async def test_what_an_ingester_keeps_back_is_waited_for_unless_it_ended_in_good_order(redis):
+    await append(redis, trade(20, 10), ago_s=45)
+    await redis.hset(SHARD.facts, mapping={"one.epoch": 7, "one.alive": now_ns() - 45 * 10**9, "two.epoch": 7})
+    work = await owner(redis)
+    await rest(work)
+
+    assert [] == await told(redis)
+    await redis.hset(SHARD.facts, "one.alive", now_ns() - 40 * 10**9)
+    await rest(work)
+    assert 4 == len(await told(redis))
+    await redis.hdel(SHARD.facts, "one.alive")
+    await rest(work)
+    assert [("1m", True)] == await told(redis)
+
+
+async def test_what_redis_has_lost_of_a_silence_is_told_again(redis):
+    await append(redis, trade(20, 10), ago_s=45)
+    work = await owner(redis)
+    kept = {key: await redis.dump(key) for key in await redis.keys("*")}
+    await rest(work)
+    assert 5 == len(await told(redis))
+
+    await redis.flushall()
+    for key, value in kept.items():
+        await redis.restore(key, 0, value)
+    await resume(work, await work.inbox.acquire("tester", None), was_deleted=False)
+    work.backlog = False
+    await rest(work)
+
+    assert 5 == len(await told(redis))
+
+
 async def test_a_silence_in_which_a_trade_may_still_be_on_its_way_is_none(redis):
     await append(redis, trade(20, 10), ago_s=1)
     work = await owner(redis)

@@ -172,6 +172,26 @@ async def test_a_full_redis_takes_all_once_when_there_is_room_again(redis_only):
     assert list(range(1000)) == ids(redis_only)
 
 
+async def test_the_word_that_all_is_handed_on_waits_for_what_the_spool_keeps(redis_only):
+    redis_only.redis.config_set("maxmemory-policy", "noeviction")
+    async with carried(redis_only) as sink:
+        first = word(redis_only)
+        redis_only.redis.config_set("maxmemory", "1")
+        sink.put(trade(0))
+        await until(lambda: sink.spool.size_bytes > 0)
+    redis_only.redis.config_set("maxmemory", "0")
+    async with carried(redis_only) as sink:
+        assert first <= word(redis_only) < sink.spool.found["stream:trades"].to_ns
+        await until(lambda: word(redis_only) > sink.figures.started_ns)
+
+    assert [0] == ids(redis_only)
+
+
+def word(fleet):
+    """Return when the source has said last that nothing of it is held up."""
+    return int(fleet.redis.hget(next(iter(LAYOUT.values()))[0].facts, f"{SOURCE}.alive"))
+
+
 async def test_a_reply_that_is_lost_after_the_script_ran_doubles_nothing(redis_only):
     proxy = Proxy(redis_only.redis_port)
     proxy.marker = b"EVALSHA"
