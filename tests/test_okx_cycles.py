@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from common.errors import BadAnswer, WireLost
-from common.records import Bar, BookSnapshot, Ticker
+from common.records import Bar, BookSnapshot, DeadLetter, Ticker
 from ingesters.feed import Checkpoint, Dial, Fetch, Resume, Send, Wake
 from ingesters.registry import of_program
 from tests.okx_kit import MS_NS, SECOND_NS, SYMBOL, Talk, answer, book, push, trade
@@ -260,3 +260,12 @@ def test_both_sockets_are_dialled_at_once_and_say_ping_before_the_venue_hangs_up
         dial.wire: dial.url for dial in dials
     }
     assert all(dial.keep_alive.payload == b"ping" and dial.keep_alive.every_s < 30 for dial in dials)
+
+
+@pytest.mark.parametrize("interval", ["4H", "12H", "1D", "1M", "6Hutc", "1Wutc", "3Mutc"])
+def test_candles_of_every_documented_interval_are_stored_as_they_come(interval):
+    talk = Talk()
+    talk.hear(push(f"candle{interval}", CANDLES[1]))
+
+    assert [interval] == [bar.interval for bar in talk.records(Bar)]
+    assert [] == talk.records(DeadLetter)

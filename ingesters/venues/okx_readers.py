@@ -14,7 +14,9 @@ from ingesters.venues.okx_trades import TradeSequence
 
 TOPS = {"bbo-tbt": 1, "books5": 5}
 CANDLE = "candle"
-CANDLES = tuple(f"{CANDLE}{interval}" for interval in ("1s", "1m", "3m", "5m", "15m", "30m", "1H", "1Dutc"))
+SHORT = ("1s", "1m", "3m", "5m", "15m", "30m", "1H", "2H", "4H")
+LONG = ("6H", "12H", "1D", "2D", "3D", "5D", "1W", "1M", "3M")  # of Hong Kong's day; with `utc` behind them, of UTC's
+CANDLES = tuple(f"{CANDLE}{interval}" for interval in (*SHORT, *LONG, *(f"{interval}utc" for interval in LONG)))
 
 decode_trades = wire.TRADES.decode
 decode_books = wire.BOOKS.decode
