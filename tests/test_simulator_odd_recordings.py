@@ -59,6 +59,24 @@ async def test_a_frame_that_cannot_be_read_keeps_no_recording_from_being_replaye
         assert simulator.environment["SIMULATOR_URL"]
 
 
+def aggregate(symbol, number):
+    row = {"e": "aggTrade", "E": 1, "s": symbol, "a": number, "p": "1", "q": "1", "f": 1, "l": 1, "T": 1, "m": True}
+    return {"payload": json.dumps({"stream": f"{symbol.lower()}@aggTrade", "data": row})}
+
+
+async def test_of_trades_recorded_singly_and_in_sums_a_client_hears_what_it_asked_for(tmp_path):
+    told = [aggregate("BTCUSDT", 7), trade("BTCUSDT", 1), aggregate("BTCUSDT", 8), trade("BTCUSDT", 2)]
+    path = capture(tmp_path / "a.gz", "binance", told)
+
+    assert [1, 2] == [message["data"]["t"] for message in await heard(path, 2)]
+
+
+async def test_sums_of_trades_are_heard_where_nothing_else_was_recorded(tmp_path):
+    path = capture(tmp_path / "a.gz", "binance", [aggregate("BTCUSDT", 7), trade("ETHUSDT", 1)])
+
+    assert [7] == [message["data"]["a"] for message in await heard(path, 1)]
+
+
 async def test_unreadable_bytes_are_passed_on_as_they_were(tmp_path):
     path = capture(tmp_path / "a.gz", "binance", [{"payload": '{"stre'}, trade("BTCUSDT", 2)])
     async with replay([path]) as simulator, dialled(simulator, BTC) as socket:
