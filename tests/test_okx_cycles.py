@@ -142,9 +142,9 @@ def test_cycles_that_fell_out_because_nobody_came_to_wake_are_told():
 def test_a_refusal_that_is_not_the_venues_own_leaves_the_rest_alone():
     talk = Talk()
     fetches = begin(talk)
-    talk.hear(b"<html>blocked</html>", reply_to=fetches[0].key, status=403)
+    talk.hear(b"<html>blocked</html>", reply_to=fetches[0].key, status=451)
 
-    assert [("403", "<html>blocked</html>")] == [(event.found, event.detail) for event in talk.events("refused")]
+    assert [("451", "<html>blocked</html>")] == [(event.found, event.detail) for event in talk.events("refused")]
 
 
 def test_a_busy_venue_is_asked_again_and_a_refused_symbol_is_left_out():

@@ -433,6 +433,18 @@ async def test_trades_lost_on_the_wire_and_while_away_are_fetched(redis_of_modul
         assert list(range(min(ids), max(ids) + 1)) == sorted(ids)
 
 
+@pytest.mark.redis
+async def test_a_firewalls_no_is_waited_out(redis_of_module):
+    redis_of_module.redis.flushall()
+    async with demo() as simulator, running(redis_of_module, "okx_ingester", simulator.environment):
+        await until(lambda: len(records(redis_of_module, "trades")) > 20)
+        simulator.faults.order(Fault(kind="status", venue="okx", match="history-trades", status=403, body="<html>"))
+        simulator.faults.order(Fault(kind="gap", venue="okx", match=f"trades-all:{BTC}"))
+        await until(lambda: [one.symbol for one in events(redis_of_module, "backfilled")], [BTC])
+
+        assert [] == events(redis_of_module, "refused")
+
+
 async def test_the_official_client_understands_the_simulator():
     market_data = pytest.importorskip("okx.MarketData", reason="python-okx is not installed")
     async with demo() as simulator:
