@@ -1,9 +1,11 @@
 """The contract between the server shell and one venue."""
 
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+import msgspec
 from starlette.routing import BaseRoute
 
 from simulator.capture import Capture, Event
@@ -12,6 +14,18 @@ from simulator.faults import Faults
 from simulator.ledger import Facts
 from simulator.limits import Limits
 from simulator.wire import Wire
+
+# What reading raises where recorded bytes are not what the venue documents: that ends no replay.
+UNREADABLE = (
+    msgspec.MsgspecError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    StopIteration,
+    TypeError,
+    ValueError,
+    struct.error,
+)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,18 @@ from simulator.recorded.okx_frames import snapshot_after
 from simulator.recorded.turns import Turns
 from simulator.run import replay
 from simulator.venues.okx_listener import ChannelFrame
-from tests.simulator_kit import CAPTURES, capture, dialled, needs_captures, take, trade
+from tests.simulator_kit import (
+    CAPTURES,
+    capture,
+    dialled,
+    fill,
+    fills_page,
+    get,
+    needs_captures,
+    post,
+    take,
+    trade,
+)
 
 BTC = "/stream?streams=btcusdt@trade"
 
@@ -89,6 +100,29 @@ async def test_an_answer_that_is_none_leads_to_nothing(tmp_path, venue):
 
     async with replay([capture(tmp_path / "a.gz", venue, [answer])]) as simulator:
         assert simulator.environment["SIMULATOR_URL"]
+
+
+AGG_TRADE = {"a": 5, "p": "1", "q": "2", "f": 1, "l": 1, "T": 1, "m": True}
+
+
+async def test_a_row_that_is_none_leaves_the_others_of_its_answer(tmp_path):
+    url = "https://api.binance.com/api/v3/aggTrades?symbol=BTCUSDT"
+    rows = json.dumps([AGG_TRADE | {"a": 4, "p": ""}, AGG_TRADE, {}])
+    told = {"connection": "http", "url": url, "status": 200, "payload": rows}
+
+    async with replay([capture(tmp_path / "a.gz", "binance", [told])]) as simulator:
+        answer = await get(simulator.environment["BINANCE_REST_URL"] + "/api/v3/aggTrades?symbol=BTCUSDT")
+
+    assert [5] == [row["a"] for row in answer.json()]
+
+
+async def test_events_of_other_questions_to_the_subgraph_leave_those_of_ours(tmp_path):
+    pages = [fills_page(None), fills_page([{"id": "0x1"}, fill(1, 100) | {"fee": None}, fill(2, 100)])]
+    query = "{ orderFilledEvents(first: 9) { id timestamp } }"
+    async with replay([capture(tmp_path / "a.gz", "goldsky", pages)]) as simulator:
+        answer = await post(simulator.environment["GOLDSKY_URL"], {"query": query})
+
+    assert [fill(2, 100)["id"]] == [row["id"] for row in answer.json()["data"]["orderFilledEvents"]]
 
 
 def test_recordings_without_any_event_are_refused_by_name(tmp_path):

@@ -13,7 +13,7 @@ from simulator.recorded.binance_frames import rest_rows, stream_frame, stream_ro
 from simulator.recorded.binance_klines import Klines
 from simulator.timeline import SessionClock, Timeline
 from simulator.trades import TradeQuery, TradeRow, TradeStore
-from simulator.venue import Recorded, Session
+from simulator.venue import UNREADABLE, Recorded, Session
 from simulator.venues.binance_listener import Listener, StreamFrame
 
 CHUNK_FRAMES = 500
@@ -165,7 +165,7 @@ class Recording:
         elif recorded.event.status == OK:
             url = urlsplit(recorded.address)
             name = url.path.removeprefix("/").partition("/")[2].partition("/")[2]
-            with suppress(msgspec.MsgspecError):  # an answer that is none leads to nothing
+            with suppress(*UNREADABLE):  # an answer that is none leads to nothing
                 self._take_body(name, dict(parse_qsl(url.query)), recorded.event.body())
 
     def _take_frame(self, recorded: Recorded) -> None:
@@ -199,7 +199,8 @@ class Recording:
             self._snapshots[symbol].append(body)
         elif kind := TRADE_KINDS.get(name):
             for raw in msgspec.json.decode(body, type=list[msgspec.Raw]):
-                self._trades[symbol, kind].add(rest_rows(symbol, kind, bytes(raw)))
+                with suppress(*UNREADABLE):  # a trade that is none
+                    self._trades[symbol, kind].add(rest_rows(symbol, kind, bytes(raw)))
         elif name == "klines":
             self._symbols_of_questions.add(symbol)
             self._klines.take(query, body)

@@ -12,7 +12,7 @@ from simulator.recorded.okx_frames import TRADES, channel_frame, rest_row, snaps
 from simulator.recorded.turns import Turns
 from simulator.timeline import SessionClock, Timeline
 from simulator.trades import TradeQuery, TradeRow, TradeStore
-from simulator.venue import Recorded, Session
+from simulator.venue import UNREADABLE, Recorded, Session
 from simulator.venues.okx_listener import Arg, ChannelFrame, Listener
 
 CHUNK_FRAMES = 500
@@ -50,7 +50,7 @@ class Recording:
         self._take_frames([one for one in session.events if one.event.direction == "in" and one.is_socket])
         for recorded in session.events:
             if not recorded.is_socket and recorded.event.status == OK:
-                with suppress(msgspec.MsgspecError):  # an answer that is none leads to nothing
+                with suppress(*UNREADABLE):  # an answer that is none leads to nothing
                     self._take_body(recorded)
         told = {(frame.channel, frame.symbol) for frame in self._frames}
         self._told_twice = {symbol for _, symbol in told if all((channel, symbol) in told for channel in TRADES)}
@@ -132,7 +132,8 @@ class Recording:
             elif channel.startswith("books"):
                 books = [one for one in played if one.symbol == symbol and b'"action"' in one.payload]
                 told = channel if any(one.channel == channel for one in books) else books[-1].channel if books else ""
-                found.append(snapshot_after([one for one in books if one.channel == told]))
+                with suppress(*UNREADABLE):  # nobody knows the book
+                    found.append(snapshot_after([one for one in books if one.channel == told]))
         return [one for one in found if one is not None]
 
     def rows(self, name: str, query: dict[str, str]) -> list[bytes] | None:
@@ -177,7 +178,8 @@ class Recording:
         rows = msgspec.json.decode(data, type=list[msgspec.Raw])
         if name in TRADE_ENDPOINTS:
             for row in rows:
-                self._trades[query.get("instId", "")].add(rest_row(row))
+                with suppress(*UNREADABLE):  # a trade that is none
+                    self._trades[query.get("instId", "")].add(rest_row(row))
         else:
             self._bodies[_question(name, query)].append([bytes(row) for row in rows])
 

@@ -5,7 +5,7 @@ from contextlib import suppress
 import msgspec
 
 from simulator.markets import Markets
-from simulator.venue import Session
+from simulator.venue import UNREADABLE, Session
 
 OK = 200
 
@@ -15,7 +15,7 @@ def recorded_markets(session: Session) -> Markets:
     markets = Markets()
     for recorded in session.events:
         if recorded.event.direction == "in" and recorded.event.status == OK:
-            with suppress(msgspec.MsgspecError):  # an answer that is none leads to nothing
+            with suppress(*UNREADABLE):  # an answer that is none leads to nothing
                 for raw in _objects(recorded.event.body()):
                     markets.put(raw)
     return markets
