@@ -7,7 +7,7 @@ from ingesters.feed import Frame, Step
 from ingesters.venues import okx_wire as wire
 from ingesters.venues.okx_backfill import Backfill
 from ingesters.venues.okx_book import DEPTHS, BookSequence
-from ingesters.venues.okx_fields import Read
+from ingesters.venues.okx_fields import Checksums, Read
 from ingesters.venues.okx_records import bar_of, quote_of, ticker_of, top_of, trade_of
 from ingesters.venues.okx_subscriptions import Renewals
 from ingesters.venues.okx_trades import TradeSequence
@@ -63,6 +63,7 @@ class Readers:
         self._books_of: dict[str, BookSequence] = {}
         self._quoted: dict[str, Quoted] = {}
         self._closed_ns: dict[tuple[str, str], int] = {}  # the newest candle that has ended
+        self._checksums = Checksums()
         self._unwanted: set[str] = set()
         self.heard: dict[tuple[str, str], int] = {}  # when each channel of each symbol was pushed last
 
@@ -120,6 +121,7 @@ class Readers:
         for row in push.data:
             hear = book.snapshot if is_snapshot else book.update
             yield from hear(row, source, frame.received_ns)
+            yield from self._checksums.notice(row, frame, push.arg.channel)
         if is_snapshot and book.is_in_step:
             self._renewals.have(symbol, frame.received_ns)
 

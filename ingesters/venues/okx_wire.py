@@ -86,7 +86,7 @@ class BookRow(
     time: str
     sequence: int | None = None
     previous: int | None = None
-    checksum: int = 0  # 0 says nothing: the venue stopped computing it in June 2026
+    checksum: int | None = None  # 0 says nothing: the venue stopped computing it in June 2026
 
 
 class TickerRow(
