@@ -20,6 +20,7 @@ from tests.simulator_kit import (
     fill,
     fills_page,
     get,
+    markets_page,
     needs_captures,
     post,
     take,
@@ -123,6 +124,25 @@ async def test_events_of_other_questions_to_the_subgraph_leave_those_of_ours(tmp
         answer = await post(simulator.environment["GOLDSKY_URL"], {"query": query})
 
     assert [fill(2, 100)["id"]] == [row["id"] for row in answer.json()["data"]["orderFilledEvents"]]
+
+
+async def markets_of(path):
+    async with replay([path]) as simulator:
+        answer = await get(simulator.environment["POLYMARKET_GAMMA_URL"] + "/markets/keyset")
+    return [market["id"] for market in answer.json()["markets"]]
+
+
+async def test_a_market_with_odd_fields_is_given_out_and_so_are_those_behind_it(tmp_path):
+    markets = [{"id": "1", "clobTokenIds": None}, {"id": "2", "volumeNum": "5"}, {"slug": "x"}, {"id": "3"}]
+
+    assert ["1", "2", "3"] == await markets_of(capture(tmp_path / "a.gz", "polymarket", [markets_page(markets)]))
+
+
+async def test_tags_of_a_market_are_no_markets(tmp_path):
+    tags = markets_page([{"id": "101", "label": "Sports"}])
+    tags["url"] = "https://gamma-api.polymarket.com/markets/1/tags"
+
+    assert ["1"] == await markets_of(capture(tmp_path / "a.gz", "polymarket", [markets_page([{"id": "1"}]), tags]))
 
 
 def test_recordings_without_any_event_are_refused_by_name(tmp_path):
