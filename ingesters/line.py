@@ -21,6 +21,7 @@ from ingesters.sockets import Socket, open_socket
 
 TWO = 2
 DIAL_EVERY_S = 1.0
+ASK_EVERY_S = 0.25  # Binance hangs up on more than 5 messages a second
 SPEAK_S = 10.0  # for a new socket to say something, before an old one is left
 SETTLE_S = 2.0  # for all of its subscriptions to be in force
 LIFE_S = 23 * 3600.0  # venues end a connection after 24 hours
@@ -109,12 +110,20 @@ class Line:
         take = self._mailbox.put if is_alone else partial(self._take, number)
         socket = Socket(self._step.wire, take, self._gone, number)
         await open_socket(self._venue, self._step, socket, self._dial_s)
-        for step in self._asked:
-            socket.send(step.payload, is_binary=step.is_binary)
         self.sockets.append(socket)
         if self._step.keep_alive is not None:
             socket.keeping = asyncio.create_task(_keep_alive(socket, self._step.keep_alive))
+        await self._repeat(socket)
         return socket
+
+    async def _repeat(self, new: Socket) -> None:
+        """Ask a new socket what the others were asked, also meanwhile, no faster than venues want to be spoken to."""
+        said: set[Send] = set()
+        while new in self.sockets and (step := next((step for step in self._asked if step not in said), None)):
+            if said:
+                await asyncio.sleep(ASK_EVERY_S)
+            said.add(step)
+            new.send(step.payload, is_binary=step.is_binary)
 
     def _take(self, number: int, frame: Frame) -> bool:
         return self._merge.is_new(frame.payload, number, frame.received_ns) and self._mailbox.put(frame)

@@ -103,7 +103,8 @@ VENUES = (
         why_disabled=lambda settings: _switch("OKX", settings.okx_enabled),
         topics=(TRADES, QUOTES, BOOKS, BOOK_SNAPSHOTS, TICKERS, BARS, *ALWAYS),
         state=("okx_backfill", "okx_settled", "okx_books_full"),
-        budget=Budget(weight=80, window_s=2),  # each endpoint has a limit of its own: see WEIGHTS in okx_cycles
+        # Each endpoint has a limit of its own: see WEIGHTS in okx_cycles. 403 is the word of the firewall before it.
+        budget=Budget(weight=80, window_s=2, slow_down=(403,)),
         mute_s=lambda settings: settings.okx_mute_s,
         has_spares=lambda settings: settings.okx_hot_spare,
     ),

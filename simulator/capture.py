@@ -97,7 +97,7 @@ def read_capture(path: Path) -> Capture:
     """
     lines = _lines(path)
     header = _header(path, next(lines, b""))
-    events = [_event(path, number, line, header) for number, line in enumerate(lines, start=2)]
+    events = list(_events(path, lines, header))
     if header.frames is not None and len(events) != header.frames:
         reason = f"expected {header.frames} frames as the header says, found {len(events)}"
         raise CaptureRefused(path, len(events) + 1, reason)
@@ -141,6 +141,18 @@ def _header(path: Path, line: bytes) -> Header:
     if header.format != FORMAT:
         raise CaptureRefused(path, 1, f"expected format {FORMAT}, found {header.format!r}")
     return header
+
+
+def _events(path: Path, lines: Iterator[bytes], header: Header) -> Iterator[Event]:
+    """Yield what was recorded; a recorder that tells no number may have been killed within its last line."""
+    for number, line in enumerate(lines, start=2):
+        try:
+            event = _event(path, number, line, header)
+        except CaptureRefused:
+            if header.frames is None and not line.endswith(b"\n"):
+                return
+            raise
+        yield event
 
 
 _decode_event = msgspec.json.Decoder(Event).decode

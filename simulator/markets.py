@@ -17,11 +17,11 @@ class Market(msgspec.Struct, gc=False):
     """The fields of a market by which Gamma filters and sorts. Any of them may be missing."""
 
     id: str
-    slug: str = ""
-    conditionId: str = ""  # noqa: N815  (the venue's names)
-    questionID: str = ""  # noqa: N815
-    clobTokenIds: str = ""  # noqa: N815
-    positionIds: list[str] = []  # noqa: N815
+    slug: str | None = None
+    conditionId: str | None = None  # noqa: N815  (the venue's names)
+    questionID: str | None = None  # noqa: N815
+    clobTokenIds: str | None = None  # noqa: N815
+    positionIds: list[str] | None = None  # noqa: N815
     active: bool | None = None
     closed: bool | None = None
     archived: bool | None = None
@@ -46,6 +46,13 @@ class Row(NamedTuple):
     raw: bytes
 
 
+class Named(msgspec.Struct, gc=False):
+    """A market, whatever its other fields are."""
+
+    id: str
+
+
+_decode_id = msgspec.json.Decoder(Named).decode
 _decode = msgspec.json.Decoder(Market).decode
 NUMBERS = ("volumeNum", "liquidityNum", "volume24hr", "lastTradePrice", "spread")
 TIMES = ("createdAt", "updatedAt", "startDate", "endDate", "closedTime")
@@ -77,7 +84,7 @@ class Markets:
 
     def put(self, raw: bytes) -> None:
         """Take a market's bytes as they are; the last ones of an id win, its place stays."""
-        market = _decode(raw)
+        market = _read(raw)
         known = self._rows.get(market.id)
         self._rows[market.id] = Row(known.ordinal if known else len(self._rows), market, raw)
         self._results.clear()
@@ -123,6 +130,14 @@ class Markets:
         return self._results[asked]
 
 
+def _read(raw: bytes) -> Market:
+    """Return a market by which to sort and filter; one with a field of another type has its id alone."""
+    try:
+        return _decode(raw)
+    except msgspec.ValidationError:
+        return Market(_decode_id(raw).id)
+
+
 def _sort_key(query: dict[str, str]) -> Callable[[Row], SortKey]:
     # The venue sorts descending unless told otherwise, and ignores names that it does not know.
     field = query.get("order", "")
@@ -165,7 +180,7 @@ def _passes(market: Market, name: str, values: set[str]) -> bool:
     if name in ONE_OF:
         return getattr(market, ONE_OF[name]) in values
     if name == "clob_token_ids":
-        return not values.isdisjoint([*market.positionIds, *re.findall(r"\d+", market.clobTokenIds)])
+        return not values.isdisjoint([*(market.positionIds or ()), *re.findall(r"\d+", market.clobTokenIds or "")])
     field, _, side = name.rpartition("_")
     if side in ("min", "max") and field in RANGES:
         return _is_within(_comparable(getattr(market, RANGES[field])), side, values)

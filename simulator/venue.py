@@ -1,10 +1,12 @@
 """The contract between the server shell and one venue."""
 
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple, Protocol
 
+import msgspec
 from starlette.routing import BaseRoute
 
 from simulator.capture import Capture, Event
@@ -13,6 +15,18 @@ from simulator.faults import Clock, Faults
 from simulator.ledger import Facts
 from simulator.limits import Limits
 from simulator.wire import Wire
+
+# What reading raises where recorded bytes are not what the venue documents: that ends no replay.
+UNREADABLE = (
+    msgspec.MsgspecError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    StopIteration,
+    TypeError,
+    ValueError,
+    struct.error,
+)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from itertools import pairwise
 import pytest
 from websockets.exceptions import ConnectionClosed
 
+from common.clock import monotonic_s
 from common.errors import WireLost
 from ingesters.feed import Dial, Send
 from ingesters.mailbox import Mailbox
@@ -101,6 +102,21 @@ async def test_a_new_socket_is_asked_what_the_others_were():
         await until(lambda: len(venue.heard), 3)
 
         assert ["subscribe"] * 3 == [message for _, message in venue.heard]
+
+
+async def test_a_new_socket_is_asked_no_faster_than_a_venue_allows():
+    async with two_sockets() as (venue, _, wires, __):
+        for number in range(7):
+            wires.send(Send(b"%d" % number))
+        await until(lambda: len(venue.heard), 2 + 2 * 7)
+        before = len(venue.heard)
+        venue.sockets[0].transport.abort()
+        await until(lambda: len(venue.heard) > before)
+        begun_s = monotonic_s()
+        await until(lambda: len(venue.heard), before + 8)
+
+        assert ["subscribe", *map(str, range(7))] == [message for _, message in venue.heard[before:]]
+        assert monotonic_s() - begun_s > 7 / 5
 
 
 async def test_a_wire_is_left_when_another_socket_has_spoken_in_its_place():

@@ -176,6 +176,26 @@ def test_a_checksum_that_contradicts_every_fresh_book_is_told_and_not_believed_a
     assert 1 == len(talk.records(BookUpdate))
 
 
+def test_checksums_that_are_always_0_are_told_once_with_an_example():
+    talk = Talk()
+    talk.hear(book((-1, 1), bids=[("1", "1")]))
+    for number in range(1, 300):
+        talk.hear(book((number, number + 1), bids=[("1", str(number))]))
+    (change,) = talk.events("schema_change")
+
+    assert ("a checksum", "0") == (change.expected, change.found)
+    assert '"checksum":0' in change.detail
+
+
+def test_a_checksum_that_is_there_now_and_then_or_left_out_is_no_change():
+    talk = Talk()
+    bare = book((-1, 1), bids=[("1", "1")]).replace(b'"checksum":0,', b"")
+    for number in range(300):
+        talk.hear(bare if number % 2 else book((-1, 1), checksum=7 if number % 100 == 0 else 0))
+
+    assert [] == [event.found for event in talk.events("schema_change") if event.found == "0"]
+
+
 def test_best_levels_that_come_before_their_update_are_compared_when_it_is_there():
     talk = Talk()
     talk.hear(book((-1, 10), bids=[("1", "1")], asks=[("2", "1")]))

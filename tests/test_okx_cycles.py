@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from common.errors import BadAnswer, WireLost
-from common.records import Bar, BookSnapshot, Ticker
+from common.records import Bar, BookSnapshot, DeadLetter, Ticker
 from ingesters.feed import Checkpoint, Dial, Fetch, Resume, Send, Wake
 from ingesters.registry import of_program
 from tests.okx_kit import MS_NS, SECOND_NS, SYMBOL, Talk, answer, book, choose, push, trade
@@ -142,9 +142,9 @@ def test_cycles_that_fell_out_because_nobody_came_to_wake_are_told():
 def test_a_refusal_that_is_not_the_venues_own_leaves_the_rest_alone():
     talk = Talk()
     fetches = begin(talk)
-    talk.hear(b"<html>blocked</html>", reply_to=fetches[0].key, status=403)
+    talk.hear(b"<html>blocked</html>", reply_to=fetches[0].key, status=451)
 
-    assert [("403", "<html>blocked</html>")] == [(event.found, event.detail) for event in talk.events("refused")]
+    assert [("451", "<html>blocked</html>")] == [(event.found, event.detail) for event in talk.events("refused")]
 
 
 def test_a_busy_venue_is_asked_again_and_a_refused_symbol_is_left_out():
@@ -256,3 +256,12 @@ def test_both_sockets_are_dialled_at_once_and_say_ping_before_the_venue_hangs_up
         dial.wire: dial.url for dial in dials
     }
     assert all(dial.keep_alive.payload == b"ping" and dial.keep_alive.every_s < 30 for dial in dials)
+
+
+@pytest.mark.parametrize("interval", ["4H", "12H", "1D", "1M", "6Hutc", "1Wutc", "3Mutc"])
+def test_candles_of_every_documented_interval_are_stored_as_they_come(interval):
+    talk = Talk()
+    talk.hear(push(f"candle{interval}", CANDLES[1]))
+
+    assert [interval] == [bar.interval for bar in talk.records(Bar)]
+    assert [] == talk.records(DeadLetter)

@@ -240,6 +240,18 @@ def test_both_tokens_in_one_message_are_told_once_when_their_sockets_differ():
     assert [YES, NO] == [update.symbol for update in talk.of(BookUpdate)]
 
 
+def test_of_a_token_chosen_without_the_other_one_of_its_market_nothing_else_is_stored():
+    talk = Talk(markets=(YES,))
+    talk.hear(book(YES))
+    both = change("0.49", "5", "BUY", at_ms=START_MS + 1, best=("0.49", "0.52"))
+    both["price_changes"] += change("0.51", "5", "SELL", at_ms=START_MS + 1, token=NO)["price_changes"]
+    talk.hear(both)
+    talk.pass_time(3)
+
+    assert {YES} == {update.symbol for update in talk.of(BookUpdate)}
+    assert [] == talk.told("gap", "stale")
+
+
 def test_news_of_all_markets_is_told_once_however_many_sockets_bring_it():
     talk = Talk()
     news = {"event_type": "new_market", "market": MARKET, "assets_ids": [YES, NO], "timestamp": str(START_MS)}

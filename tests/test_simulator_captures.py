@@ -59,6 +59,15 @@ def test_a_damaged_line_is_refused_with_its_number(tmp_path):
     assert f"{path}, line 3: expected a recorded event" in refusal(path)
 
 
+@pytest.mark.parametrize("cut_bytes", [0, 1, 20, 90])
+def test_of_a_recorder_that_was_killed_in_a_line_all_before_it_is_read(tmp_path, cut_bytes):
+    path = capture(tmp_path / "a.gz", "binance", [trade("AAA", 1), trade("AAA", 2)], frames=None)
+    text = gzip.decompress(path.read_bytes())
+    path.write_bytes(text[: len(text) - cut_bytes])
+
+    assert (2 if cut_bytes <= 1 else 1) == len(read_capture(path).events)
+
+
 def test_a_venue_that_is_not_simulated_is_refused(tmp_path):
     path = capture(tmp_path / "a.gz", "nowhere", [trade("AAA", 1)])
 

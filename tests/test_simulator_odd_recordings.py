@@ -13,7 +13,19 @@ from simulator.recorded.okx_frames import snapshot_after
 from simulator.recorded.turns import Turns
 from simulator.run import replay
 from simulator.venues.okx_listener import ChannelFrame
-from tests.simulator_kit import CAPTURES, capture, dialled, needs_captures, take, trade
+from tests.simulator_kit import (
+    CAPTURES,
+    capture,
+    dialled,
+    fill,
+    fills_page,
+    get,
+    markets_page,
+    needs_captures,
+    post,
+    take,
+    trade,
+)
 
 BTC = "/stream?streams=btcusdt@trade"
 
@@ -59,6 +71,24 @@ async def test_a_frame_that_cannot_be_read_keeps_no_recording_from_being_replaye
         assert simulator.environment["SIMULATOR_URL"]
 
 
+def aggregate(symbol, number):
+    row = {"e": "aggTrade", "E": 1, "s": symbol, "a": number, "p": "1", "q": "1", "f": 1, "l": 1, "T": 1, "m": True}
+    return {"payload": json.dumps({"stream": f"{symbol.lower()}@aggTrade", "data": row})}
+
+
+async def test_of_trades_recorded_singly_and_in_sums_a_client_hears_what_it_asked_for(tmp_path):
+    told = [aggregate("BTCUSDT", 7), trade("BTCUSDT", 1), aggregate("BTCUSDT", 8), trade("BTCUSDT", 2)]
+    path = capture(tmp_path / "a.gz", "binance", told)
+
+    assert [1, 2] == [message["data"]["t"] for message in await heard(path, 2)]
+
+
+async def test_sums_of_trades_are_heard_where_nothing_else_was_recorded(tmp_path):
+    path = capture(tmp_path / "a.gz", "binance", [aggregate("BTCUSDT", 7), trade("ETHUSDT", 1)])
+
+    assert [7] == [message["data"]["a"] for message in await heard(path, 1)]
+
+
 async def test_unreadable_bytes_are_passed_on_as_they_were(tmp_path):
     path = capture(tmp_path / "a.gz", "binance", [{"payload": '{"stre'}, trade("BTCUSDT", 2)])
     async with replay([path]) as simulator, dialled(simulator, BTC) as socket:
@@ -71,6 +101,48 @@ async def test_an_answer_that_is_none_leads_to_nothing(tmp_path, venue):
 
     async with replay([capture(tmp_path / "a.gz", venue, [answer])]) as simulator:
         assert simulator.environment["SIMULATOR_URL"]
+
+
+AGG_TRADE = {"a": 5, "p": "1", "q": "2", "f": 1, "l": 1, "T": 1, "m": True}
+
+
+async def test_a_row_that_is_none_leaves_the_others_of_its_answer(tmp_path):
+    url = "https://api.binance.com/api/v3/aggTrades?symbol=BTCUSDT"
+    rows = json.dumps([AGG_TRADE | {"a": 4, "p": ""}, AGG_TRADE, {}])
+    told = {"connection": "http", "url": url, "status": 200, "payload": rows}
+
+    async with replay([capture(tmp_path / "a.gz", "binance", [told])]) as simulator:
+        answer = await get(simulator.environment["BINANCE_REST_URL"] + "/api/v3/aggTrades?symbol=BTCUSDT")
+
+    assert [5] == [row["a"] for row in answer.json()]
+
+
+async def test_events_of_other_questions_to_the_subgraph_leave_those_of_ours(tmp_path):
+    pages = [fills_page(None), fills_page([{"id": "0x1"}, fill(1, 100) | {"fee": None}, fill(2, 100)])]
+    query = "{ orderFilledEvents(first: 9) { id timestamp } }"
+    async with replay([capture(tmp_path / "a.gz", "goldsky", pages)]) as simulator:
+        answer = await post(simulator.environment["GOLDSKY_URL"], {"query": query})
+
+    assert [fill(2, 100)["id"]] == [row["id"] for row in answer.json()["data"]["orderFilledEvents"]]
+
+
+async def markets_of(path):
+    async with replay([path]) as simulator:
+        answer = await get(simulator.environment["POLYMARKET_GAMMA_URL"] + "/markets/keyset")
+    return [market["id"] for market in answer.json()["markets"]]
+
+
+async def test_a_market_with_odd_fields_is_given_out_and_so_are_those_behind_it(tmp_path):
+    markets = [{"id": "1", "clobTokenIds": None}, {"id": "2", "volumeNum": "5"}, {"slug": "x"}, {"id": "3"}]
+
+    assert ["1", "2", "3"] == await markets_of(capture(tmp_path / "a.gz", "polymarket", [markets_page(markets)]))
+
+
+async def test_tags_of_a_market_are_no_markets(tmp_path):
+    tags = markets_page([{"id": "101", "label": "Sports"}])
+    tags["url"] = "https://gamma-api.polymarket.com/markets/1/tags"
+
+    assert ["1"] == await markets_of(capture(tmp_path / "a.gz", "polymarket", [markets_page([{"id": "1"}]), tags]))
 
 
 def test_recordings_without_any_event_are_refused_by_name(tmp_path):

@@ -20,7 +20,7 @@ from simulator.server import Simulator, shell_of
 from simulator.venues.okx import Okx
 from simulator.venues.okx_rest import ANSWERS_A_WINDOW
 from tests.ingest_kit import events, records, redis_of_module, running, until
-from tests.okx_kit import book, trade
+from tests.okx_kit import book, push, trade
 from tests.simulator_kit import capture, get
 
 __all__ = ["redis_of_module"]
@@ -181,6 +181,32 @@ async def test_of_several_recorded_sockets_one_is_told(tmp_path):
 
     assert "1" == told["data"][0]["count"]
     assert 1 == simulator.ledger.facts()["okx"]["published"][BTC]["trades"]["messages"]
+
+
+async def test_a_book_subscribed_again_is_that_of_its_channel(tmp_path):
+    other = push("books-elp", {"asks": [], "bids": [], "ts": "1"}, action="snapshot")
+    told = [book((-1, 10), bids=[("9", "1")]), other]
+    frames = [{"connection": "ws-public", "payload": payload.decode()} for payload in told]
+    path = capture(tmp_path / "two.gz", "okx", frames, CONNECTIONS)
+    async with replay([path]) as simulator, dialled(simulator) as socket:
+        await socket.send(command("subscribe", ("books", BTC)))
+        await heard(socket, 3)
+        await socket.send(command("subscribe", ("books", BTC)))
+        again = await heard_until(socket, lambda one: one.get("action") == "snapshot")
+
+    assert ("books", 10) == (again["arg"]["channel"], again["data"][0]["seqId"])
+
+
+async def test_of_trades_recorded_singly_and_in_sums_a_client_hears_what_it_asked_for(tmp_path):
+    connections = {name: {"kind": "ws", "url": f"wss://ws.okx.com{PUBLIC}"} for name in ("pub", "biz")}
+    frames = [{"connection": "pub", "payload": trade(number, count=2).decode()} for number in (2, 4)]
+    frames += [{"connection": "biz", "payload": trade(number).decode()} for number in (1, 2, 3, 4)]
+    path = capture(tmp_path / "two.gz", "okx", frames, connections)
+    async with replay([path]) as simulator, dialled(simulator) as socket:
+        await socket.send(command("subscribe", ("trades-all", BTC)))
+        told = [one["data"][0]["tradeId"] for one in await heard(socket, 5) if "data" in one]
+
+    assert ["1", "2", "3", "4"] == told
 
 
 async def test_sessions_of_different_times_are_all_told_whatever_their_sockets_were_called(tmp_path):
@@ -406,6 +432,18 @@ async def test_trades_lost_on_the_wire_and_while_away_are_fetched(redis_of_modul
         by_symbol.setdefault(one.symbol, []).append(int(one.trade_id))
     for ids in by_symbol.values():
         assert list(range(min(ids), max(ids) + 1)) == sorted(ids)
+
+
+@pytest.mark.redis
+async def test_a_firewalls_no_is_waited_out(redis_of_module):
+    redis_of_module.redis.flushall()
+    async with demo() as simulator, running(redis_of_module, "okx_ingester", simulator.environment):
+        await until(lambda: len(records(redis_of_module, "trades")) > 20)
+        simulator.faults.order(Fault(kind="status", venue="okx", match="history-trades", status=403, body="<html>"))
+        simulator.faults.order(Fault(kind="gap", venue="okx", match=f"trades-all:{BTC}"))
+        await until(lambda: [one.symbol for one in events(redis_of_module, "backfilled")], [BTC])
+
+        assert [] == events(redis_of_module, "refused")
 
 
 async def test_the_official_client_understands_the_simulator():

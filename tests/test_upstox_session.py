@@ -7,6 +7,7 @@ import pytest
 from common.errors import WireError, WireLost
 from common.records import Ticker
 from ingesters.feed import Frame, Resume
+from ingesters.venues import upstox_pb2 as pb
 from tests.upstox_kit import (
     HOUR,
     INDEX,
@@ -256,3 +257,10 @@ def test_a_tick_is_told_again_whole_after_one_that_could_not_be_read():
 
     assert ["DeadLetter"] == [type(step).__name__ for step in bad]
     assert ["100.5"] == [step.last_price for step in good if isinstance(step, Ticker)]
+
+
+def test_a_tick_that_says_nothing_is_set_aside_and_no_repeat():
+    empty = pb.FeedResponse(feeds={STOCK: pb.Feed()}, currentTs=OPENING_NS // MS).SerializeToString()
+    talk = Talk().connected()
+
+    assert ["DeadLetter"] == [type(step).__name__ for step in talk.hear(Frame(OPENING_NS, empty))]

@@ -13,10 +13,12 @@ import msgspec
 from common.records import FeedEvent
 from ingesters.feed import Frame, Step
 from ingesters.venues.novelty import Novelty, fields_of
-from ingesters.venues.okx_wire import CANDLE, VENUE
+from ingesters.venues.okx_wire import CANDLE, VENUE, BookRow
 
 Read = Callable[[Frame], Iterable[Step]]
 
+ALWAYS = 100  # book messages in a row
+EXAMPLE_BYTES = 500  # of the end of a message, where the numbers stand
 _BOOK = "asks bids ts checksum prevSeqId seqId instId"
 _TRADE = "instId tradeId px sz side ts count source seqId"
 _NAMES = {
@@ -34,6 +36,34 @@ _NAMES["ticker"] = _NAMES["tickers"]
 _decode_rows = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 KNOWN = {kind: frozenset(names.split()) for kind, names in _NAMES.items()}
+
+
+class Checksums:
+    """Notices that the venue computes no checksum any more: one that is always 0 finds no wrong book."""
+
+    def __init__(self) -> None:
+        self._zeros = 0  # in a row
+
+    def notice(self, row: BookRow, frame: Frame, channel: str) -> Iterator[FeedEvent]:
+        """Yield the news once, with the row that settled it."""
+        if row.checksum:
+            self._zeros = 0
+        elif row.checksum is not None:
+            self._zeros += 1
+            if self._zeros == ALWAYS:
+                yield FeedEvent(
+                    venue=VENUE,
+                    symbol="",
+                    received_ns=frame.received_ns,
+                    channel=channel,
+                    kind="schema_change",
+                    from_ns=frame.received_ns,
+                    to_ns=frame.received_ns,
+                    expected="a checksum",
+                    found="0",
+                    detail=f"{ALWAYS} in a row were 0, books are judged by their numbers alone: "
+                    + frame.payload[-EXAMPLE_BYTES:].decode(errors="replace"),
+                )
 
 
 class Watch:

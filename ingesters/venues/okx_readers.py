@@ -7,14 +7,16 @@ from ingesters.feed import Frame, Step
 from ingesters.venues import okx_wire as wire
 from ingesters.venues.okx_backfill import Backfill
 from ingesters.venues.okx_book import DEPTHS, BookSequence
-from ingesters.venues.okx_fields import Read
+from ingesters.venues.okx_fields import Checksums, Read
 from ingesters.venues.okx_records import bar_of, quote_of, ticker_of, top_of, trade_of
 from ingesters.venues.okx_subscriptions import Renewals
 from ingesters.venues.okx_trades import TradeSequence
 
 TOPS = {"bbo-tbt": 1, "books5": 5}
 CANDLE = "candle"
-CANDLES = tuple(f"{CANDLE}{interval}" for interval in ("1s", "1m", "3m", "5m", "15m", "30m", "1H", "1Dutc"))
+SHORT = ("1s", "1m", "3m", "5m", "15m", "30m", "1H", "2H", "4H")
+LONG = ("6H", "12H", "1D", "2D", "3D", "5D", "1W", "1M", "3M")  # of Hong Kong's day; with `utc` behind them, of UTC's
+CANDLES = tuple(f"{CANDLE}{interval}" for interval in (*SHORT, *LONG, *(f"{interval}utc" for interval in LONG)))
 
 decode_trades = wire.TRADES.decode
 decode_books = wire.BOOKS.decode
@@ -61,6 +63,7 @@ class Readers:
         self._books_of: dict[str, BookSequence] = {}
         self._quoted: dict[str, Quoted] = {}
         self._closed_ns: dict[tuple[str, str], int] = {}  # the newest candle that has ended
+        self._checksums = Checksums()
         self._unwanted: set[str] = set()
         self.heard: dict[tuple[str, str], int] = {}  # when each channel of each symbol was pushed last
 
@@ -118,6 +121,7 @@ class Readers:
         for row in push.data:
             hear = book.snapshot if is_snapshot else book.update
             yield from hear(row, source, frame.received_ns)
+            yield from self._checksums.notice(row, frame, push.arg.channel)
         if is_snapshot and book.is_in_step:
             self._renewals.have(symbol, frame.received_ns)
 

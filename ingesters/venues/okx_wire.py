@@ -16,7 +16,7 @@ Columns = tuple[tuple[str, ...], tuple[str, ...], tuple[int, ...]]
 
 VENUE = "okx"
 PROGRAM = "okx_ingester"
-IN_WORDS = (400, 403, 404, 410, 451)  # a refusal of one question: the sockets and the other questions go on
+IN_WORDS = (400, 404, 410, 451)  # a refusal of one question: the sockets and the other questions go on
 OLD_CANDLE, CANDLE = 7, 9  # columns of a candle, before 2023 and now: volCcyQuote and confirm came
 
 # An old number on something that happened this much later than the last one is no repeat: a new numbering has begun.
@@ -86,7 +86,7 @@ class BookRow(
     time: str
     sequence: int | None = None
     previous: int | None = None
-    checksum: int = 0  # 0 says nothing: the venue stopped computing it in June 2026
+    checksum: int | None = None  # 0 says nothing: the venue stopped computing it in June 2026
 
 
 class TickerRow(

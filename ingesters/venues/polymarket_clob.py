@@ -110,6 +110,8 @@ class PolymarketClobFeed:
         steps: list[Step] = []
         for token, part, numbers in read:
             line = self._lines.get(token)
+            if line is None and not self._lines.keys().isdisjoint(by_token):
+                continue  # the other token of a market, not wanted: its book would be wrong without its own messages
             if line is not None and line.wire != self._wire:
                 continue  # the other token of a market, told on the socket of the first as well
             if token in self._silent:

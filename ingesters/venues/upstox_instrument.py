@@ -43,7 +43,7 @@ class Instrument:
         self._symbol = symbol
         self._marks = dict(marks)
         self._last_tick_ns = marks[Ticker] * NS_PER_MS if Ticker in marks else None
-        self._said = b""
+        self._said: bytes | None = None
         self._best: tuple[float, int, float, int] | None = None
         self._levels: list[tuple[float, int, float, int]] | None = None
         self._candles: dict[str, Candle] = {}
@@ -68,7 +68,7 @@ class Instrument:
 
     def forget(self) -> None:
         """Tell everything with the next tick: what was made of the last one was not kept."""
-        self._said = b""
+        self._said = None
         self._best, self._levels = None, None
         self._candles.clear()
 

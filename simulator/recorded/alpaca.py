@@ -12,7 +12,7 @@ from simulator.connection import Outgoing
 from simulator.ledger import Book
 from simulator.recorded.alpaca_frames import points_of
 from simulator.timeline import SessionClock, Timeline
-from simulator.venue import Recorded, Session
+from simulator.venue import UNREADABLE, Recorded, Session
 from simulator.venues.alpaca_listener import EVERY, Listener
 from simulator.venues.alpaca_messages import Point, TradeNumbers, time_ns, trade_fact
 from simulator.venues.alpaca_rest import Row
@@ -49,7 +49,7 @@ class Recording:
                 self._take_frame(recorded)
                 feeds.add(urlsplit(recorded.address).path.rpartition("/")[2])
             elif recorded.event.direction == "in" and recorded.event.status == OK:
-                with suppress(msgspec.MsgspecError, KeyError):  # an answer that is none leads to nothing
+                with suppress(*UNREADABLE):  # an answer that is none leads to nothing
                     self._take_body(urlsplit(recorded.address).path, recorded.event.body())
         self.stocks, self.crypto = (sorted(self._symbols[is_crypto] - {""}) for is_crypto in (False, True))
         self.stocks_feed = next((feed for feed in ("sip", "iex", "delayed_sip", "test") if feed in feeds), "sip")
@@ -120,7 +120,7 @@ class Recording:
             self._symbols[is_crypto].add(one.symbol)
             self.published.count(one.fact)
             if one.channel == "trades":
-                with suppress(msgspec.MsgspecError, KeyError):  # a trade that is none
+                with suppress(*UNREADABLE):  # a trade that is none
                     self._keep(one.symbol, one.text, position=len(self._frames))
 
     def _take_body(self, path: str, body: bytes) -> None:
@@ -128,7 +128,8 @@ class Recording:
         if path.endswith(("/stocks/trades", "/us/trades")):
             for symbol, rows in (_answer(body).trades or {}).items():
                 for raw in rows if isinstance(rows, list) else [rows]:
-                    self._keep(symbol, bytes(raw), position=0)
+                    with suppress(*UNREADABLE):  # a trade that is none
+                        self._keep(symbol, bytes(raw), position=0)
 
     def _keep(self, symbol: str, text: bytes, position: int) -> None:
         fields = {name: value for name, value in msgspec.json.decode(text).items() if name not in ("T", "S")}

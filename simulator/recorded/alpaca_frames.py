@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from common.clock import NS_PER_S
+from simulator.venue import UNREADABLE
 from simulator.venues.alpaca_messages import Point, point, time_text
 
 CONTROL = ("success", "error", "subscription")
@@ -31,7 +32,7 @@ def points_of(payload: bytes) -> list[Point] | None:
     try:
         texts = [bytes(raw) for raw in _array(payload)] if payload[:1] == ARRAY else _unpacked(payload)
         return [point(text) for text in texts if _type(text).T not in CONTROL]
-    except (msgspec.MsgspecError, UnicodeDecodeError, ArithmeticError, struct.error):
+    except UNREADABLE:
         return None
 
 

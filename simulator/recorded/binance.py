@@ -2,7 +2,7 @@
 
 import asyncio
 from bisect import bisect_left
-from collections import defaultdict
+from collections import Counter, defaultdict
 from contextlib import suppress
 from urllib.parse import parse_qsl, urlsplit
 
@@ -13,7 +13,7 @@ from simulator.recorded.binance_frames import rest_rows, stream_frame, stream_ro
 from simulator.recorded.binance_klines import Klines
 from simulator.timeline import SessionClock, Timeline
 from simulator.trades import TradeQuery, TradeRow, TradeStore
-from simulator.venue import Recorded, Session
+from simulator.venue import UNREADABLE, Recorded, Session
 from simulator.venues.binance_listener import Listener, StreamFrame
 
 CHUNK_FRAMES = 500
@@ -21,6 +21,7 @@ CHUNK_BYTES = 128 * 1024
 OK = 200
 EVERYBODY = ""
 TRADE_KINDS = {"trades": "trade", "historicalTrades": "trade", "aggTrades": "aggTrade"}
+STREAMED_TRADES = frozenset(TRADE_KINDS.values())
 
 
 class Recording:
@@ -43,6 +44,8 @@ class Recording:
         self._furthest = 0
         for recorded in session.events:
             self._take(recorded)
+        kinds = Counter(symbol for (symbol, _), store in self._trades.items() if store.is_streamed)
+        self._told_twice = {symbol for symbol, count in kinds.items() if count > 1}
         self.symbols = sorted(self._all_symbols() - {EVERYBODY})
 
     @property
@@ -85,7 +88,13 @@ class Recording:
         )
         for start in range(0, len(missed), CHUNK_FRAMES):
             chunk = missed[start : start + CHUNK_FRAMES]
-            await listener.wire.send([listener.outgoing(self._frames[index]) for index in chunk])
+            wanted = [self._frames[index] for index in chunk if self._is_for(listener, self._frames[index])]
+            await listener.wire.send([listener.outgoing(frame) for frame in wanted])
+
+    def _is_for(self, listener: Listener, frame: StreamFrame) -> bool:
+        """Return whether a listener gets a frame: where trades were told singly and in sums, as it asked for them."""
+        is_told_twice = frame.fact.kind in STREAMED_TRADES and frame.symbol in self._told_twice
+        return not is_told_twice or frame.stream in listener.streams
 
     def _before(self, symbol: str, position: int) -> int:
         return bisect_left(self._of_symbol[symbol], position)
@@ -97,7 +106,8 @@ class Recording:
             return position
         end = self._end_of_chunk(position)
         wanted = listener.symbols | {EVERYBODY}
-        chunk = [listener.outgoing(frame) for frame in self._frames[position:end] if frame.symbol in wanted]
+        frames = (frame for frame in self._frames[position:end] if frame.symbol in wanted)
+        chunk = [listener.outgoing(frame) for frame in frames if self._is_for(listener, frame)]
         if chunk:
             await listener.wire.send(chunk)
         self._furthest = max(self._furthest, end)
@@ -155,7 +165,7 @@ class Recording:
         elif recorded.event.status == OK:
             url = urlsplit(recorded.address)
             name = url.path.removeprefix("/").partition("/")[2].partition("/")[2]
-            with suppress(msgspec.MsgspecError):  # an answer that is none leads to nothing
+            with suppress(*UNREADABLE):  # an answer that is none leads to nothing
                 self._take_body(name, dict(parse_qsl(url.query)), recorded.event.body())
 
     def _take_frame(self, recorded: Recorded) -> None:
@@ -189,7 +199,8 @@ class Recording:
             self._snapshots[symbol].append(body)
         elif kind := TRADE_KINDS.get(name):
             for raw in msgspec.json.decode(body, type=list[msgspec.Raw]):
-                self._trades[symbol, kind].add(rest_rows(symbol, kind, bytes(raw)))
+                with suppress(*UNREADABLE):  # a trade that is none
+                    self._trades[symbol, kind].add(rest_rows(symbol, kind, bytes(raw)))
         elif name == "klines":
             self._symbols_of_questions.add(symbol)
             self._klines.take(query, body)

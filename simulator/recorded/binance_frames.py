@@ -7,6 +7,7 @@ import msgspec
 
 from simulator.ledger import Fact, scaled
 from simulator.trades import TradeRow
+from simulator.venue import UNREADABLE
 from simulator.venues.binance_listener import StreamFrame
 
 
@@ -95,7 +96,7 @@ def stream_frame(text: bytes, address: str) -> StreamFrame | None:
     if not text.startswith(b"["):
         try:
             outer = _outer(text)
-        except msgspec.MsgspecError:
+        except UNREADABLE:
             return StreamFrame("", "", text, text, Fact("", "unreadable"))
         if outer.is_said_anew:
             return None
@@ -114,7 +115,7 @@ def _fact(data: bytes) -> Fact:
     """Return what a message is about; one that is not what its kind promises is for everybody."""
     try:
         return Fact("", "array") if data.startswith(b"[") else _fact_of(data)
-    except (msgspec.MsgspecError, ArithmeticError):
+    except UNREADABLE:
         return Fact("", "unreadable")
 
 

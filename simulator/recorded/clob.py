@@ -10,7 +10,7 @@ import msgspec
 
 from simulator.ledger import Book, Fact, scaled
 from simulator.timeline import SessionClock, Timeline
-from simulator.venue import Recorded, Session
+from simulator.venue import UNREADABLE, Recorded, Session
 from simulator.venues.clob_listener import ClobFrame, Listener
 
 CHUNK_FRAMES = 500
@@ -123,7 +123,7 @@ class Recording:
             if body != PONG:
                 self._take_frame(body, recorded.event.received_ns)
         elif recorded.event.status == OK:
-            with suppress(msgspec.MsgspecError):  # an answer that is none leads to nothing
+            with suppress(*UNREADABLE):  # an answer that is none leads to nothing
                 self._take_answer(recorded.address, body)
 
     def _take_frame(self, body: bytes, received_ns: int) -> None:
@@ -150,7 +150,7 @@ def _read(body: bytes) -> tuple[str, tuple[Fact, ...]]:
     try:
         messages = [_decode(raw) for raw in _list(body)] if body.startswith(b"[") else [_decode(body)]
         facts = tuple(fact for message in messages for fact in _facts(message))
-    except (msgspec.MsgspecError, ArithmeticError):
+    except UNREADABLE:
         return "", ()
     return messages[0].event_type if messages else "", facts
 

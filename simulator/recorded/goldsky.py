@@ -8,9 +8,13 @@ import msgspec
 from common.clock import NS_PER_S
 from simulator.fills import Block, Fill, Fills, block_at
 from simulator.timeline import SessionClock, Timeline, runs
-from simulator.venue import Session
+from simulator.venue import UNREADABLE, Session
 
 OK = 200
+NAMES = (
+    *("id", "timestamp", "transactionHash", "orderHash", "maker", "taker", "makerAssetId", "takerAssetId"),
+    *("makerAmountFilled", "takerAmountFilled", "fee"),
+)
 LONGEST_PAUSE_NS = 60 * NS_PER_S
 
 
@@ -46,7 +50,13 @@ def _events(session: Session) -> list[Fill]:
     events: list[Fill] = []
     for recorded in session.events:
         if recorded.event.direction == "in" and recorded.event.status == OK:
-            with suppress(msgspec.MsgspecError):  # an answer that is none leads to nothing
+            with suppress(*UNREADABLE):  # an answer that is none leads to nothing
                 data = msgspec.json.decode(recorded.event.body(), type=Page).data or {}
-                events += data.get("orderFilledEvents", [])
+                events += filter(_is_whole, data["orderFilledEvents"])
     return events
+
+
+def _is_whole(row: Any) -> bool:  # noqa: ANN401  (whatever was recorded)
+    """Return whether a row is a whole event: other questions ask for other fields, and nobody knows the rest."""
+    is_row = isinstance(row, dict) and all(isinstance(row.get(name), str) for name in NAMES)
+    return is_row and row["timestamp"].isdecimal()

@@ -8,7 +8,7 @@ import msgspec
 
 from simulator.ledger import Fact, scaled
 from simulator.trades import TradeRow
-from simulator.venue import Recorded
+from simulator.venue import UNREADABLE, Recorded
 from simulator.venues.okx_listener import BUSINESS, PUBLIC, ChannelFrame
 
 TRADES = ("trades", "trades-all")
@@ -75,8 +75,10 @@ def channel_frame(recorded: Recorded) -> ChannelFrame | None:
         push = _push(payload)
         if push.arg is None or push.event:
             return None
+        if push.arg.channel in TRADES:
+            _rows_of(push)
         return ChannelFrame(path, push.arg.channel, push.arg.instId, payload, _fact(push.arg, push.data))
-    except (msgspec.MsgspecError, ArithmeticError, ValueError):
+    except UNREADABLE:
         return ChannelFrame(path, "", "", payload, Fact("", "unreadable"))
 
 
@@ -95,14 +97,16 @@ def trade_fact(trade: Trade, channel: str) -> Fact:
 
 def trade_rows(frame: ChannelFrame, position: int) -> list[TradeRow]:
     """Return the REST rows of a message that holds trades."""
-    if frame.channel not in TRADES:
-        return []
-    return [_row(_trade(raw), position) for raw in _push(frame.payload).data]
+    return _rows_of(_push(frame.payload), position) if frame.channel in TRADES else []
 
 
 def rest_row(raw: msgspec.Raw) -> TradeRow:
     """Return a recorded row of an endpoint; it was there before the session."""
     return _row(_trade(raw), 0)
+
+
+def _rows_of(push: Push, position: int = 0) -> list[TradeRow]:
+    return [_row(_trade(raw), position) for raw in push.data]
 
 
 def _row(trade: Trade, position: int) -> TradeRow:

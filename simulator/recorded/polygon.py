@@ -1,11 +1,12 @@
 """Polygon from recordings: the logs and headers of all recorded answers, as one chain."""
 
+from contextlib import suppress
 from typing import Any
 
 import msgspec
 
 from simulator.chain import Chain, ChainBlock, Log
-from simulator.venue import Session
+from simulator.venue import UNREADABLE, Session
 
 OK = 200
 CONFIRMED_BY = 32  # blocks put on top of the last recorded one, so that its fills are believed
@@ -20,7 +21,8 @@ class Recording:
         for recorded in session.events:
             if recorded.event.direction == "in" and recorded.event.status == OK:
                 for reply in _replies(recorded.event.body()):
-                    self._take(reply.get("result"))
+                    with suppress(*UNREADABLE):  # an answer that is none leads to nothing
+                        self._take(reply.get("result"))
         numbers = sorted(self._logs.keys() | self._headers.keys()) or [0]
         self.first_block = numbers[0]
         self.chain = Chain(self.first_block)

@@ -1,23 +1,28 @@
 """Gamma from recordings: every market object that was seen, the newest bytes of each."""
 
+import re
 from contextlib import suppress
+from urllib.parse import urlsplit
 
 import msgspec
 
 from simulator.markets import Markets
-from simulator.venue import Session
+from simulator.venue import UNREADABLE, Session
 
 OK = 200
+OF_MARKETS = re.compile("/markets(/keyset|/slug/[^/]+|/[^/]+)?/?")  # there are others below, with the tags of a market
 
 
 def recorded_markets(session: Session) -> Markets:
     """Return all markets of the recorded pages and single answers, unchanged to the byte."""
     markets = Markets()
     for recorded in session.events:
-        if recorded.event.direction == "in" and recorded.event.status == OK:
-            with suppress(msgspec.MsgspecError):  # an answer that is none leads to nothing
+        path = urlsplit(recorded.address).path
+        if recorded.event.direction == "in" and recorded.event.status == OK and OF_MARKETS.fullmatch(path):
+            with suppress(*UNREADABLE):  # an answer that is none leads to nothing
                 for raw in _objects(recorded.event.body()):
-                    markets.put(raw)
+                    with suppress(*UNREADABLE):  # a market that is none
+                        markets.put(raw)
     return markets
 
 

@@ -11,7 +11,7 @@ from websockets.frames import Opcode
 from simulator.connection import Outgoing
 from simulator.ledger import Book, Fact
 from simulator.timeline import SessionClock, Timeline
-from simulator.venue import Recorded, Session
+from simulator.venue import UNREADABLE, Recorded, Session
 from simulator.venues.upstox_listener import Listener, outgoing
 from simulator.venues.upstox_wire import keys_of, only
 
@@ -128,7 +128,7 @@ class Recording:
             for key in keys:
                 self.published.count(Fact(key, "tick"))
         elif recorded.event.status == OK and CANDLES in recorded.address:
-            with suppress(msgspec.MsgspecError):  # an answer that is none leads to nothing
+            with suppress(*UNREADABLE):  # an answer that is none leads to nothing
                 self._take_candles(urlsplit(recorded.address).path, recorded.event.body())
 
     def _take_candles(self, path: str, body: bytes) -> None:
@@ -146,7 +146,7 @@ def _keys(frame: bytes) -> tuple[str, ...]:
     """Return the instruments of a frame; none of one that cannot be read: it is passed on as it was, to everybody."""
     try:
         return keys_of(frame)
-    except (IndexError, KeyError, StopIteration, UnicodeDecodeError):
+    except UNREADABLE:
         return ()
 
 
