@@ -148,7 +148,7 @@ class Desk:
             value = await self._shared(server, key, ask)
         except Unreachable as error:
             before = held.answer if held else Answer(server, None, now_ns())
-            answer: Answer[T] = replace(before, problem=error.reason)
+            answer: Answer[T] = replace(before, server=error.server, problem=error.reason)
         else:
             answer = Answer(server, value, now_ns())
         self._held[key] = _Held(answer, monotonic_s())

@@ -1,5 +1,6 @@
 """What the command line says is so: a reader who left, a name that does not exist, a search that was cut short."""
 
+import json
 import os
 import subprocess
 import sys
@@ -54,3 +55,11 @@ def test_a_group_that_does_not_exist_is_not_a_group_with_no_place(house, run, na
 
     assert (USAGE, "") == (code, out)
     assert f"no group {name}: there are clickhouse_writer" in said
+
+
+def test_a_server_that_is_away_is_told_by_its_cause_and_not_by_the_address_of_the_question(run, nowhere):
+    _, out, _ = run(nowhere, "doctor", "--json")
+
+    assert "connect: connection refused" == next(
+        finding["found"] for finding in json.loads(out) if finding["check"] == "clickhouse"
+    )

@@ -147,6 +147,13 @@ def test_without_redis_the_page_stands_and_says_what_to_do(lonely):
     assert "supervisorctl restart redis" in page.text
 
 
+def test_without_redis_a_venue_is_not_said_to_have_chosen_nothing(lonely):
+    page = requests.get(f"{lonely}/venues/symbols", params={"program": "okx_ingester"}, timeout=5).text
+
+    assert 'role="alert">■ n/a' in page
+    assert "Nothing was chosen" not in page
+
+
 def test_without_redis_it_lives_and_is_not_ready(lonely):
     ready = requests.get(f"{lonely}/readyz", timeout=5)
 

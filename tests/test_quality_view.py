@@ -1,6 +1,9 @@
 """What the quality page makes of what was counted: one line for all topics, stages, stretches that were not whole."""
 
-from monitoring.desk import Answer
+from common import redis_streams
+from common.errors import Unreachable
+from common.settings import Settings
+from monitoring.desk import Answer, Around, Desk
 from monitoring.views.balances import Tally, balance
 from monitoring.views.reckoning import reckoning_of
 from monitoring.views.stages import Witnesses, stages_of
@@ -38,6 +41,17 @@ def test_a_stage_without_a_witness_says_why_and_is_not_zero():
     assert (None, "clickhouse does not answer: connection refused") == (venue.p50_ms, venue.why)
     assert (3.0, 5.0, 3) == (redis.p50_ms, redis.p99_ms, redis.observations)
     assert (None, "nothing is remembered yet") == (store.p50_ms, store.why)
+
+
+async def test_of_two_servers_the_one_that_was_away_is_named():
+    async def count(redis):
+        raise Unreachable("clickhouse", reason="connection refused")
+
+    redis = redis_streams.connect(Settings())  # nobody is dialled before the first question
+    answer = await Desk(Settings(), redis, Around()).of_redis("count", 0.0, count)
+    await redis.aclose()
+
+    assert ("clickhouse", "connection refused") == (answer.server, answer.problem)
 
 
 def test_a_lane_is_hollow_from_the_gap_to_the_return_to_order():
