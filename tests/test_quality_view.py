@@ -44,7 +44,7 @@ def test_a_stage_without_a_witness_says_why_and_is_not_zero():
 
 
 async def test_of_two_servers_the_one_that_was_away_is_named():
-    async def count(redis):
+    async def count(_):
         raise Unreachable("clickhouse", reason="connection refused")
 
     redis = redis_streams.connect(Settings())  # nobody is dialled before the first question
