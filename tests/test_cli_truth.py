@@ -2,11 +2,13 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 
 import pytest
 
+from common.settling import SETTLED
 from monitoring.cli.exits import USAGE
 from monitoring.cli.tail import MOST_ENTRIES
 from tests.cli_kit import house, nowhere, run
@@ -55,6 +57,17 @@ def test_a_group_that_does_not_exist_is_not_a_group_with_no_place(house, run, na
 
     assert (USAGE, "") == (code, out)
     assert f"no group {name}: there are clickhouse_writer" in said
+
+
+def test_dead_letters_of_a_kind_are_looked_at_before_they_go_back(house, run):
+    (letter,) = json.loads(run(house.environment, "dlq", "ls", "--json")[1])
+    kind = re.sub("[0-9]+", "#", letter["reason"])
+    _, none, said = run(house.environment, "dlq", "redrive", "--kind", f"{kind} or so", "--dry-run", "--json")
+    code, out, told = run(house.environment, "dlq", "redrive", "--kind", kind, "--dry-run", "--json")
+
+    assert ([], True) == (json.loads(none), "no dead letter is meant" in said)
+    assert (0, [{"where": "stream:trades", "outcome": "open", "letters": 1}]) == (code, json.loads(out))
+    assert ("fleet: nothing was changed\n", False) == (told, house.redis.exists(SETTLED) == 1)
 
 
 def test_a_server_that_is_away_is_told_by_its_cause_and_not_by_the_address_of_the_question(run, nowhere):

@@ -136,7 +136,7 @@ def test_letters_go_back_once_and_only_after_a_look(guarded, stored):
 
     preview = post()
     assert "<td>2</td>" in preview.split("letters", 1)[1]
-    assert "./fleet dlq redrive --reason" in preview
+    assert "./fleet dlq redrive --kind " in preview
     assert before == stored.redis.xlen("stream:trades")
     done, again = post(confirm="yes"), post(confirm="yes")
 

@@ -23,7 +23,7 @@ from monitoring.cli.printing import console, number, show_json, table, tell
 
 EXAMPLES = """
 Examples:  fleet dlq ls  |  fleet dlq ls --program binance_ingester  |  fleet dlq show 3f2a --payload > frame.bin
-           fleet dlq redrive 3f2a  |  fleet dlq redrive --reason "last_price: expected"  |  fleet dlq drop --all
+           fleet dlq redrive 3f2a  |  fleet dlq redrive --reason "last_price:" --dry-run  |  fleet dlq drop --all
 """
 SHORT = 12  # characters of an id or of a payload that a table shows
 PAYLOAD_SHOWN = 80

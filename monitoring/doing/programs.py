@@ -4,6 +4,7 @@ import asyncio
 from typing import Literal
 
 from monitoring.doing.deeds import Deed, NotDone
+from monitoring.prompts import word
 from monitoring.supervised import Supervised, ask_supervisor, supervised
 
 Order = Literal["start", "stop", "restart"]
@@ -38,7 +39,7 @@ async def ordering(address: str, order: Order, program: str) -> Deed:
     return Deed(
         action=order,
         subject=program,
-        command=f"supervisorctl {order} {process.full_name}",
+        command=f"supervisorctl {order} {word(process.full_name)}",
         run=run,
         touches=((program, _state(process)),),
         words=f"{WORDS[order]} {_consequence(program) if order != 'start' else ''}".strip(),
