@@ -15,12 +15,12 @@ from common.records import DeadLetter
 from common.redis_streams import Redis
 from common.settings import Settings
 from monitoring.cli.asking import Call, ask_redis
-from monitoring.cli.dead_letters import NAMED, letters_where
+from monitoring.cli.dead_letters import letter_named
 from monitoring.cli.exits import FAILED, USAGE
 from monitoring.cli.printing import console, show_json, table, tell
 from monitoring.cli.whose import person
 from monitoring.doing import groups, letters, resetting
-from monitoring.doing.connections import tried
+from monitoring.doing.connections import doors_of, tried
 from monitoring.doing.deeds import Deed, NotDone, do
 from monitoring.doing.listings import Listings
 
@@ -84,10 +84,11 @@ def search(
 ) -> None:
     """Search what a venue lists for something to record."""
     settings = _settings(ctx)
+    program = _program(settings, venue)
 
     async def ask(redis: Redis) -> list[dict[str, str]]:
         listings = Listings(settings)
-        found = await listings.search(redis, lambda: Store(connect(settings)), _program(venue), text)
+        found = await listings.search(redis, lambda: Store(connect(settings)), program, text)
         return [asdict(one) for one in found]
 
     rows = ask_redis(settings, ask)
@@ -95,6 +96,8 @@ def search(
         show_json(rows)
     else:
         console().print(table("", ("symbol", "what it is", "state"), [tuple(row.values()) for row in rows]))
+    if not rows:
+        tell(f"{venue} lists nothing whose symbol or name has {text!r} in it")
 
 
 def try_out(
@@ -103,9 +106,10 @@ def try_out(
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array.")] = False,  # noqa: FBT002
 ) -> None:
     """Try whether a venue can be reached from here."""
-    found = asyncio.run(tried(_settings(ctx), _program(venue)))
+    settings = _settings(ctx)
+    found = asyncio.run(tried(settings, _program(settings, venue)))
     if not found:
-        tell(f"{venue}: no address of it is set; see: fleet venues")
+        tell(f"{venue}: no address of it is set; see: fleet config")
         raise typer.Exit(USAGE)
     if as_json:
         show_json([asdict(one) for one in found])
@@ -123,7 +127,7 @@ def mend(
     yes: Yes = False,  # noqa: FBT002
 ) -> None:
     """Put a dead letter back into its stream with other bytes, once."""
-    found = [one for one in letters_where(_settings(ctx), NAMED, {"id": id}) if one["id"].startswith(id)]
+    found = letter_named(_settings(ctx), id)
     if len(found) != 1:
         tell(f"{len(found)} dead letters with an id that begins with {id}")
         raise typer.Exit(FAILED)
@@ -158,5 +162,9 @@ def _settings(ctx: typer.Context) -> Settings:
     return call.settings
 
 
-def _program(venue: str) -> str:
-    return venue.removesuffix("_ingester") + "_ingester"
+def _program(settings: Settings, venue: str) -> str:
+    program, known = f"{venue.removesuffix('_ingester')}_ingester", doors_of(settings)
+    if program not in known:
+        tell(f"no venue {venue}: expected one of {', '.join(name.removesuffix('_ingester') for name in known)}")
+        raise typer.Exit(USAGE)
+    return program

@@ -67,7 +67,10 @@ def _letters(call: Call, letter_id: str, reason: str, kind: str, *, every: bool)
     if [bool(letter_id), bool(reason), bool(kind), every].count(True) != 1:
         tell("expected one of an id, --reason, --kind and --all")
         raise typer.Exit(exits.USAGE)
-    found = letters_where(call.settings, CHOSEN, {"id": letter_id, "reason": reason, "kind": kind})
+    found, is_whole = letters_where(call.settings, CHOSEN, {"id": letter_id, "reason": reason, "kind": kind})
+    if not (is_whole or letter_id):
+        tell("not done: which letters are meant is not known while a server is away")
+        raise typer.Exit(exits.NOT_RUNNING)
     letters = [
         msgspec.convert(letter, DeadLetter)
         for letter in reversed(found)
