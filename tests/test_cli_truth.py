@@ -12,7 +12,7 @@ from common.settling import SETTLED
 from monitoring.cli.exits import USAGE
 from monitoring.cli.tail import MOST_ENTRIES
 from tests.cli_kit import house, nowhere, run
-from tests.fleet_harness import ROOT
+from tests.fleet_harness import ROOT, free_port
 
 __all__ = ["house", "nowhere", "run"]
 
@@ -68,6 +68,48 @@ def test_dead_letters_of_a_kind_are_looked_at_before_they_go_back(house, run):
     assert ([], True) == (json.loads(none), "no dead letter is meant" in said)
     assert (0, [{"where": "stream:trades", "outcome": "open", "letters": 1}]) == (code, json.loads(out))
     assert ("fleet: nothing was changed\n", False) == (told, house.redis.exists(SETTLED) == 1)
+
+
+def test_without_clickhouse_no_letter_is_not_said_of_all_and_none_is_put_back(house, run):
+    half = {**house.environment, "CLICKHOUSE_PORT": str(free_port())}
+    listed, _, said = run(half, "dlq", "ls", "--program", "nobody")
+    redriven, _, refused = run(half, "dlq", "redrive", "--all")
+
+    assert (3, "fleet: no dead letters of nobody where it could be looked") == (listed, said.splitlines()[-1])
+    assert (4, True) == (redriven, "not done" in refused)
+
+
+def test_alerts_that_nobody_looks_for_are_not_told_as_none(house, run):
+    unwatched, out, said = run(house.environment, "alerts", "ls")
+    house.redis.hset("proc:dashboard", "name", "dashboard")
+    watched, well, _ = run(house.environment, "alerts", "ls")
+    house.redis.delete("proc:dashboard")
+
+    assert (3, "nothing fired when somebody looked last\n") == (unwatched, out)
+    assert said.startswith("fleet: nobody looks now")
+    assert (0, "nothing fires\n") == (watched, well)
+
+
+@pytest.mark.parametrize("words", [("search", "nosuch", "sol"), ("try", "nosuch"), ("try", "alpaca")])
+def test_a_venue_that_does_not_exist_is_not_one_without_a_list_or_an_address(house, run, words):
+    code, _, said = run(house.environment, *words)
+
+    assert (USAGE, True) == (code, said.startswith(f"fleet: no venue {words[1]}: expected one of "))
+
+
+def test_a_program_that_is_off_is_not_recorded_from_now_on(house, run):
+    _, _, said = run(house.environment, "record", "goldsky")
+    run(house.environment, "record", "goldsky", "--stop")
+
+    assert said == "fleet: goldsky_ingester: recorded as soon as it runs; it is off: switched off\n"
+
+
+def test_an_export_that_cannot_be_written_says_why_and_leaves_nothing(house, run, tmp_path):
+    code, _, said = run(house.environment, "export", "trades", "--to", str(tmp_path / "no" / "x.csv"))
+    whole, out, _ = run(house.environment, "export", "trades", "--from", "2023-01-01", "--to", "x.csv", "--json")
+
+    assert (1, True) == (code, said.endswith("No such file or directory\n"))
+    assert (0, 10, ["x.csv"]) == (whole, json.loads(out)["rows"], [file.name for file in tmp_path.iterdir()])
 
 
 def test_a_server_that_is_away_is_told_by_its_cause_and_not_by_the_address_of_the_question(run, nowhere):

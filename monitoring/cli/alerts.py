@@ -22,6 +22,8 @@ EXAMPLES = """
 Examples:  fleet alerts ls  |  fleet alerts mute lag 1h  |  fleet alerts mute "silent|upstox_ingester" 8h  |
 fleet alerts test  |  fleet alerts rules  |  fleet alerts history
 """
+NONE = {True: "nothing fires", False: "nothing fired when somebody looked last"}
+WATCHER = "dashboard"
 HISTORY = """
     SELECT received_time, rule, subject, state, words FROM alerts ORDER BY received_time DESC, offset DESC LIMIT 100
 """
@@ -31,9 +33,9 @@ def ls(
     ctx: typer.Context,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array.")] = False,  # noqa: FBT002
 ) -> None:
-    """Show what fires now; exit code 3 when anything does."""
+    """Show what fires now; exit code 3 when anything does, or when nobody looks."""
     call: Call = ctx.obj
-    firing, muted = ask_redis(call.settings, _firing)
+    firing, muted, is_watched = ask_redis(call.settings, _firing)
     rows = [
         {**alarm, "age_s": now_ns() / NS_PER_S - alarm["since_s"], "muted": _is_muted(alarm, muted)} for alarm in firing
     ]
@@ -44,8 +46,10 @@ def ls(
             (row["rule"], row["subject"], row["words"], age(row["age_s"]), "muted" if row["muted"] else "")
             for row in rows
         ]
-        console().print(table("", ("rule", "subject", "words", "for>", ""), cells) if rows else "nothing fires")
-    if rows:
+        console().print(table("", ("rule", "subject", "words", "for>", ""), cells) if rows else NONE[is_watched])
+    if not is_watched:
+        tell("nobody looks now: the dashboard holds the fleet against the rules, and has no heartbeat; ./fleet status")
+    if rows or not is_watched:
         raise typer.Exit(DEGRADED)
 
 
@@ -122,9 +126,12 @@ def test(ctx: typer.Context) -> None:
         raise typer.Exit(FAILED)
 
 
-async def _firing(redis: Redis) -> tuple[list[dict[str, Any]], dict[str, float]]:
-    held, muted = await asyncio.gather(redis.get(f"state:{STATE}"), redis.hgetall(MUTED))
-    return json.loads(held or b"[]"), {key.decode(): float(end) for key, end in muted.items()}
+async def _firing(redis: Redis) -> tuple[list[dict[str, Any]], dict[str, float], bool]:
+    """Return what fired when somebody looked last, what is muted, and whether somebody looks now."""
+    held, muted, beats = await asyncio.gather(
+        redis.get(f"state:{STATE}"), redis.hgetall(MUTED), redis.exists(f"proc:{WATCHER}")
+    )
+    return json.loads(held or b"[]"), {key.decode(): float(end) for key, end in muted.items()}, bool(beats)
 
 
 def _is_muted(alarm: dict[str, Any], muted: dict[str, float]) -> bool:
