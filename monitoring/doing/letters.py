@@ -23,6 +23,7 @@ WORDS = {
     " number; what was redriven or dropped before stays as it is. There is no way back.",
     "drop": "Each is marked as of no more interest; its row stays in the table. There is no way back.",
 }
+AT_ONCE = 5_000  # letters that one deed touches
 LONGEST = 128 * 1024  # bytes of a payload that is mended by hand
 
 
@@ -41,8 +42,16 @@ class Which:
         return ("--kind", self.kind) if self.kind else ("--all",)
 
 
-def settling(redis: Redis, how: Literal["redrive", "drop"], which: Which, letters: Sequence[DeadLetter]) -> Deed:
-    """Return the deed that puts letters back, or drops them."""
+def settling(
+    redis: Redis,
+    how: Literal["redrive", "drop"],
+    which: Which,
+    letters: Sequence[DeadLetter],
+    *,
+    has_more: bool = False,
+) -> Deed:
+    """Return the deed that puts letters back, or drops them; `has_more` says that these are not all that are meant."""
+    more = (("and more", "afterwards: do it again"),) if has_more else ()
     where = Counter(letter.stream or "not from a stream" for letter in letters)
 
     async def run() -> str:
@@ -54,7 +63,7 @@ def settling(redis: Redis, how: Literal["redrive", "drop"], which: Which, letter
         subject=which.id or which.kind or "all dead letters",
         command=fleet("dlq", how, *which.words),
         run=run,
-        touches=(("letters", f"{len(letters):,}"), *((stream, f"{count:,}") for stream, count in where.items())),
+        touches=(("letters", f"{len(letters):,}"), *((stream, f"{count:,}") for stream, count in where.items()), *more),
         words=WORDS[how],
         before=f"{len(letters):,} letters",
         typed="all" if not (which.id or which.kind) else "",
