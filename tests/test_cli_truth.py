@@ -19,13 +19,22 @@ __all__ = ["house", "nowhere", "run"]
 pytestmark = [pytest.mark.redis, pytest.mark.clickhouse]
 
 
-def test_a_reader_who_has_seen_enough_is_not_taken_for_a_redis_that_does_not_answer(house):
-    command = f"{sys.executable} -m monitoring.cli tail candles | true; echo ${{PIPESTATUS[0]}}"
-    environment = {**house.environment, "PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"]}
+@pytest.fixture(scope="module")
+def full(house):
+    """A stream that nobody stores, with more in it than tail looks through, and than a pipe holds."""
     house.redis.hset("topics", "candles", "1")
-    house.redis.xadd("stream:candles", {"o": 0, "n": 1, "data": "x" * 200_000})  # more than a pipe holds
+    with house.redis.pipeline(transaction=False) as pipe:
+        for number in range(MOST_ENTRIES + 1):
+            pipe.xadd("stream:candles", {"o": number, "n": 1, "data": '{"is_closed":true}'})
+        pipe.execute()
+    return house
+
+
+def test_a_reader_who_has_seen_enough_is_not_taken_for_a_redis_that_does_not_answer(full):
+    command = f"{sys.executable} -m monitoring.cli tail candles -n 5000 | true; echo ${{PIPESTATUS[0]}}"
+    environment = {**full.environment, "PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"]}
     done = subprocess.run(
-        ["bash", "-c", command], cwd=house.folder, env=environment, capture_output=True, text=True, check=True
+        ["bash", "-c", command], cwd=full.folder, env=environment, capture_output=True, text=True, check=True
     )
 
     assert ("1\n", "") == (done.stdout, done.stderr)
@@ -38,14 +47,9 @@ def test_tail_says_that_nothing_fits_and_in_how_much_of_the_stream(house, run):
     assert said == "fleet: none fits in the newest 2 entries\n"
 
 
-def test_tail_compares_fields_as_the_page_of_a_stream_does_and_says_where_it_stopped(house, run):
-    house.redis.hset("topics", "bars", "1")
-    with house.redis.pipeline(transaction=False) as pipe:
-        for number in range(MOST_ENTRIES + 1):
-            pipe.xadd("stream:bars", {"o": number, "n": 1, "data": '{"is_closed":true}'})
-        pipe.execute()
-    _, closed, _ = run(house.environment, "tail", "bars", "-n", "1", "--where", "is_closed=true")
-    _, growing, said = run(house.environment, "tail", "bars", "-n", "1", "--where", "is_closed=false")
+def test_tail_compares_fields_as_the_page_of_a_stream_does_and_says_where_it_stopped(full, run):
+    _, closed, _ = run(full.environment, "tail", "candles", "-n", "1", "--where", "is_closed=true")
+    _, growing, said = run(full.environment, "tail", "candles", "-n", "1", "--where", "is_closed=false")
 
     assert (True, "") == (closed.endswith('{"is_closed":true}\n'), growing)
     assert said == "fleet: none fits in the newest 5,000 entries; older ones were not looked through\n"

@@ -131,8 +131,9 @@ def test_a_mended_letter_goes_back_once_if_it_can_be_read_now(guarded, stored):
 def test_of_more_letters_than_go_at_once_the_oldest_go_and_then_the_others(guarded, stored):
     kind = "size: # is too many"
     stored.command(
-        f"INSERT INTO dead_letters (id, received_time, program, reason, encoding) SELECT concat('many-', toString(number)), "
-        f"fromUnixTimestamp(1000000000 + number), 'x', concat('size: ', toString(number), ' is too many'), 'text' "
+        "INSERT INTO dead_letters (id, received_time, program, reason, encoding) "
+        "SELECT concat('many-', toString(number)), "
+        "fromUnixTimestamp(1000000000 + number), 'x', concat('size: ', toString(number), ' is too many'), 'text' "
         f"FROM numbers({AT_ONCE + 1})"
     )
 

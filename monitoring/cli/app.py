@@ -2,11 +2,13 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from typing import Annotated
 
 import structlog
 import typer
 
 from common.errors import TickfleetError
+from common.heartbeat import VERSION
 from monitoring.cli import (
     acting,
     alerts,
@@ -38,7 +40,7 @@ from monitoring.cli import (
 from monitoring.cli.asking import Call
 from monitoring.cli.exits import OK, code_of, words_of
 from monitoring.cli.families import Command, Family, family_of, typer_of
-from monitoring.cli.printing import tell
+from monitoring.cli.printing import AS_EVER, MANNER, tell
 
 HELP = """
 Look at a running fleet, and ask its data.
@@ -105,7 +107,7 @@ FAMILIES = (
             ("rules", alerts.rules, alerts.EXAMPLES),
             ("history", alerts.history, alerts.EXAMPLES),
             ("mute", alerts.mute, alerts.EXAMPLES),
-            ("test", alerts.test, alerts.EXAMPLES),
+            ("test", alerts.try_out, alerts.EXAMPLES),
         ),
         alerts.EXAMPLES,
     ),
@@ -135,13 +137,31 @@ FAMILIES = (
 def app() -> typer.Typer:
     """Return the command line; what exists stands above."""
     made = typer_of(HELP, COMMANDS)
+    made.callback(help=HELP)(_root)
     for family in FAMILIES:
         made.add_typer(family_of(family), name=family.name)
     return made
 
 
+def _told_version(wanted: bool) -> None:  # noqa: FBT001  an option's value
+    if wanted:
+        typer.echo(f"fleet {VERSION}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool,
+    typer.Option("--version", is_eager=True, callback=_told_version, help="Tell it; more: fleet version."),
+]
+
+
+def _root(version: Version = False) -> None:  # noqa: FBT002
+    del version
+
+
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     """Run one command; return its exit code."""
+    MANNER.set(AS_EVER)
     _silence_logs()
     try:
         app()(list(arguments), prog_name="fleet", obj=Call(environ))
