@@ -101,6 +101,12 @@ def test_a_venue_that_does_not_exist_is_not_one_without_a_list_or_an_address(hou
     assert (USAGE, True) == (code, said.startswith(f"fleet: no venue {words[1]}: expected one of "))
 
 
+def test_sql_says_where_the_format_is_told(run, nowhere):
+    code, _, said = run(nowhere, "sql", "SELECT 1 FORMAT JSON")
+
+    assert (USAGE, True) == (code, said.startswith("fleet: leave FORMAT out of the statement"))
+
+
 def test_a_program_that_is_off_is_not_recorded_from_now_on(house, run):
     _, _, said = run(house.environment, "record", "goldsky")
     run(house.environment, "record", "goldsky", "--stop")
