@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
@@ -199,5 +200,9 @@ def query_id(token: str) -> str:
 
 def _refused(what: str, error: Exception) -> StoreRefused:
     code = getattr(error, "code", 0)
-    first_line = str(error).strip().partition("\n")[0]
-    return StoreRefused(what, code=code if isinstance(code, int) else 0, reason=first_line[:500])
+    text = str(error).strip()
+    # Where no connection comes about, the cause stands behind the whole address of the question, with every setting.
+    cause = text.partition("(Caused by ")[2]
+    told = re.search(r"\[Errno -?\d+\] ([^'\")\]]+)", cause)
+    reason = told[1].strip().lower() if told else (cause or text).partition("\n")[0]
+    return StoreRefused(what, code=code if isinstance(code, int) else 0, reason=reason[:500])

@@ -96,7 +96,9 @@ class Started:
 
 def write_facts(place: Place, started: Started) -> None:
     """Write down what was started."""
-    shown = {"DATA_DIR": started.data_dir, "LOG_DIR": started.log_dir, **started.settings}
+    supervisor = f"unix://{place.socket}"  # under the name that Supervisor itself tells its children
+    shown = {"DATA_DIR": started.data_dir, "LOG_DIR": started.log_dir, "SUPERVISOR_SERVER_URL": supervisor}
+    shown |= started.settings
     lines = [f"{name}={value}\n" for name, value in shown.items()]
     place.environment.write_text("".join(lines), encoding="utf-8")
     place.facts.write_text(json.dumps(asdict(started), indent=2) + "\n", encoding="utf-8")

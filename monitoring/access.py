@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from common.settings import LOOPBACK, Settings
 
 OPEN: Final = "/healthz"  # says only that the process lives, so that a supervisor needs no password
+ENDLESS: Final = "/live/"
 LONGEST_NAME = 64
 HEADERS: Final = {
     "content-security-policy": (
@@ -83,7 +84,7 @@ class Access:
         found = Viewer("", "reader") if scope["path"] == OPEN else self._viewer(Headers(scope=scope))
         if isinstance(found, Viewer):
             scope.setdefault("state", {})["viewer"] = found
-            await self._app(scope, receive, send_marked)
+            await self._app(_as_asked(scope), receive, send_marked)
         else:
             await found(scope, receive, send_marked)
 
@@ -97,6 +98,12 @@ class Access:
             "this dashboard answers to 127.0.0.1 and localhost only; DASHBOARD_PASSWORD opens it under other names\n",
             status_code=421,
         )
+
+
+def _as_asked(scope: Scope) -> Scope:
+    """Return a request; who wants the head of an answer alone (a probe, a load balancer) gets it, without a body."""
+    is_head = scope["method"] == "HEAD" and not scope["path"].startswith(ENDLESS)
+    return {**scope, "method": "GET"} if is_head else scope  # the server itself leaves the body out
 
 
 def viewer_of(request: Request) -> Viewer:

@@ -48,6 +48,13 @@ class Answer(Generic[T]):
         return AsOf(self.server, age_s, self.problem)
 
 
+def of_now(answer: Answer[T]) -> T:
+    """Return what a server has said just now; raise Unreachable where it has not: an older answer will not do."""
+    if answer.problem or answer.value is None:
+        raise Unreachable(answer.server, reason=answer.problem or "it has not answered yet")
+    return answer.value
+
+
 @dataclass
 class _Held:
     answer: Answer[Any]
@@ -148,7 +155,7 @@ class Desk:
             value = await self._shared(server, key, ask)
         except Unreachable as error:
             before = held.answer if held else Answer(server, None, now_ns())
-            answer: Answer[T] = replace(before, problem=error.reason)
+            answer: Answer[T] = replace(before, server=error.server, problem=error.reason)
         else:
             answer = Answer(server, value, now_ns())
         self._held[key] = _Held(answer, monotonic_s())

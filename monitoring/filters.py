@@ -8,6 +8,7 @@ import msgspec
 from markupsafe import Markup
 
 from common.clock import NS_PER_S, utc_text
+from monitoring.prompts import sql_text, word
 from monitoring.verdicts import Level, age_words
 
 THIN = "\u202f"  # narrow no-break space
@@ -133,6 +134,8 @@ FILTERS = {
     "pretty": pretty,
     "exact": exact,
     "quoted": quoted,
+    "shell": word,
+    "sql_text": sql_text,
     "count": count,
     "rate": rate,
     "size": size,

@@ -141,10 +141,7 @@ class StoreReader:
 
 def plain(reason: str) -> str:
     """Return what a driver's long story comes to: the system's own word for it, or its beginning."""
-    refused = re.search(r"\[Errno -?\d+\] ([^'\")\]]+)", reason)
     told = re.search(r"DB::Exception: (.+?)(?: \(version|$)", reason)
-    if refused:
-        return refused[1].strip().lower()
     return (told[1] if told else reason)[:LONGEST_REASON]
 
 

@@ -3,6 +3,8 @@
 import html
 import re
 import shlex
+import subprocess
+from urllib.parse import quote
 
 import pytest
 import requests
@@ -52,7 +54,43 @@ def test_the_commands_for_letters_are_ours(house, tmp_path):
     commands.append(stage.call(mending(stage.redis, letter, "{}")).command)
 
     assert [True] * 5 == [is_understood(command, tmp_path) for command in commands]
-    assert './fleet dlq drop --reason "price:"' == commands[2]
+    assert "./fleet dlq drop --kind 'price: # is none'" == commands[2]
+
+
+@pytest.mark.parametrize(
+    ("action", "form", "words"),
+    [
+        ("mute", {"what": "lag|$(id)`id`", "length": "1h"}, ["alerts", "mute", "lag|$(id)`id`", "1h"]),
+        ("reset", FORMS["reset"] | {"to": "2026-11-20 10:00"}, ["--to", "2026-11-20 10:00", "--yes"]),
+        ("reset", FORMS["reset"] | {"topic": "tickers", "to": "$(id)"}, ["tickers", "--to", "$(id)", "--yes"]),
+        ("symbols", {"program": "okx_ingester", "add": "$(id),!!"}, ["symbols", "okx", "--add", "$(id),!!"]),
+    ],
+)
+def test_what_is_shown_to_be_pasted_runs_nothing_but_the_command(house, action, form, words):
+    page = requests.get(f"{house[1]}/do/{action}", params=form, timeout=15).text
+    found = html.unescape(re.search(r'<pre id="command">([^<]+)', page)[1]).splitlines()[0]
+
+    assert words == pasted(found)[-len(words) :]
+
+
+def test_the_words_of_an_address_are_pasted_as_words(house):
+    _, url = house
+    symbol = "a'\"$(id)"
+    page = html.unescape(requests.get(f"{url}/i/okx/{quote(symbol, safe='')}", timeout=15).text)
+    search = html.unescape(requests.get(f"{url}/streams/trades?where=symbol={quote(symbol)}", timeout=15).text)
+    book = next(line for line in page.splitlines() if line.startswith("./fleet book"))
+    sql = next(line for line in page.splitlines() if "FROM bars_1m" in line)
+    tail = re.search("<code>(./fleet tail .*?)</code>", search, re.DOTALL)[1]
+
+    assert ["./fleet", "book", "okx", symbol] == pasted(book)
+    assert "symbol = 'a\\'\"$(id)'" in pasted(sql)[2]
+    assert ["--where", f"symbol={symbol}"] == pasted(tail)[-2:]
+
+
+def pasted(line):
+    """What a shell makes of a command, where a file of that name stood in for the program."""
+    script = f"./fleet() {{ printf '%s\\n' ./fleet \"$@\"; }}; {line}"
+    return subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True).stdout.splitlines()
 
 
 def test_a_command_that_does_not_exist_is_noticed(tmp_path):

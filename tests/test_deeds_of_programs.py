@@ -1,6 +1,8 @@
 """Programs started and stopped through a real Supervisor, as the pages and `supervisorctl` do."""
 
+import json
 import shutil
+import subprocess
 import sys
 
 import pytest
@@ -10,6 +12,7 @@ from monitoring.doing.deeds import NotDone
 from monitoring.doing.programs import ordering, tail
 from monitoring.supervised import supervised
 from tests.deed_kit import done
+from tests.fleet_harness import ROOT
 from tests.monitoring_fixtures import dashboard, until
 from tests.supervisor_kit import IDLE, states, supervisor
 
@@ -35,6 +38,33 @@ def address():
     with supervisor(PROGRAMS) as address:
         until(lambda: states(address) == ALL_RUN, "the programs run")
         yield address
+
+
+def at_prompt(fleet, address, *words):
+    command = [sys.executable, "-m", "monitoring.cli", *words, "--json"]
+    environment = {**fleet.environment, "SUPERVISOR_SERVER_URL": address}
+    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    return ended.returncode, json.loads(ended.stdout or "{}"), ended.stderr
+
+
+def test_a_program_is_started_again_at_a_prompt_and_it_is_written_down_who_did_it(redis_only, address):
+    first = supervised(address)["dashboard"].pid
+    code, told, _ = at_prompt(redis_only, address, "restart", "dashboard")
+    (written,) = redis_only.redis.xrange("stream:actions")
+
+    assert (0, True) == (code, told["done"])
+    assert first != supervised(address)["dashboard"].pid
+    assert '"action":"restart"' in written[1]["data"]
+
+
+def test_a_server_is_not_stopped_at_a_prompt_by_a_slip(redis_only, address):
+    code, told, _ = at_prompt(redis_only, address, "stop", "redis")
+    wrong, _, said = at_prompt(redis_only, address, "stop", "nosuch")
+    away, _, complaint = at_prompt(redis_only, "unix:///tmp/nobody-listens.sock", "stop", "redis")
+
+    assert (1, True, "RUNNING") == (code, "--yes does it" in told["refused"], states(address)["redis"])
+    assert (1, True) == (wrong, "Supervisor runs no nosuch" in said)
+    assert (4, True) == (away, complaint.startswith("fleet: supervisor does not answer"))
 
 
 def order(fleet, address, what, program):

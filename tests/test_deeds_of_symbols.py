@@ -34,7 +34,7 @@ def test_a_choice_shows_what_it_changes_and_an_earlier_one_comes_back(redis_only
         ),
     )
     assert [("starts to record", "SOLUSDT"), ("no longer records", "ETHUSDT")] == list(deed.touches[:2])
-    assert "./fleet symbols binance --add 'SOLUSDT' --remove 'ETHUSDT'" == deed.command
+    assert "./fleet symbols binance --add SOLUSDT --remove ETHUSDT" == deed.command
     assert ("BTCUSDT", "ETHUSDT") == now(redis_only).symbols
 
     choose(redis_only, add=["SOLUSDT"], remove=["ETHUSDT"])

@@ -84,12 +84,25 @@ def test_what_a_server_does_not_tell_is_absent_and_not_zero():
     assert {"tickfleet_build_info", "tickfleet_server_up"} == set(found)
 
 
-def test_figures_that_have_a_name_are_written_by_somebody():
-    code = "\n".join(
+@pytest.fixture(scope="module")
+def code():
+    """All that writes figures."""
+    return "\n".join(
         file.read_text(encoding="utf-8")
         for folder in ("common", "ingesters", "processors")
         for file in (ROOT / folder).rglob("*.py")
     )
+
+
+def test_figures_that_are_written_say_what_they_are(code):
+    several = " ".join(re.findall(r"gauges \|= \{(.*?)\}", code, re.DOTALL))
+    written = {*re.findall(r'gauges\["(\w+)"\]', code), *re.findall(r'"(\w+)":', several)}
+
+    assert {"spool_bytes", "members"} <= written
+    assert set() == written - NAMES.keys()
+
+
+def test_figures_that_have_a_name_are_written_by_somebody(code):
     counted = {figure.partition("|")[0] for figures in COUNTED.values() for figure in figures}
     durations = {"insert_s": 'observe(work.figures.counters, "insert"', "latency_s": '"latency"'}
 

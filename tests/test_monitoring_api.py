@@ -129,6 +129,14 @@ def test_scripts_of_the_ancestor_find_what_they_know(url):
     assert "ok" == get_json(f"{url}/health")["redis"]
 
 
+@pytest.mark.parametrize("path", ["/", "/healthz", "/metrics", "/api/v1/overview"])
+def test_the_head_of_an_answer_is_given_alone(url, path):
+    answer = requests.head(f"{url}{path}", timeout=5)
+
+    assert (200, b"", True) == (answer.status_code, answer.content, int(answer.headers["content-length"]) > 0)
+    assert 405 == requests.head(f"{url}/live/overview", timeout=5).status_code
+
+
 def test_without_clickhouse_the_page_stands_and_says_what_to_do(url):
     page, ready = requests.get(url, timeout=5), requests.get(f"{url}/readyz", timeout=5)
 
@@ -145,6 +153,13 @@ def test_without_redis_the_page_stands_and_says_what_to_do(lonely):
     assert 200 == page.status_code
     assert "does not answer" in page.text
     assert "supervisorctl restart redis" in page.text
+
+
+def test_without_redis_a_venue_is_not_said_to_have_chosen_nothing(lonely):
+    page = requests.get(f"{lonely}/venues/symbols", params={"program": "okx_ingester"}, timeout=5).text
+
+    assert 'role="alert">■ n/a' in page
+    assert "Nothing was chosen" not in page
 
 
 def test_without_redis_it_lives_and_is_not_ready(lonely):

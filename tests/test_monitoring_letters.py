@@ -5,6 +5,8 @@ import re
 import pytest
 import requests
 
+from common.settling import SETTLED
+from monitoring.doing.letters import AT_ONCE
 from tests.monitoring_fixtures import dashboard
 from tests.stored_kit import LETTER, get, letter_id, servers_of, stored_fleet
 
@@ -126,6 +128,28 @@ def test_a_mended_letter_goes_back_once_if_it_can_be_read_now(guarded, stored):
     assert 409 == post(whole, confirm="yes").status_code
 
 
+def test_of_more_letters_than_go_at_once_the_oldest_go_and_then_the_others(guarded, stored):
+    kind = "size: # is too many"
+    stored.command(
+        "INSERT INTO dead_letters (id, received_time, program, reason, encoding) "
+        "SELECT concat('many-', toString(number)), "
+        "fromUnixTimestamp(1000000000 + number), 'x', concat('size: ', toString(number), ' is too many'), 'text' "
+        f"FROM numbers({AT_ONCE + 1})"
+    )
+
+    def look():
+        return requests.get(f"{guarded}/do/drop", params={"kind": kind}, auth=OPERATOR, timeout=15).text
+
+    first = look()
+    stored.redis.hset(SETTLED, mapping={f"many-{number}": "dropped" for number in range(AT_ONCE)})
+    then = look()
+    stored.redis.hdel(SETTLED, *(f"many-{number}" for number in range(AT_ONCE)))
+    stored.command("ALTER TABLE dead_letters DELETE WHERE startsWith(id, 'many-') SETTINGS mutations_sync = 1")
+
+    assert (True, True) == ("<td>5,000</td>" in first, "do it again" in first)
+    assert (True, False) == ("<td>1</td>" in then, "do it again" in then)
+
+
 def test_letters_go_back_once_and_only_after_a_look(guarded, stored):
     before = stored.redis.xlen("stream:trades")
     form = {"kind": KIND, "token": _token(guarded, "redrive", kind=KIND)}
@@ -136,7 +160,7 @@ def test_letters_go_back_once_and_only_after_a_look(guarded, stored):
 
     preview = post()
     assert "<td>2</td>" in preview.split("letters", 1)[1]
-    assert "./fleet dlq redrive --reason" in preview
+    assert "./fleet dlq redrive --kind " in preview
     assert before == stored.redis.xlen("stream:trades")
     done, again = post(confirm="yes"), post(confirm="yes")
 

@@ -113,10 +113,6 @@ def test_a_server_that_does_not_answer_is_down_and_says_how_old_its_figures_are(
     ("reason", "words"),
     [
         (
-            'Pool(...): Failed to connect: [Errno 111] Connection refused")) executing HTTP request',
-            "connection refused",
-        ),
-        (
             "code: 81: Code: 81. DB::Exception: Database x does not exist. (X) (version 26.9)",
             "Database x does not exist. (X)",
         ),

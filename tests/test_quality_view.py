@@ -2,8 +2,11 @@
 
 from functools import partial
 
+from common import redis_streams
+from common.errors import Unreachable
 from common.market_hours import IEX, hours_of
-from monitoring.desk import Answer
+from common.settings import Settings
+from monitoring.desk import Answer, Around, Desk
 from monitoring.views.balances import Tally, balance
 from monitoring.views.reckoning import reckoning_of
 from monitoring.views.stages import Witnesses, stages_of
@@ -42,6 +45,17 @@ def test_a_stage_without_a_witness_says_why_and_is_not_zero():
     assert (None, "clickhouse does not answer: connection refused") == (venue.p50_ms, venue.why)
     assert (3.0, 5.0, 3) == (redis.p50_ms, redis.p99_ms, redis.observations)
     assert (None, "nothing is remembered yet") == (store.p50_ms, store.why)
+
+
+async def test_of_two_servers_the_one_that_was_away_is_named():
+    async def count(_):
+        raise Unreachable("clickhouse", reason="connection refused")
+
+    redis = redis_streams.connect(Settings())  # nobody is dialled before the first question
+    answer = await Desk(Settings(), redis, Around()).of_redis("count", 0.0, count)
+    await redis.aclose()
+
+    assert ("clickhouse", "connection refused") == (answer.server, answer.problem)
 
 
 def gap(venue, symbol, at_ns):

@@ -69,7 +69,8 @@ def _letters(how: Literal["redrive", "drop"]) -> Look:
         which = letters.Which(form.get("id", ""), form.get("kind", ""))
         if not (which.id or which.kind or form.get("all") == "yes"):
             raise NotDone("expected letters: one, those of one reason, or all")
-        return letters.settling(tools.desk.redis, how, which, await chosen(tools.desk, Given(which.id, which.kind)))
+        found, most = await chosen(tools.desk, Given(which.id, which.kind)), letters.AT_ONCE
+        return letters.settling(tools.desk.redis, how, which, found[:most], has_more=len(found) > most)
 
     return look
 

@@ -1,7 +1,6 @@
 """`fleet pause`, `resume`, `claim`, `reset`, `search`, `try` and `dlq mend`: what the pages do, at a prompt."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -15,13 +14,13 @@ from common.records import DeadLetter
 from common.redis_streams import Redis
 from common.settings import Settings
 from monitoring.cli.asking import Call, ask_redis
-from monitoring.cli.dead_letters import NAMED, letters_where
+from monitoring.cli.dead_letters import letter_named
+from monitoring.cli.deed import Json, act
 from monitoring.cli.exits import FAILED, USAGE
 from monitoring.cli.printing import console, show_json, table, tell
-from monitoring.cli.whose import person
 from monitoring.doing import groups, letters, resetting
-from monitoring.doing.connections import tried
-from monitoring.doing.deeds import Deed, NotDone, do
+from monitoring.doing.connections import doors_of, tried
+from monitoring.doing.deeds import Deed
 from monitoring.doing.listings import Listings
 
 EXAMPLES = """
@@ -30,20 +29,19 @@ fleet reset clickhouse_writer trades --to -500  |  fleet claim book_processor "s
 fleet search binance sol  |  fleet try okx
 """
 PATIENCE_S = 30.0  # for what a reset waits for by itself: trades that are not written yet
-Look = Callable[[Redis], Awaitable[Deed]]
 Group = Annotated[str, typer.Argument(help="The consumer group.")]
 Topic = Annotated[str, typer.Option("--topic", help="Only in this topic.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do it; without, only say what it would touch.")]
 
 
-def pause(ctx: typer.Context, group: Group, topic: Topic = "") -> None:
+def pause(ctx: typer.Context, group: Group, topic: Topic = "", as_json: Json = False) -> None:  # noqa: FBT002
     """Let a group rest, as soon as it has committed what it has in hand, until it is resumed."""
-    _act(ctx.obj, lambda redis: groups.pausing(redis, group, topic), yes=True)
+    act(ctx.obj, lambda redis: groups.pausing(redis, group, topic), yes=True, as_json=as_json)
 
 
-def resume(ctx: typer.Context, group: Group, topic: Topic = "") -> None:
+def resume(ctx: typer.Context, group: Group, topic: Topic = "", as_json: Json = False) -> None:  # noqa: FBT002
     """Let a group go on where it has committed."""
-    _act(ctx.obj, lambda redis: groups.resuming(redis, group, topic), yes=True)
+    act(ctx.obj, lambda redis: groups.resuming(redis, group, topic), yes=True, as_json=as_json)
 
 
 def claim(
@@ -51,9 +49,10 @@ def claim(
     group: Group,
     shard: Annotated[str, typer.Argument(help="The stream's key.")],
     yes: Yes = False,  # noqa: FBT002
+    as_json: Json = False,  # noqa: FBT002
 ) -> None:
     """Take a shard from its owner, so that whose share it is takes it at once."""
-    _act(ctx.obj, lambda redis: groups.handing_over(redis, group, shard), yes=yes)
+    act(ctx.obj, lambda redis: groups.handing_over(redis, group, shard), yes=yes, as_json=as_json)
 
 
 def reset(
@@ -62,6 +61,7 @@ def reset(
     topic: Annotated[str, typer.Argument(help="The topic.")],
     to: Annotated[str, typer.Option("--to", help="beginning, newest, 30m, 2026-11-20T10:00, +500 or -500.")],
     yes: Yes = False,  # noqa: FBT002
+    as_json: Json = False,  # noqa: FBT002
 ) -> None:
     """Put a group that rests elsewhere: what it reads again stands once all the same."""
 
@@ -73,7 +73,7 @@ def reset(
             deed = await resetting.resetting(redis, group, topic, to, seen=dict(deed.carries)["seen"])
         return deed
 
-    _act(ctx.obj, look, yes=yes)
+    act(ctx.obj, look, yes=yes, as_json=as_json)
 
 
 def search(
@@ -84,10 +84,11 @@ def search(
 ) -> None:
     """Search what a venue lists for something to record."""
     settings = _settings(ctx)
+    program = _program(settings, venue)
 
     async def ask(redis: Redis) -> list[dict[str, str]]:
         listings = Listings(settings)
-        found = await listings.search(redis, lambda: Store(connect(settings)), _program(venue), text)
+        found = await listings.search(redis, lambda: Store(connect(settings)), program, text)
         return [asdict(one) for one in found]
 
     rows = ask_redis(settings, ask)
@@ -95,6 +96,8 @@ def search(
         show_json(rows)
     else:
         console().print(table("", ("symbol", "what it is", "state"), [tuple(row.values()) for row in rows]))
+    if not rows:
+        tell(f"{venue} lists nothing whose symbol or name has {text!r} in it")
 
 
 def try_out(
@@ -103,9 +106,10 @@ def try_out(
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array.")] = False,  # noqa: FBT002
 ) -> None:
     """Try whether a venue can be reached from here."""
-    found = asyncio.run(tried(_settings(ctx), _program(venue)))
+    settings = _settings(ctx)
+    found = asyncio.run(tried(settings, _program(settings, venue)))
     if not found:
-        tell(f"{venue}: no address of it is set; see: fleet venues")
+        tell(f"{venue}: no address of it is set; see: fleet config")
         raise typer.Exit(USAGE)
     if as_json:
         show_json([asdict(one) for one in found])
@@ -121,36 +125,20 @@ def mend(
     id: Annotated[str, typer.Argument(help="The letter's id, or its beginning.")],  # noqa: A002  the column's name
     payload: Annotated[Path, typer.Option("--payload", exists=True, dir_okay=False, help="What is put back instead.")],
     yes: Yes = False,  # noqa: FBT002
+    as_json: Json = False,  # noqa: FBT002
 ) -> None:
     """Put a dead letter back into its stream with other bytes, once."""
-    found = [one for one in letters_where(_settings(ctx), NAMED, {"id": id}) if one["id"].startswith(id)]
+    found = letter_named(_settings(ctx), id)
     if len(found) != 1:
         tell(f"{len(found)} dead letters with an id that begins with {id}")
         raise typer.Exit(FAILED)
     letter = msgspec.convert(found[0], DeadLetter)
-    _act(ctx.obj, lambda redis: letters.mending(redis, letter, payload.read_text(encoding="utf-8")), yes=yes)
-
-
-def _act(call: Call, look: Look, *, yes: bool) -> None:
-    """Say what it would touch, and with `yes` do it and write it down."""
-
-    async def act(redis: Redis) -> str:
-        deed = await look(redis)
-        rows = table("", ("what", "how"), deed.touches)
-        console().print(rows)
-        if yes:
-            return await do(redis, deed, person())
-        tell(f"it would be refused now: {deed.refusal}" if deed.refusal else deed.words)
-        tell("nothing was changed; --yes does it")
-        return ""
-
-    try:
-        after = ask_redis(call.settings, act)
-    except NotDone as error:
-        tell(f"not done: {error}")
-        raise typer.Exit(FAILED) from error
-    if after:
-        tell(after)
+    act(
+        ctx.obj,
+        lambda redis: letters.mending(redis, letter, payload.read_text(encoding="utf-8")),
+        yes=yes,
+        as_json=as_json,
+    )
 
 
 def _settings(ctx: typer.Context) -> Settings:
@@ -158,5 +146,9 @@ def _settings(ctx: typer.Context) -> Settings:
     return call.settings
 
 
-def _program(venue: str) -> str:
-    return venue.removesuffix("_ingester") + "_ingester"
+def _program(settings: Settings, venue: str) -> str:
+    program, known = f"{venue.removesuffix('_ingester')}_ingester", doors_of(settings)
+    if program not in known:
+        tell(f"no venue {venue}: expected one of {', '.join(name.removesuffix('_ingester') for name in known)}")
+        raise typer.Exit(USAGE)
+    return program

@@ -11,17 +11,20 @@ from common.redis_streams import Redis
 from monitoring.alert_rules import RULES
 from monitoring.alerting import MUTED, STATE
 from monitoring.cli.asking import Call, ask_clickhouse, ask_redis
+from monitoring.cli.deed import Json, facts_of
 from monitoring.cli.exits import DEGRADED, FAILED, USAGE
 from monitoring.cli.printing import age, console, show_json, table, tell
 from monitoring.cli.whose import person
 from monitoring.doing.alerts import muting
-from monitoring.doing.deeds import NotDone, do
-from monitoring.notifiers import Message, NotTold, notifiers
+from monitoring.doing.deeds import Deed, NotDone, do
+from monitoring.notifiers import Message, Notifier, NotTold, notifiers
 
 EXAMPLES = """
 Examples:  fleet alerts ls  |  fleet alerts mute lag 1h  |  fleet alerts mute "silent|upstox_ingester" 8h  |
 fleet alerts test  |  fleet alerts rules  |  fleet alerts history
 """
+NONE = {True: "nothing fires", False: "nothing fired when somebody looked last"}
+WATCHER = "dashboard"
 HISTORY = """
     SELECT received_time, rule, subject, state, words FROM alerts ORDER BY received_time DESC, offset DESC LIMIT 100
 """
@@ -31,9 +34,9 @@ def ls(
     ctx: typer.Context,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array.")] = False,  # noqa: FBT002
 ) -> None:
-    """Show what fires now; exit code 3 when anything does."""
+    """Show what fires now; exit code 3 when anything does, or when nobody looks."""
     call: Call = ctx.obj
-    firing, muted = ask_redis(call.settings, _firing)
+    firing, muted, is_watched = ask_redis(call.settings, _firing)
     rows = [
         {**alarm, "age_s": now_ns() / NS_PER_S - alarm["since_s"], "muted": _is_muted(alarm, muted)} for alarm in firing
     ]
@@ -44,8 +47,10 @@ def ls(
             (row["rule"], row["subject"], row["words"], age(row["age_s"]), "muted" if row["muted"] else "")
             for row in rows
         ]
-        console().print(table("", ("rule", "subject", "words", "for>", ""), cells) if rows else "nothing fires")
-    if rows:
+        console().print(table("", ("rule", "subject", "words", "for>", ""), cells) if rows else NONE[is_watched])
+    if not is_watched:
+        tell("nobody looks now: the dashboard holds the fleet against the rules, and has no heartbeat; ./fleet status")
+    if rows or not is_watched:
         raise typer.Exit(DEGRADED)
 
 
@@ -87,44 +92,60 @@ def mute(
     ctx: typer.Context,
     what: Annotated[str, typer.Argument(help="A rule, or rule|subject.")],
     length: Annotated[str, typer.Argument(help="For how long: 30m, 8h, 7d; 0 ends it.")] = "1h",
+    as_json: Json = False,  # noqa: FBT002
 ) -> None:
     """Let nobody be told of a rule, or of one subject of it, for a while."""
     call: Call = ctx.obj
 
-    async def act(redis: Redis) -> str:
+    async def act(redis: Redis) -> tuple[Deed, str]:
         deed = await muting(redis, what, length)
-        return deed.refusal or await do(redis, deed, person())
+        return deed, "" if deed.refusal else await do(redis, deed, person())
 
     try:
-        tell(f"{what}: {ask_redis(call.settings, act)}")
+        deed, after = ask_redis(call.settings, act)
     except NotDone as error:
         tell(str(error))
         raise typer.Exit(USAGE) from error
+    if as_json:
+        show_json(facts_of(deed, after=after, refused=deed.refusal, is_done=bool(after)))
+    else:
+        tell(f"{what}: {after or deed.refusal}")
 
 
-def test(ctx: typer.Context) -> None:
+def try_out(
+    ctx: typer.Context,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array.")] = False,  # noqa: FBT002
+) -> None:
     """Send a message by every notifier of the settings, and say which took it."""
     call: Call = ctx.obj
     ways = notifiers(call.settings)
     if not ways:
         tell("nobody would be told: set NOTIFICATION_URL, TELEGRAM_TOKEN and TELEGRAM_CHAT_ID, or NOTIFY_URLS")
         raise typer.Exit(FAILED)
-    failed = False
-    for way in ways:
-        try:
-            way.send(Message("Tickfleet", "this is a test", {"event": "test"}))
-        except NotTold as error:
-            failed = True
-            tell(f"{way.name}: {error}")
-        else:
-            tell(f"{way.name}: told")
-    if failed:
+    faults = {way.name: _fault_of(way) for way in ways}
+    if as_json:
+        show_json([{"name": name, "told": not fault, "fault": fault} for name, fault in faults.items()])
+    else:
+        tell(*(f"{name}: {fault or 'told'}" for name, fault in faults.items()))
+    if any(faults.values()):
         raise typer.Exit(FAILED)
 
 
-async def _firing(redis: Redis) -> tuple[list[dict[str, Any]], dict[str, float]]:
-    held, muted = await asyncio.gather(redis.get(f"state:{STATE}"), redis.hgetall(MUTED))
-    return json.loads(held or b"[]"), {key.decode(): float(end) for key, end in muted.items()}
+def _fault_of(way: Notifier) -> str:
+    """Return why a notifier did not take a message, empty if it did."""
+    try:
+        way.send(Message("Tickfleet", "this is a test", {"event": "test"}))
+    except NotTold as error:
+        return str(error)
+    return ""
+
+
+async def _firing(redis: Redis) -> tuple[list[dict[str, Any]], dict[str, float], bool]:
+    """Return what fired when somebody looked last, what is muted, and whether somebody looks now."""
+    held, muted, beats = await asyncio.gather(
+        redis.get(f"state:{STATE}"), redis.hgetall(MUTED), redis.exists(f"proc:{WATCHER}")
+    )
+    return json.loads(held or b"[]"), {key.decode(): float(end) for key, end in muted.items()}, bool(beats)
 
 
 def _is_muted(alarm: dict[str, Any], muted: dict[str, float]) -> bool:

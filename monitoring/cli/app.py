@@ -2,11 +2,13 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from typing import Annotated
 
 import structlog
 import typer
 
 from common.errors import TickfleetError
+from common.heartbeat import VERSION
 from monitoring.cli import (
     acting,
     alerts,
@@ -23,6 +25,7 @@ from monitoring.cli import (
     groups,
     life,
     logs,
+    programs,
     quality,
     record,
     redrive,
@@ -38,13 +41,14 @@ from monitoring.cli import (
 from monitoring.cli.asking import Call
 from monitoring.cli.exits import OK, code_of, words_of
 from monitoring.cli.families import Command, Family, family_of, typer_of
-from monitoring.cli.printing import tell
+from monitoring.cli.printing import AS_EVER, MANNER, tell
 
 HELP = """
 Look at a running fleet, and ask its data.
 
-Exit codes: 0 ok, 1 failed, 2 usage, 3 degraded, 4 not running, 78 bad configuration. Data goes to standard output,
-messages to standard error; NO_COLOR is respected, and nothing ever asks a question. Completion for this shell:
+Exit codes: 0 ok, 1 failed, 2 usage, 3 degraded, 4 not running, 78 bad configuration, 130 interrupted. Data goes to
+standard output, messages to standard error; NO_COLOR is respected, and nothing ever asks a question. Completion for
+this shell:
 eval "$(./fleet --show-completion)"
 """
 
@@ -73,6 +77,9 @@ COMMANDS: tuple[Command, ...] = (
     ("up", life.up, life.EXAMPLES),
     ("replay", life.replay, life.EXAMPLES),
     ("down", life.down, life.EXAMPLES),
+    ("start", programs.start, programs.EXAMPLES),
+    ("stop", programs.stop, programs.EXAMPLES),
+    ("restart", programs.restart, programs.EXAMPLES),
     ("bench", bench.bench, bench.EXAMPLES),
     ("chaos", chaos.chaos, chaos.EXAMPLES),
     ("version", versions.version, versions.EXAMPLES),
@@ -105,7 +112,7 @@ FAMILIES = (
             ("rules", alerts.rules, alerts.EXAMPLES),
             ("history", alerts.history, alerts.EXAMPLES),
             ("mute", alerts.mute, alerts.EXAMPLES),
-            ("test", alerts.test, alerts.EXAMPLES),
+            ("test", alerts.try_out, alerts.EXAMPLES),
         ),
         alerts.EXAMPLES,
     ),
@@ -135,13 +142,31 @@ FAMILIES = (
 def app() -> typer.Typer:
     """Return the command line; what exists stands above."""
     made = typer_of(HELP, COMMANDS)
+    made.callback(help=HELP)(_root)
     for family in FAMILIES:
         made.add_typer(family_of(family), name=family.name)
     return made
 
 
+def _told_version(wanted: bool) -> None:  # noqa: FBT001  an option's value
+    if wanted:
+        typer.echo(f"fleet {VERSION}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool,
+    typer.Option("--version", is_eager=True, callback=_told_version, help="Tell it; more: fleet version."),
+]
+
+
+def _root(version: Version = False) -> None:  # noqa: FBT002
+    del version
+
+
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     """Run one command; return its exit code."""
+    MANNER.set(AS_EVER)
     _silence_logs()
     try:
         app()(list(arguments), prog_name="fleet", obj=Call(environ))

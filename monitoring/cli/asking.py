@@ -56,6 +56,8 @@ def ask_redis(settings: Settings, question: Callable[[Redis], Awaitable[T]]) -> 
         try:
             async with redis_streams.connect(settings) as redis:
                 return await question(redis)
+        except BrokenPipeError:  # who reads us has seen enough; what breaks towards Redis is a RedisError
+            raise
         except (RedisError, OSError) as error:
             raise Unreachable("redis", reason=str(error) or type(error).__name__) from error
 

@@ -1,7 +1,6 @@
 """`fleet book`: the order book of any instant, rebuilt from what the venue told, or live."""
 
 import asyncio
-import contextlib
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -44,8 +43,7 @@ def book(
     call: Call = ctx.obj
     at_ns = _instant(at) if at else None
     if at_ns is None and not as_json and console().is_terminal:
-        with contextlib.suppress(KeyboardInterrupt):
-            asyncio.run(_live(call.settings, venue, symbol, depth))
+        asyncio.run(_live(call.settings, venue, symbol, depth))
         return
     found = asyncio.run(_book(call.settings, venue, symbol).at(at_ns))
     if as_json:

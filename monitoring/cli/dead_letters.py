@@ -23,7 +23,7 @@ from monitoring.cli.printing import console, number, show_json, table, tell
 
 EXAMPLES = """
 Examples:  fleet dlq ls  |  fleet dlq ls --program binance_ingester  |  fleet dlq show 3f2a --payload > frame.bin
-           fleet dlq redrive 3f2a  |  fleet dlq redrive --reason "last_price: expected"  |  fleet dlq drop --all
+           fleet dlq redrive 3f2a  |  fleet dlq redrive --reason "last_price:" --dry-run  |  fleet dlq drop --all
 """
 SHORT = 12  # characters of an id or of a payload that a table shows
 PAYLOAD_SHOWN = 80
@@ -32,7 +32,9 @@ SELECT id, venue, symbol, toUnixTimestamp64Nano(received_time) AS received_ns, s
        payload, encoding
 FROM dead_letters
 """
-NEWEST = LETTERS + "WHERE program LIKE {program:String} ORDER BY received_time DESC, offset DESC LIMIT {limit:UInt32}"
+NEWEST = (
+    LETTERS + "WHERE {program:String} IN ('', program) ORDER BY received_time DESC, offset DESC LIMIT {limit:UInt32}"
+)
 NAMED = LETTERS + "WHERE startsWith(id, {id:String}) ORDER BY received_time DESC, offset DESC LIMIT 10"
 
 Letter = dict[str, Any]
@@ -46,16 +48,20 @@ def ls(
 ) -> None:
     """List the newest dead letters, newest first."""
     call: Call = ctx.obj
-    wanted = {"program": program or "%", "limit": limit}
-    found = letters_where(call.settings, NEWEST, wanted)
+    wanted = {"program": program, "limit": limit}
+    found, is_whole = letters_where(call.settings, NEWEST, wanted)
     letters = [letter for letter in found if program in ("", letter["program"])][:limit]
     if as_json:
         show_json(letters)
-        return
-    if not letters:
-        tell(f"no dead letters{f' of {program}' if program else ''}")
-        return
-    settled = _settled(call.settings)
+    elif letters:
+        _list(letters, _settled(call.settings))
+    else:
+        tell(f"no dead letters{f' of {program}' if program else ''}{'' if is_whole else ' where it could be looked'}")
+    if not is_whole:
+        raise typer.Exit(exits.DEGRADED)
+
+
+def _list(letters: list[Letter], settled: dict[str, str]) -> None:
     columns = ("id", "received", "program", "where", "tries>", "reason", "payload", "settled")
     cells = [
         (
@@ -81,7 +87,7 @@ def show(
 ) -> None:
     """Show one dead letter, whole."""
     call: Call = ctx.obj
-    found = [letter for letter in letters_where(call.settings, NAMED, {"id": id}) if letter["id"].startswith(id)]
+    found = letter_named(call.settings, id)
     if len(found) != 1:
         known = (
             "no dead letter" if not found else f"{len(found)} dead letters ({', '.join(one['id'] for one in found)})"
@@ -112,8 +118,13 @@ def _bytes(letter: Letter) -> bytes:
     return base64.b64decode(text) if letter["encoding"] == "base64" else text.encode()
 
 
-def letters_where(settings: Settings, sql: str, parameters: dict[str, Any]) -> list[Letter]:
-    """Return what the stream holds and what the table holds, each letter once; one of the two may be away."""
+def letter_named(settings: Settings, name: str) -> list[Letter]:
+    """Return the letters whose id begins so: one, if it is a good name."""
+    return [letter for letter in letters_where(settings, NAMED, {"id": name})[0] if letter["id"].startswith(name)]
+
+
+def letters_where(settings: Settings, sql: str, parameters: dict[str, Any]) -> tuple[list[Letter], bool]:
+    """Return what stream and table hold, each letter once, and whether both answered; which did not is told."""
     faults: list[TickfleetError] = []
     found: dict[str, Letter] = {}
     sources: tuple[Callable[[], list[Letter]], ...] = (
@@ -129,7 +140,7 @@ def letters_where(settings: Settings, sql: str, parameters: dict[str, Any]) -> l
         raise faults[0]
     for fault in faults:
         tell(*words_of(fault))
-    return sorted(found.values(), key=lambda letter: letter["received_ns"], reverse=True)
+    return sorted(found.values(), key=lambda letter: letter["received_ns"], reverse=True), not faults
 
 
 async def _in_stream(redis: Redis) -> list[Letter]:

@@ -1,7 +1,5 @@
 """Exit codes that scripts rely on, and which error ends with which."""
 
-import re
-
 from common.errors import BadSettings, StoreRefused, TickfleetError, Unreachable
 
 OK, FAILED, USAGE, DEGRADED, NOT_RUNNING, BAD_SETTINGS = 0, 1, 2, 3, 4, 78
@@ -33,7 +31,6 @@ def words_of(error: TickfleetError) -> list[str]:
 def _of_store(error: StoreRefused) -> str:
     """Return the heart of what the driver wraps into its own words."""
     if error.code == 0:
-        cause = re.search(r"Errno \d+\] ([^\"')]+)", error.reason)
-        return f"clickhouse does not answer: {cause[1] if cause else error.reason}; if nothing runs: ./start.sh"
+        return f"clickhouse does not answer: {error.reason}; if nothing runs: ./start.sh"
     said = error.reason.partition("DB::Exception: ")[2].partition(" (version ")[0] or error.reason
     return f"{said}; make it with: python setup_schema.py" if error.code == UNKNOWN_DATABASE else said

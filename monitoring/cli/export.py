@@ -1,5 +1,7 @@
 """`fleet export`: a table, or a part of it, as a file that other tools read."""
 
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,8 +11,8 @@ from rich.progress import Progress
 
 from common import clickhouse
 from monitoring.cli.asking import Call, ask_clickhouse
-from monitoring.cli.exits import USAGE
-from monitoring.cli.printing import console, mebibytes, tell
+from monitoring.cli.exits import FAILED, USAGE
+from monitoring.cli.printing import console, mebibytes, show_json, tell
 from monitoring.cli.times import Wrong, moment_ns
 
 EXAMPLES = """
@@ -29,8 +31,11 @@ def export(  # noqa: PLR0913, PLR0917  each is an option of the command
     to: Annotated[Path, typer.Option("--to", help="The file; its ending is the format: .parquet, .csv or .jsonl.")],
     venue: Annotated[str | None, typer.Option("--venue")] = None,
     symbol: Annotated[str | None, typer.Option("--symbol")] = None,
-    since: Annotated[str | None, typer.Option("--since", help="e.g. 30s, 10m, 6h, 7d, or a time in UTC.")] = None,
+    since: Annotated[
+        str | None, typer.Option("--since", "--from", help="e.g. 30s, 10m, 6h, 7d, or a time in UTC.")
+    ] = None,
     until: Annotated[str | None, typer.Option("--until", help="A time in UTC: 2026-11-21T09:30.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was written as a JSON object.")] = False,  # noqa: FBT002
 ) -> None:
     """Write rows to a file; it appears under its name when it is whole."""
     call: Call = ctx.obj
@@ -42,15 +47,28 @@ def export(  # noqa: PLR0913, PLR0917  each is an option of the command
         raise typer.Exit(USAGE) from error
     store = clickhouse.Store(clickhouse.connect(call.settings))
     partial = to.with_name(to.name + PARTIAL)
-    with Progress(transient=True, console=console()) as progress:
-        task = progress.add_task(f"{table} → {to.name}", total=None)
-        with partial.open("wb") as file:
-            for chunk in store.stream(sql, form, parameters):
-                file.write(chunk)
-                progress.update(task, advance=len(chunk))
-    rows = _rows(partial, form)
-    partial.replace(to)
-    console().print(f"wrote {to}  {rows:,} rows  {mebibytes(to.stat().st_size)} MiB")
+    try:
+        _write(partial, store.stream(sql, form, parameters), f"{table} → {to.name}")
+        rows = _rows(partial, form)
+        partial.replace(to)
+    except OSError as error:
+        tell(f"--to {to}: {error.strerror or error}")
+        raise typer.Exit(FAILED) from error
+    finally:
+        partial.unlink(missing_ok=True)  # what was interrupted is no file of ours
+    if as_json:
+        show_json({"file": str(to), "rows": rows, "bytes": to.stat().st_size})
+    else:
+        console().print(f"wrote {to}  {rows:,} rows  {mebibytes(to.stat().st_size)} MiB")
+
+
+def _write(file: Path, chunks: Iterator[bytes], words: str) -> None:
+    """Write what comes, with a bar for who looks on."""
+    with file.open("wb") as opened, Progress(transient=True, console=console(sys.stderr)) as progress:
+        task = progress.add_task(words, total=None)
+        for chunk in chunks:
+            opened.write(chunk)
+            progress.update(task, advance=len(chunk))
 
 
 def _form(file: Path) -> str:

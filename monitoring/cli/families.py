@@ -1,14 +1,22 @@
 """A command with commands of its own, one of which is meant when none is named: `fleet streams` is `streams ls`."""
 
+import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import ClassVar
+from functools import wraps
+from typing import Annotated, Any, ClassVar
 
 import typer
 from typer.core import TyperGroup
 
+from monitoring.cli.printing import MANNER, Manner
+
 Command = tuple[str, Callable[..., None], str]
 HELP = ("--help",)
+EVERYWHERE = {
+    "quiet": Annotated[bool, typer.Option("--quiet", "-q", help="No messages: the exit code says how it went.")],
+    "no_color": Annotated[bool, typer.Option("--no-color", help="No colour, as with NO_COLOR.")],
+}
 
 
 @dataclass(frozen=True)
@@ -27,8 +35,26 @@ def typer_of(
     """Return commands under a common name."""
     made = typer.Typer(cls=cls, help=words, epilog=epilog, no_args_is_help=cls is None, pretty_exceptions_enable=False)
     for name, run, examples in commands:
-        made.command(name, epilog=examples)(run)
+        made.command(name, epilog=examples)(_with_manner(run))
     return made
+
+
+def _with_manner(run: Callable[..., None]) -> Callable[..., None]:
+    """Return a command that takes what every command takes."""
+
+    @wraps(run)
+    def mannered(*, quiet: bool, no_color: bool, **given: Any) -> None:  # noqa: ANN401  what the command itself takes
+        MANNER.set(Manner(is_quiet=quiet, is_plain=no_color))
+        run(**given)
+
+    signature = inspect.signature(run)
+    options = (
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=kind)
+        for name, kind in EVERYWHERE.items()
+    )
+    # What the command line is made of reads this.
+    mannered.__signature__ = signature.replace(parameters=[*signature.parameters.values(), *options])  # type: ignore[attr-defined]
+    return mannered
 
 
 def family_of(family: Family) -> typer.Typer:

@@ -12,7 +12,8 @@ from common.readings import GroupReading, RedisReading, text_of
 from common.redis_readings import RedisReader
 from common.redis_streams import Redis, all_shards
 from monitoring.cli.asking import Call, ask_redis
-from monitoring.cli.printing import age, console, number, show_json, table
+from monitoring.cli.exits import USAGE
+from monitoring.cli.printing import age, console, number, show_json, table, tell
 
 EXAMPLES = """
 Examples:  fleet groups  |  fleet groups clickhouse_writer  |  fleet groups --json | jq '.[] | select(.behind_s > 5)'
@@ -67,7 +68,12 @@ def groups(
 ) -> None:
     """Show every consumer group's place in every shard."""
     call: Call = ctx.obj
-    places = [place for place in ask_redis(call.settings, places_of) if name in ("", place.group)]
+    every = ask_redis(call.settings, places_of)
+    places = [place for place in every if name in ("", place.group)]
+    if name and not places:
+        known = ", ".join(sorted({place.group for place in every})) or "none yet"
+        tell(f"no group {name}: there are {known}")
+        raise typer.Exit(USAGE)
     if as_json:
         show_json([asdict(place) for place in places])
         return

@@ -3,8 +3,9 @@
 import json
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, TextIO
+from contextvars import ContextVar
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from rich.console import Console
 from rich.table import Table
@@ -20,15 +21,29 @@ STYLES = {Level.WELL: "green", Level.OFF: "dim", Level.UNKNOWN: "cyan", Level.SL
 Cell = str | Text
 
 
+@dataclass(frozen=True)
+class Manner:
+    """How a command speaks: without messages, without colour."""
+
+    is_quiet: bool = False
+    is_plain: bool = False
+
+
+AS_EVER = Manner()
+MANNER: ContextVar[Manner] = ContextVar("manner", default=AS_EVER)  # of this call; set before its command runs
+
+
 def console(stream: TextIO | None = None) -> Console:
-    """Return where to print; it has no colour when it is not a terminal, or when NO_COLOR is set."""
+    """Return where to print; it has no colour when it is not a terminal, when NO_COLOR is set, or --no-color."""
     stream = stream or sys.stdout
-    return Console(file=stream, width=None if stream.isatty() else PIPE_WIDTH, highlight=False, soft_wrap=False)
+    width = None if stream.isatty() else PIPE_WIDTH
+    colours: Literal["auto"] | None = None if MANNER.get().is_plain else "auto"
+    return Console(file=stream, width=width, color_system=colours, highlight=False, soft_wrap=False)
 
 
 def tell(*lines: str) -> None:
-    """Write messages: they are not the data that was asked for."""
-    for line in lines:
+    """Write messages, unless none are wanted: they are not the data that was asked for."""
+    for line in () if MANNER.get().is_quiet else lines:
         sys.stderr.write(f"fleet: {line}\n")
 
 

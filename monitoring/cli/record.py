@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from common.clock import now_ns
+from common.readings import ProgramReading
 from common.redis_facts import add_words, remove_words, words_of
 from common.redis_readings import RedisReader
 from common.redis_streams import Redis
@@ -34,8 +35,9 @@ def record(
         if not programs:
             tell(f"{venue}: no such venue or program; see: fleet venues")
             raise typer.Exit(USAGE)
-        ask_redis(call.settings, lambda redis: _switch(redis, programs, is_on=not stop))
-        tell(*(f"{program}: {'no longer recorded' if stop else 'recorded from now on'}" for program in programs))
+        names = [one.program for one in programs]
+        ask_redis(call.settings, lambda redis: _switch(redis, names, is_on=not stop))
+        tell(*(f"{one.program}: {'no longer recorded' if stop else _from_when(one)}" for one in programs))
     rows = _rows(call.settings, ask_redis(call.settings, lambda redis: words_of(redis, RECORDING)))
     if as_json:
         show_json(rows)
@@ -47,10 +49,14 @@ def record(
     console().print(table("", ("program", "recording", "files>", "MiB>", "folder"), cells))
 
 
-async def _programs(redis: Redis, venue: str) -> list[str]:
+async def _programs(redis: Redis, venue: str) -> list[ProgramReading]:
     reading = await RedisReader(redis).read(now_ns())
     declared = [one for one in reading.programs or () if one.kind == "ingester"]
-    return [one.program for one in declared if venue in (one.venue, one.program, one.program.removesuffix("_ingester"))]
+    return [one for one in declared if venue in (one.venue, one.program, one.program.removesuffix("_ingester"))]
+
+
+def _from_when(program: ProgramReading) -> str:
+    return "recorded from now on" if program.enabled else f"recorded as soon as it runs; it is off: {program.why}"
 
 
 async def _switch(redis: Redis, programs: list[str], *, is_on: bool) -> None:

@@ -9,7 +9,7 @@ import typer
 
 from common.records import DeadLetter
 from common.redis_streams import Redis
-from common.settling import Outcome
+from common.settling import Outcome, settled
 from common.settling import drop as drop_letter
 from common.settling import redrive as redrive_letter
 from monitoring.cli import exits
@@ -19,51 +19,88 @@ from monitoring.cli.printing import console, number, show_json, table, tell
 from monitoring.cli.whose import person
 from monitoring.doing.deeds import write_down
 from monitoring.doing.letters import Which, settling
+from monitoring.views.letters_reading import KIND, kind_of
 
-CHOSEN = (
-    LETTERS
-    + "WHERE startsWith(id, {id:String}) AND position(reason, {reason:String}) > 0 ORDER BY received_time, offset"
-)
+CHOSEN = f"""{LETTERS}
+WHERE startsWith(id, {{id:String}}) AND position(reason, {{reason:String}}) > 0
+  AND ({{kind:String}} = '' OR {KIND} = {{kind:String}}) ORDER BY received_time, offset
+"""
 Settle = Callable[[Redis, DeadLetter], Awaitable[Outcome]]
 
 Id = Annotated[str, typer.Argument(help="The letter's id, or its beginning.")]
 Reason = Annotated[str, typer.Option("--reason", help="Those whose reason has these words.")]
+Kind = Annotated[
+    str, typer.Option("--kind", help="Those whose reason is this, its numbers written as #: as pages group them.")
+]
 Every = Annotated[bool, typer.Option("--all", help="All of them.")]
+Dry = Annotated[bool, typer.Option("--dry-run", help="Only say what it would touch.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
-def redrive(ctx: typer.Context, id: Id = "", reason: Reason = "", every: Every = False, as_json: Json = False) -> None:  # noqa: A002, FBT002  the column's name; typer's flags
-    """Put dead letters back into their stream, for the program that set them aside; each goes back once."""
-    _settle(ctx.obj, (id, reason), redrive_letter, every=every, as_json=as_json)
+def _command(settle: Settle, words: str) -> Callable[..., None]:
+    """Return the command that does this to the letters that are meant."""
+
+    def run(  # noqa: PLR0913, PLR0917  each is an option of the command
+        ctx: typer.Context,
+        id: Id = "",  # noqa: A002  the column's name
+        reason: Reason = "",
+        kind: Kind = "",
+        every: Every = False,  # noqa: FBT002
+        dry_run: Dry = False,  # noqa: FBT002
+        as_json: Json = False,  # noqa: FBT002
+    ) -> None:
+        letters = _letters(ctx.obj, id, reason, kind, every=every)
+        _settle(ctx.obj, letters, settle, Which(id, kind or reason), dry_run=dry_run, as_json=as_json)
+
+    run.__doc__ = words
+    return run
 
 
-def drop(ctx: typer.Context, id: Id = "", reason: Reason = "", every: Every = False, as_json: Json = False) -> None:  # noqa: A002, FBT002  the column's name; typer's flags
-    """Mark dead letters as of no more interest; their rows stay."""
-    _settle(ctx.obj, (id, reason), drop_letter, every=every, as_json=as_json)
+redrive = _command(
+    redrive_letter, "Put dead letters back into their stream, for the program that set them aside; each goes back once."
+)
+drop = _command(drop_letter, "Mark dead letters as of no more interest; their rows stay.")
 
 
-def _settle(call: Call, chosen: tuple[str, str], settle: Settle, *, every: bool, as_json: bool) -> None:
-    letter_id, reason = chosen
-    if [bool(letter_id), bool(reason), every].count(True) != 1:
-        tell("expected one of an id, --reason and --all")
+def _letters(call: Call, letter_id: str, reason: str, kind: str, *, every: bool) -> list[DeadLetter]:
+    """Return the letters that are meant, the oldest first, as they came."""
+    if [bool(letter_id), bool(reason), bool(kind), every].count(True) != 1:
+        tell("expected one of an id, --reason, --kind and --all")
         raise typer.Exit(exits.USAGE)
-    found = letters_where(call.settings, CHOSEN, {"id": letter_id, "reason": reason})
+    found, is_whole = letters_where(call.settings, CHOSEN, {"id": letter_id, "reason": reason, "kind": kind})
+    if not (is_whole or letter_id):
+        tell("not done: which letters are meant is not known while a server is away")
+        raise typer.Exit(exits.NOT_RUNNING)
     letters = [
         msgspec.convert(letter, DeadLetter)
-        for letter in reversed(found)  # the oldest first, as they came
-        if letter["id"].startswith(letter_id) and reason in letter["reason"]
+        for letter in reversed(found)
+        if letter["id"].startswith(letter_id) and reason in letter["reason"] and kind in ("", kind_of(letter["reason"]))
     ]
     if letter_id and len(letters) != 1:
         tell(f"{len(letters)} dead letters with an id that begins with {letter_id}")
         raise typer.Exit(exits.FAILED)
-    which = Which(letter_id, reason)
-    _show(ask_redis(call.settings, lambda redis: _each(redis, letters, settle, which)), as_json=as_json)
+    return letters
+
+
+def _settle(
+    call: Call, letters: list[DeadLetter], settle: Settle, which: Which, *, dry_run: bool, as_json: bool
+) -> None:
+    if not letters:
+        tell("no dead letter is meant by that")
+    if not dry_run:
+        _show(ask_redis(call.settings, lambda redis: _each(redis, letters, settle, which)), as_json=as_json)
+        return
+    before = ask_redis(call.settings, settled)
+    _show(Counter((_where(one), "settled before" if one.id in before else "open") for one in letters), as_json=as_json)
+    tell("nothing was changed")
+
+
+def _where(letter: DeadLetter) -> str:
+    return letter.stream or letter.venue
 
 
 async def _each(redis: Redis, letters: list[DeadLetter], settle: Settle, which: Which) -> Counter[tuple[str, str]]:
-    outcomes: Counter[tuple[str, str]] = Counter(
-        [(letter.stream or letter.venue, await settle(redis, letter)) for letter in letters]
-    )
+    outcomes: Counter[tuple[str, str]] = Counter([(_where(letter), await settle(redis, letter)) for letter in letters])
     deed = settling(redis, "redrive" if settle is redrive_letter else "drop", which, letters)
     after = ", ".join(f"{count:,} {how}" for (_, how), count in outcomes.items())
     await write_down(redis, deed, person(), after=after, outcome="done")

@@ -13,6 +13,7 @@ from common.streams import BY_TOPIC
 from monitoring.cli import exits
 from monitoring.cli.asking import Call, ask_redis
 from monitoring.cli.printing import tell
+from monitoring.entries import fits
 
 EXAMPLES = """
 Examples:  fleet tail trades -n 5  |  fleet tail books -f --where symbol=BTCUSDT  |  fleet tail trades --json
@@ -33,6 +34,14 @@ class Line(NamedTuple):
     text: bytes
 
 
+class Newest(NamedTuple):
+    """What was found in a shard, oldest first; how many entries were looked through, and whether these were all."""
+
+    lines: list[Line]
+    seen: int
+    is_all: bool
+
+
 def tail(
     ctx: typer.Context,
     stream: Annotated[str, typer.Argument(help="A topic (trades), or the key of a stream or of one of its shards.")],
@@ -51,8 +60,11 @@ def tail(
     async def run(redis: Redis) -> None:
         shards = await _shards(redis, stream)
         last_ids = {shard.key: await _last_id(redis, shard.key) for shard in shards}
-        found = [line for shard in shards for line in await _newest(redis, shard.key, records, conditions)]
-        _print(sorted(found, key=_place)[-records:] if records else [], as_json=as_json)
+        found = [await _newest(redis, shard.key, records, conditions) for shard in shards]
+        lines = sorted((line for newest in found for line in newest.lines), key=_place)
+        _print(lines[-records:] if records else [], as_json=as_json)
+        if len(lines) < records and (conditions or not lines):
+            tell(_how_far(found, is_none=not lines))
         if follow:
             async for lines in _coming(redis, last_ids):
                 _print([line for line in lines if _fits(line, conditions)], as_json=as_json)
@@ -75,18 +87,26 @@ async def _last_id(redis: Redis, key: str) -> str:
     return newest[0][0].decode() if newest else "0-0"
 
 
-async def _newest(redis: Redis, key: str, records: int, conditions: Sequence[tuple[str, str]]) -> list[Line]:
-    """Return up to `records` lines that fit, the newest of a shard, oldest first."""
+async def _newest(redis: Redis, key: str, records: int, conditions: Sequence[tuple[str, str]]) -> Newest:
+    """Return up to `records` lines that fit, the newest of a shard."""
     found: list[Line] = []
-    before, seen = "+", 0
-    while len(found) < records and seen < MOST_ENTRIES:
+    before, seen, is_all = "+", 0, False
+    while len(found) < records and seen < MOST_ENTRIES and not is_all:
         entries: Entries = await redis.xrevrange(key, max=before, count=PAGE_ENTRIES)
         for entry_id, fields in entries:
             found[:0] = [line for line in _lines(key, entry_id, fields) if _fits(line, conditions)]
-        if len(entries) < PAGE_ENTRIES:
-            break
-        before, seen = f"({entries[-1][0].decode()}", seen + len(entries)
-    return found[-records:] if records else []
+        is_all = len(entries) < PAGE_ENTRIES
+        before, seen = f"({entries[-1][0].decode()}" if entries else before, seen + len(entries)
+    return Newest(found[-records:] if records else [], seen, is_all)
+
+
+def _how_far(found: Sequence[Newest], *, is_none: bool) -> str:
+    """Return what was looked through for fewer records than were asked for."""
+    seen = sum(newest.seen for newest in found)
+    if not seen:
+        return "it holds nothing now: what every group has read is trimmed after its retention"
+    rest = "" if all(newest.is_all for newest in found) else "; older ones were not looked through"
+    return f"{'none fits' if is_none else 'no more fit'} in the newest {seen:,} entries{rest}"
 
 
 async def _coming(redis: Redis, last_ids: dict[str, str]) -> AsyncIterator[list[Line]]:
@@ -115,8 +135,7 @@ def _condition(text: str) -> tuple[str, str]:
 
 
 def _fits(line: Line, conditions: Sequence[tuple[str, str]]) -> bool:
-    record = _record(line) if conditions else {}
-    return isinstance(record, dict) and all(str(record.get(name, "")) == value for name, value in conditions)
+    return all(fits(line.text, wanted) for wanted in conditions)
 
 
 def _record(line: Line) -> object:

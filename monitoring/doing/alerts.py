@@ -11,6 +11,7 @@ from monitoring.alert_rules import RULES
 from monitoring.alerting import MUTED
 from monitoring.doing.deeds import Deed, NotDone
 from monitoring.notifiers import Message, NotTold, notifiers
+from monitoring.prompts import fleet
 
 LENGTH = re.compile(r"([1-9][0-9]{0,3})([mhd])")
 S_OF_UNIT = {"m": 60, "h": 3600, "d": 86_400}
@@ -35,7 +36,7 @@ async def muting(redis: Redis, what: str, length: str) -> Deed:
     return Deed(
         action="mute" if seconds else "unmute",
         subject=what,
-        command=f'./fleet alerts mute "{what}" {length}',
+        command=fleet("alerts", "mute", what, length),
         run=run,
         touches=((what, "quiet now" if is_muted else "heard now"),),
         words="Nobody is told when it begins or ends; it is shown and written down all the same.",

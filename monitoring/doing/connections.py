@@ -26,8 +26,8 @@ class Tried:
     took_ms: float
 
 
-def doors_of(settings: Settings, program: str) -> tuple[str, ...]:
-    """Return the addresses that a program talks to, none for one that is not known."""
+def doors_of(settings: Settings) -> Mapping[str, tuple[str, ...]]:
+    """Return the addresses that each program talks to, none where none is set."""
     one = settings
     doors: Mapping[str, tuple[str | None, ...]] = {
         "binance_ingester": (f"{one.binance_rest_url}/api/v3/ping", one.binance_ws_url),
@@ -40,12 +40,12 @@ def doors_of(settings: Settings, program: str) -> tuple[str, ...]:
         "alpaca_crypto_ingester": (one.alpaca_rest_url, one.alpaca_ws_url),
         "upstox_ingester": (one.upstox_api_url,),
     }
-    return tuple(door for door in doors.get(program, ()) if door)
+    return {program: tuple(door for door in theirs if door) for program, theirs in doors.items()}
 
 
 async def tried(settings: Settings, program: str) -> Sequence[Tried]:
-    """Return how each address of a program answers now."""
-    return await asyncio.gather(*(asyncio.to_thread(_try, door) for door in doors_of(settings, program)))
+    """Return how each address of a program answers now; nothing for one that is not known."""
+    return await asyncio.gather(*(asyncio.to_thread(_try, door) for door in doors_of(settings).get(program, ())))
 
 
 def _try(door: str) -> Tried:

@@ -8,6 +8,7 @@ from common.pauses import pause, paused, resume
 from common.readings import text_of
 from common.redis_streams import Redis, Shard, all_shards, run_script
 from monitoring.doing.deeds import Deed, NotDone
+from monitoring.prompts import fleet, word
 
 EPOCH_STEP = 2**20
 
@@ -79,7 +80,7 @@ async def pausing(redis: Redis, group: str, topic: str = "") -> Deed:
     return Deed(
         action="pause",
         subject=_subject(group, topic),
-        command=f"./fleet pause {_words(group, topic)}",
+        command=fleet("pause", *_words(group, topic)),
         run=run,
         touches=touched(places),
         words="It commits what it has in hand and lets go of these shards within a second. Until it is resumed, also"
@@ -90,7 +91,7 @@ async def pausing(redis: Redis, group: str, topic: str = "") -> Deed:
         else "it is paused already"
         if all(place.is_paused for place in places)
         else "",
-        also=(f"redis-cli SADD 'paused:{group}' {' '.join(repr(key) for key in keys)}",),
+        also=(f"redis-cli SADD {word(f'paused:{group}')} {' '.join(map(word, keys))}",),
     )
 
 
@@ -106,13 +107,13 @@ async def resuming(redis: Redis, group: str, topic: str = "") -> Deed:
     return Deed(
         action="resume",
         subject=_subject(group, topic),
-        command=f"./fleet resume {_words(group, topic)}",
+        command=fleet("resume", *_words(group, topic)),
         run=run,
         touches=touched(places),
         words="It goes on where it has committed.",
         before=_state(places),
         refusal="" if any(place.is_paused for place in places) else "it is not paused",
-        also=(f"redis-cli SREM 'paused:{group}' {' '.join(repr(key) for key in keys)}",),
+        also=(f"redis-cli SREM {word(f'paused:{group}')} {' '.join(map(word, keys))}",),
     )
 
 
@@ -132,14 +133,14 @@ async def handing_over(redis: Redis, group: str, key: str) -> Deed:
     return Deed(
         action="hand over",
         subject=f"{group} on {key}",
-        command=f"./fleet claim {group} '{key}'",
+        command=fleet("claim", group, key, "--yes"),
         run=run,
         touches=touched(found),
         words=f"{place.owner or 'Nobody'} is fenced at once: whatever it still does for this shard is refused. The"
         " process whose share it is, maybe the same one, takes it and finishes the batch in hand under its name.",
         before=f"owner {place.owner or 'nobody'}",
         refusal="" if place.owner else "nobody owns it: whoever is to will take it by itself",
-        also=(f"supervisorctl restart {place.owner}",) if place.owner else (),
+        also=(f"supervisorctl restart {word(place.owner)}",) if place.owner else (),
     )
 
 
@@ -157,11 +158,10 @@ async def forgetting(redis: Redis, group: str, topic: str = "") -> Deed:
         return "forgotten"
 
     readers = sorted({place.owner for place in places if place.owner})
-    topics = f" --topic {topic}" if topic else ""
     return Deed(
         action="forget",
         subject=_subject(group, topic),
-        command=f"./fleet forget {group}{topics} --yes",
+        command=fleet("forget", *_words(group, topic), "--yes"),
         run=run,
         touches=touched(places),
         words="What it has not read no longer keeps these streams from being trimmed: after their retention it is gone,"
@@ -169,7 +169,7 @@ async def forgetting(redis: Redis, group: str, topic: str = "") -> Deed:
         before=_state(places),
         typed=group,
         refusal=f"{', '.join(readers)} reads it: stop it first (supervisorctl stop {readers[0]})" if readers else "",
-        also=tuple(f"redis-cli XGROUP DESTROY '{place.shard.key}' {group}" for place in places[:3]),
+        also=tuple(f"redis-cli XGROUP DESTROY {word(place.shard.key)} {word(group)}" for place in places[:3]),
     )
 
 
@@ -191,8 +191,8 @@ def _subject(group: str, topic: str) -> str:
     return f"{group} on {topic}" if topic else group
 
 
-def _words(group: str, topic: str) -> str:
-    return f"{group} --topic {topic}" if topic else group
+def _words(group: str, topic: str) -> tuple[str, ...]:
+    return (group, "--topic", topic) if topic else (group,)
 
 
 def _state(places: Sequence[Place]) -> str:

@@ -14,6 +14,7 @@ from common.records import DeadLetter
 from common.redis_streams import Redis, all_shards
 from common.settling import Outcome, bytes_of, drop, redrive
 from monitoring.doing.deeds import Deed, NotDone
+from monitoring.prompts import fleet
 
 Settle = Callable[[Redis, DeadLetter], Awaitable[Outcome]]
 SETTLE: dict[str, Settle] = {"redrive": redrive, "drop": drop}
@@ -22,6 +23,7 @@ WORDS = {
     " number; what was redriven or dropped before stays as it is. There is no way back.",
     "drop": "Each is marked as of no more interest; its row stays in the table. There is no way back.",
 }
+AT_ONCE = 5_000  # letters that one deed touches
 LONGEST = 128 * 1024  # bytes of a payload that is mended by hand
 
 
@@ -33,15 +35,23 @@ class Which:
     kind: str = ""
 
     @property
-    def words(self) -> str:
+    def words(self) -> tuple[str, ...]:
         """Return it as the command line takes it."""
         if self.id:
-            return self.id
-        return f'--reason "{self.kind.partition("#")[0].strip()}"' if self.kind else "--all"
+            return (self.id,)
+        return ("--kind", self.kind) if self.kind else ("--all",)
 
 
-def settling(redis: Redis, how: Literal["redrive", "drop"], which: Which, letters: Sequence[DeadLetter]) -> Deed:
-    """Return the deed that puts letters back, or drops them."""
+def settling(
+    redis: Redis,
+    how: Literal["redrive", "drop"],
+    which: Which,
+    letters: Sequence[DeadLetter],
+    *,
+    has_more: bool = False,
+) -> Deed:
+    """Return the deed that puts letters back, or drops them; `has_more` says that these are not all that are meant."""
+    more = (("and more", "afterwards: do it again"),) if has_more else ()
     where = Counter(letter.stream or "not from a stream" for letter in letters)
 
     async def run() -> str:
@@ -51,9 +61,9 @@ def settling(redis: Redis, how: Literal["redrive", "drop"], which: Which, letter
     return Deed(
         action=how,
         subject=which.id or which.kind or "all dead letters",
-        command=f"./fleet dlq {how} {which.words}",
+        command=fleet("dlq", how, *which.words),
         run=run,
-        touches=(("letters", f"{len(letters):,}"), *((stream, f"{count:,}") for stream, count in where.items())),
+        touches=(("letters", f"{len(letters):,}"), *((stream, f"{count:,}") for stream, count in where.items()), *more),
         words=WORDS[how],
         before=f"{len(letters):,} letters",
         typed="all" if not (which.id or which.kind) else "",
@@ -75,7 +85,7 @@ async def mending(redis: Redis, letter: DeadLetter, text: str) -> Deed:
     return Deed(
         action="mend",
         subject=letter.id,
-        command=f"./fleet dlq mend {letter.id} --payload FILE",
+        command=fleet("dlq", "mend", letter.id, "--payload", "FILE", "--yes"),
         run=run,
         touches=((letter.stream, f"{data.count(bytes([10])) + 1:,} records for {letter.program}"),),
         words="These bytes are appended to its stream in place of those that were set aside, which stay in the table."

@@ -4,6 +4,7 @@ import asyncio
 from typing import Literal
 
 from monitoring.doing.deeds import Deed, NotDone
+from monitoring.prompts import fleet, word
 from monitoring.supervised import Supervised, ask_supervisor, supervised
 
 Order = Literal["start", "stop", "restart"]
@@ -18,9 +19,9 @@ WORDS: dict[Order, str] = {
 }
 
 
-async def ordering(address: str, order: Order, program: str) -> Deed:
+async def ordering(address: str, order: Order, program: str, *, is_page: bool = True) -> Deed:
     """
-    Return the deed that starts, stops or restarts a program.
+    Return the deed that starts, stops or restarts a program; a page cannot stop what it comes from.
 
     Raises:
         NotDone: there is no such program.
@@ -38,13 +39,14 @@ async def ordering(address: str, order: Order, program: str) -> Deed:
     return Deed(
         action=order,
         subject=program,
-        command=f"supervisorctl {order} {process.full_name}",
+        command=f"supervisorctl {order} {word(process.full_name)}",
         run=run,
         touches=((program, _state(process)),),
         words=f"{WORDS[order]} {_consequence(program) if order != 'start' else ''}".strip(),
         before=_state(process),
         typed=program if is_server else "",
-        refusal=_why_not(order, process),
+        refusal=_why_not(order, process, is_page=is_page),
+        also=(fleet(order, program, *(["--yes"] if is_server else [])),),
     )
 
 
@@ -68,9 +70,9 @@ def _order(address: str, order: Order, process: Supervised) -> str:
     return _state(supervised(address)[process.name])
 
 
-def _why_not(order: Order, process: Supervised) -> str:
+def _why_not(order: Order, process: Supervised, *, is_page: bool) -> str:
     runs = process.state in RUNS
-    if process.name == OURSELVES and order != "start":
+    if is_page and process.name == OURSELVES and order != "start":
         return f"that would end this page before it can answer: supervisorctl {order} {OURSELVES}"
     if order == "start" and runs:
         return f"it is {process.state.lower()} already"

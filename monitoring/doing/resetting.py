@@ -10,6 +10,7 @@ from common.streams import FEED_EVENTS, TRADES
 from monitoring.doing.deeds import Deed, NotDone
 from monitoring.doing.groups import Place, places_of, touched
 from monitoring.doing.placing import Spot, spot_of
+from monitoring.prompts import fleet, word
 
 WRITER = "clickhouse_writer"
 MAKES_TRADES = "trade_processor"
@@ -58,7 +59,7 @@ async def resetting(redis: Redis, group: str, topic: str, to: str, seen: str = "
     return Deed(
         action="reset",
         subject=f"{group} on {topic}",
-        command=f"./fleet reset {group} {topic} --to {to} --yes",
+        command=fleet("reset", group, topic, "--to", to, "--yes"),
         run=run,
         touches=tuple((place.shard.key, _change(place, spot)) for place, spot in zip(places, spots, strict=True)),
         words=_consequence(group, places, spots),
@@ -67,7 +68,7 @@ async def resetting(redis: Redis, group: str, topic: str, to: str, seen: str = "
         refusal=refusal,
         carries=(("seen", carried),) if carried else (),
         also=tuple(
-            f"redis-cli XGROUP SETID '{place.shard.key}' {group} {spot.last_id}"
+            f"redis-cli XGROUP SETID {word(place.shard.key)} {word(group)} {spot.last_id}"
             for place, spot in zip(places, spots, strict=True)
             if place.position is None
         ),
@@ -83,7 +84,7 @@ def _asking(group: str, topic: str, places: Sequence[Place]) -> Deed:
     return Deed(
         action="reset",
         subject=f"{group} on {topic}",
-        command=f"./fleet reset {group} {topic} --to …",
+        command=f"{fleet('reset', group, topic)} --to …",
         run=run,
         touches=touched(places),
         words="" if group in ONCE else f"It may only be set forward. {NOT_BACK.get(group, ANY_OTHER)}",

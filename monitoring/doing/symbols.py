@@ -14,6 +14,7 @@ from common.redis_streams import Redis
 from common.settings import Settings
 from common.streams import symbols_key
 from monitoring.doing.deeds import Deed, NotDone, Who
+from monitoring.prompts import fleet
 
 UNCHANGED = ("the settings count already", "nothing would change")
 MOST_KEPT = 50  # choices of a program that can be brought back
@@ -149,11 +150,11 @@ async def _replace(redis: Redis, program: str, symbols: Sequence[str], choice: C
 def _command(program: str, wanted: Wanted, after: Sequence[str]) -> str:
     name = program.removesuffix("_ingester")
     if wanted.settings:
-        return f'./fleet symbols {name} --set ""'
+        return fleet("symbols", name, "--set", "")
     if wanted.only is not None:
-        return f"./fleet symbols {name} --set '{','.join(after)}'"
-    parts = [f"--{how} '{','.join(words)}'" for how, words in (("add", wanted.add), ("remove", wanted.remove)) if words]
-    return f"./fleet symbols {name} {' '.join(parts)}".strip()
+        return fleet("symbols", name, "--set", ",".join(after))
+    changes = (("--add", wanted.add), ("--remove", wanted.remove))
+    return fleet("symbols", name, *(part for how, words in changes if words for part in (how, ",".join(words))))
 
 
 def _few(words: Sequence[str]) -> str:

@@ -66,7 +66,7 @@ async def balances_of(redis: Redis, store: Store) -> tuple[Balance, ...]:
         letters = (await store.query(DEAD, {"writer": WRITER})).to_dicts()
         after, passed = await _tallies(redis), await _passed(redis)
     except (RedisError, OSError) as error:
-        raise Unreachable("redis", reason=f"redis: {error}") from error
+        raise Unreachable("redis", reason=str(error)) from error
     dead = _by_topic({str(row["stream"]): int(row["letters"]) for row in letters})
     found = []
     for table in TABLES:

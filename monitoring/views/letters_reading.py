@@ -1,7 +1,9 @@
 """What /dead-letters asks: the table, what has not reached it yet, and what became of those dealt with."""
 
+import itertools
 import re
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Annotated, Any
 
 import msgspec
@@ -15,25 +17,23 @@ from common.redis_streams import Redis
 from common.settling import settled
 from common.streams import DEAD_LETTERS
 from monitoring.asked import question
-from monitoring.desk import Answer, Desk
+from monitoring.desk import Answer, Desk, of_now
+from monitoring.doing.letters import AT_ONCE
 from monitoring.watch import Snapshot
 
 EVERY_S = 2.0
 PAGE = 50
 IN_STREAM = 200  # of the newest entries
-MOST_SETTLED = 5_000  # letters that one action may touch
 DIGITS = re.compile("[0-9]+")
 KIND = "replaceRegexpAll(reason, '[0-9]+', '#')"
-NEWEST = question(
-    """
+LETTERS = """
 SELECT id, venue, symbol, toUnixTimestamp64Nano(received_time) AS received_ns, stream, program, reason, attempts,
        payload, encoding
 FROM dead_letters
 WHERE ({id:String} = '' OR startsWith(id, {id:String})) AND ({kind:String} = '' OR $kind = {kind:String})
-ORDER BY received_time DESC, offset DESC LIMIT {limit:UInt32} OFFSET {skip:UInt32} $bounded
-""",
-    kind=KIND,
-)
+ORDER BY received_time $order, offset $order LIMIT {limit:UInt32} OFFSET {skip:UInt32} $bounded
+"""
+NEWEST, OLDEST = (question(LETTERS, kind=KIND, order=order) for order in ("DESC", "ASC"))
 KINDS = question(
     """
 SELECT $kind AS kind, program, stream, count() AS letters, toUnixTimestamp64Nano(max(received_time)) AS newest_ns
@@ -86,14 +86,22 @@ async def ask(desk: Desk, given: Given, shot: Snapshot) -> Found:
 
 
 async def chosen(desk: Desk, given: Given) -> list[DeadLetter]:
-    """Return the letters that an action would touch, oldest first; raise what the servers raise."""
-    wanted = {"id": given.id, "kind": given.kind, "limit": MOST_SETTLED, "skip": 0}
-    held = await desk.of_store(("chosen", given), 0.0, lambda store: _letters(store, wanted))
-    lying = await desk.of_redis("letters", 0.0, _lying)
-    found = {letter.id: letter for letter in (lying.value or Lying()).letters if fits(letter, given)}
-    found |= {letter.id: letter for letter in held.value or ()}
-    done = (lying.value or Lying()).settled
-    return sorted((one for one in found.values() if one.id not in done), key=lambda letter: letter.received_ns)
+    """
+    Return the letters that an action would touch, oldest first; of more than AT_ONCE the oldest, and one.
+
+    Raises:
+        Unreachable: one of the servers does not answer; which letters are meant is not known then.
+    """
+    lying = of_now(await desk.of_redis("letters", 0.0, _lying))
+    found: dict[str, DeadLetter] = {}
+    for skip in itertools.count(0, AT_ONCE):
+        page = of_now(await desk.of_store(("chosen", given, skip), 0.0, partial(_oldest, given=given, skip=skip)))
+        found |= {letter.id: letter for letter in page if letter.id not in lying.settled}
+        if len(page) < AT_ONCE or len(found) > AT_ONCE:
+            break
+    if len(found) <= AT_ONCE:  # else what has not reached the table is younger than all of them
+        found |= {one.id: one for one in lying.letters if fits(one, given) and one.id not in lying.settled}
+    return sorted(found.values(), key=lambda letter: letter.received_ns)[: AT_ONCE + 1]
 
 
 def kind_of(reason: str) -> str:
@@ -111,8 +119,12 @@ async def _stored(store: Store, given: Given) -> Stored:
     return Stored(await _letters(store, wanted), (await store.query(KINDS)).to_dicts())
 
 
-async def _letters(store: Store, wanted: dict[str, Any]) -> tuple[DeadLetter, ...]:
-    return tuple(msgspec.convert(row, DeadLetter) for row in (await store.query(NEWEST, wanted)).to_dicts())
+async def _oldest(store: Store, given: Given, skip: int) -> tuple[DeadLetter, ...]:
+    return await _letters(store, {"id": given.id, "kind": given.kind, "limit": AT_ONCE, "skip": skip}, OLDEST)
+
+
+async def _letters(store: Store, wanted: dict[str, Any], sql: str = NEWEST) -> tuple[DeadLetter, ...]:
+    return tuple(msgspec.convert(row, DeadLetter) for row in (await store.query(sql, wanted)).to_dicts())
 
 
 async def _lying(redis: Redis) -> Lying:

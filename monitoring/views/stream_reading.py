@@ -12,6 +12,7 @@ from monitoring import entries
 from monitoring.desk import Answer, Desk
 from monitoring.entries import PAGE, Lying, Place, place_of
 from monitoring.page import NotThere
+from monitoring.prompts import fleet
 from monitoring.watch import Snapshot
 
 NEWEST_EVERY_S = 0.9
@@ -117,8 +118,13 @@ def command_of(given: Given, read: Read) -> str:
         key = next((one for one in read.keys if one.endswith(f":{place.shard}}}")), key)
         return f"redis-cli XRANGE '{key}' {place.id} {place.id}"
     if given.where:
-        return ""
+        return "" if given.before else _search(given)
     if given.after and place:
         return f"redis-cli XRANGE '{key}' '({place.id}' + COUNT {PAGE}"
     edge = "+" if place is None else f"'({place.id}'" if given.before else place.id.partition("-")[0]
     return f"redis-cli XREVRANGE '{key}' {edge} - COUNT {PAGE}"
+
+
+def _search(given: Given) -> str:
+    name, _, value = given.where.partition("=")
+    return fleet("tail", given.name, "-n", str(PAGE), "--where", f"{name.strip()}={value.strip()}")
