@@ -26,9 +26,10 @@ class Stretch:
         """Return the messages of a symbol that cannot be read, or come when it was silent for so long."""
         part = slice(run.first, run.stop)
         found = self.batch.faults[part] != 0
-        received, clocks = self.batch.arrivals.received_ns[part], self.batch.arrivals.clock_ns[part]
-        before = np.concatenate([[clocks[0] if heard_ns is None else heard_ns], received[:-1]])
-        if clocks[-1] - before[0] > forget_ns:  # hardly ever
+        clocks = self.batch.arrivals.clock_ns[part]
+        first_ns = clocks[0] if heard_ns is None else heard_ns
+        if clocks[-1] - first_ns > forget_ns:  # hardly ever
+            before = np.concatenate([[first_ns], self.batch.arrivals.received_ns[part][:-1]])
             found = found | (clocks - np.maximum.accumulate(before) > forget_ns)
         return [run.first + number for number in np.flatnonzero(found).tolist()]
 

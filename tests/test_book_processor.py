@@ -1,6 +1,7 @@
 """The book processor as a program: every instant of every book exactly once, although it is killed on the way."""
 
 import msgspec
+import polars as pl
 import pytest
 
 from common.book_stat import BookStat
@@ -10,12 +11,13 @@ from common.settings import Settings
 from common.streams import BOOK_STATS, BOOKS
 from processors.book_plan import plan_of
 from processors.books import Books
-from tests.book_kit import turned
+from tests.book_kit import NOTHING, SECOND_NS, turned
 from tests.fleet_harness import wait_for
 
 RECORDING = "binance-ten-symbols-20210405.jsonl.gz"
 SYMBOLS = "AXSBNB,BTCAUD,BTCSTUSDT,DENTUSDT,ETHBRL,MANAUSDT,NEOUSDC,QTUMETH,RENBTCETH,ZILUSDT"
 ROWS = "SELECT count() FROM book_stats"
+TOLD = "SELECT sum(updates) FROM book_stats"
 
 pytestmark = [pytest.mark.redis, pytest.mark.clickhouse]
 
@@ -49,7 +51,12 @@ def test_killed_and_handed_over_it_tells_every_instant_of_every_book_once(books)
     books.end("book_processor")
     books.restart("book_processor")
     wait_for(lambda: books.sql("SELECT count() FROM book_updates")[0][0], expected=4_652, what="books", give_up_s=90)
-    wait_for(lambda: is_through(books), what="the processor", give_up_s=90)
+    wait_for(lambda: books.sql(TOLD)[0][0], expected=4_652, what="the last changes in the silence", give_up_s=90)
+    told = books.sql(ROWS)[0][0]
+    books.kill("book_processor")
+    books.restart("book_processor")
+    wait_for(lambda: books.sql(ROWS)[0][0] > told, what="seconds of the silence", give_up_s=90)
+    books.end("book_processor")
     wait_for(lambda: is_through(books, "clickhouse_writer", "book_stats"), what="the writer", give_up_s=90)
 
     assert [] == books.sql(
@@ -57,9 +64,9 @@ def test_killed_and_handed_over_it_tells_every_instant_of_every_book_once(books)
         "GROUP BY symbol, event_time HAVING count() > 1"
     )
     assert [] == books.sql("SELECT * FROM dead_letters")
-    told, waiting = updates_told(books)
-    assert 4_652 == told + waiting
-    assert made_in_one_life(books) == sorted(lines(books, BOOK_STATS.key(0, 1)))
+    assert 4_652 == books.sql(TOLD)[0][0]
+    found, whole = (by_symbol(rows) for rows in (lines(books, BOOK_STATS.key(0, 1)), made_in_one_life(books)))
+    assert {symbol: rows[: len(found[symbol])] for symbol, rows in whole.items()} == found
     assert 10 == books.sql("SELECT uniqExact(symbol) FROM book_snapshots WHERE source = 'maintained'")[0][0]
 
 
@@ -74,17 +81,21 @@ def lines(fleet, key, record=BookStat):
 
 
 def made_in_one_life(fleet):
-    """Return the statistics that a state makes of all messages of its shard, one life long."""
+    """Return the statistics that a state makes of all messages of its shard and the silence behind, one life long."""
     made = []
     for key in (Shard(BOOKS, number, 4).key for number in range(4)):
         updates = [msgspec.json.decode(line, type=BookUpdate) for line in lines(fleet, key, BookUpdate)]
-        rows, _, _ = turned(Books(plan=plan_of(Settings())), updates)
+        books = Books(plan=plan_of(Settings()))
+        rows, _, _ = turned(books, updates)
+        silence = books.rest(SECOND_NS * 3_600, NOTHING)
+        rows = pl.concat([rows, silence.rows]) if silence else rows
         made += [msgspec.json.encode(BookStat(**row)) for row in rows.iter_rows(named=True)]
-    return sorted(made)
+    return made
 
 
-def updates_told(fleet):
-    """Return the messages in rows, and those of instants that are not over: after the last row of their symbol."""
-    last = "(SELECT symbol, max(event_time) AS told FROM book_stats GROUP BY symbol) AS last"
-    waiting = f"SELECT count() FROM book_updates LEFT JOIN {last} USING symbol WHERE event_time >= told OR told IS NULL"
-    return fleet.sql("SELECT sum(updates) FROM book_stats")[0][0], fleet.sql(waiting)[0][0]
+def by_symbol(rows):
+    """Return the rows of each symbol in the order in which they were told."""
+    found = {}
+    for row in rows:
+        found.setdefault(msgspec.json.decode(row, type=BookStat).symbol, []).append(row)
+    return found
