@@ -6,6 +6,8 @@ and the ingester never ended.
 """
 
 import asyncio
+import json
+from decimal import Decimal
 from itertools import pairwise
 
 import pytest
@@ -57,6 +59,8 @@ async def storm(session, spoils=SPOILS):
         await asyncio.sleep(0.2)
     session.order("status", channel="http", status=429, retry_after_s=1, times=2, for_s=4.0)
     session.order("status", channel="http", status=503, times=3, for_s=4.0)
+    for kind in ("hang", "truncated", "disconnect"):
+        session.order(kind, channel="http", times=1, for_s=4.0)
     if spoils is SPOILS:
         await session.struck("gap", 6, channel="socket")
     await session.struck("close", 1, channel="socket")
@@ -113,6 +117,21 @@ def equals_published(session):
     return True
 
 
+def equals_answered(session):
+    """Whether every book is the one that the venue, which stands still, gives to whoever asks."""
+    kept, _ = session.books()
+    return bool(kept) and all(is_answered(session, token, book) for token, book in kept.items())
+
+
+def is_answered(session, token, book):
+    answer = json.loads(session.side._market.book(token) or b"{}")
+    return all(
+        {price: size for price, size in book[side].items() if size}
+        == {Decimal(level["price"]): Decimal(level["size"]) for level in answer.get(side, ())}
+        for side in ("bids", "asks")
+    )
+
+
 def assert_unharmed(session):
     """No ban, no refusal for good, garbage set aside, every cut told."""
     assert [] == [event for event in session.events("refused") if event.channel == "connection"]
@@ -153,6 +172,9 @@ async def test_what_cannot_be_asked_again_is_told_and_nothing_is_doubled(fleet, 
         await until(session.is_delivering(topic), give_up_s=30)
         await storm(session)
         await session.calm(session.is_delivering(topic), "it goes on")
+        if venue == "polymarket_clob":
+            await session.frozen()
+            await until(lambda: equals_answered(session), give_up_s=40, what="the books")
         await session.ingester.stop()
 
         trades = [(one.symbol, one.trade_id, one.event_ns, one.price, one.size) for one in session.records("trades")]
@@ -190,6 +212,7 @@ async def http_storm(session, *kinds):
         {"kind": "truncated", "times": 2},
         {"kind": "garbage", "times": 2},
         {"kind": "slow", "delay_s": 0.5, "times": 2},
+        {"kind": "hang", "times": 1},
         *({"kind": kind, "times": 2} for kind in kinds),
     ]
     for one in storms:
@@ -200,7 +223,11 @@ async def http_storm(session, *kinds):
 @pytest.mark.parametrize(
     ("venue", "kinds", "settings"),
     [
-        ("goldsky", ("graphql_errors", "partial_data", "duplicate_event"), {"GOLDSKY_POLL_S": 0.3}),
+        (
+            "goldsky",
+            ("graphql_errors", "partial_data", "duplicate_event", "frozen_head", "indexing_errors"),
+            {"GOLDSKY_POLL_S": 0.3},
+        ),
         ("polygon", ("rpc_errors", "lagging_node"), {"POLYGON_POLL_S": 0.3}),
     ],
 )
