@@ -161,6 +161,15 @@ def test_a_busy_venue_is_asked_again_and_a_refused_symbol_is_left_out():
     assert [] == [step for step in talk.after(60).hear(b"", reply_to=WAKE) if isinstance(step, Fetch)]
 
 
+def test_a_venue_that_is_offline_for_a_while_refuses_no_symbol():
+    talk = Talk()
+    fetches = begin(talk)
+    with pytest.raises(BadAnswer):
+        talk.hear(answer(code="50005", msg="API is offline or unavailable"), reply_to=fetches[0].key, status=410)
+
+    assert [] == talk.events("refused")
+
+
 def test_as_many_symbols_as_the_budget_holds_stay_within_every_limit_of_the_venue():
     budget = of_program("okx_ingester").budget
     weights = {fetch.key.partition(":")[0]: fetch.weight for fetch in begin(Talk())}

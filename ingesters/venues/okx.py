@@ -37,7 +37,8 @@ HEAD = b'{"arg":{"channel":"'
 PONG = b"pong"
 TEND, TEND_S = "tend", 2.0
 FRAMES_A_LOOK = 100_000
-LATER = ("50001", "50004", "50011", "50013", "50026", "50040", "50061")  # upgrading, busy, too many requests
+# Upgrading, timed out, offline, busy, too many requests.
+LATER = ("50001", "50004", "50005", "50011", "50013", "50026", "50040", "50061")
 LATER_S = 2.0
 SAID_BYTES = 200
 PARTS: tuple[Part, ...] = get_args(Part)
