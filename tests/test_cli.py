@@ -335,7 +335,11 @@ def test_record_switches_the_recording_of_a_venue(house, run):
     _, on, _ = run(house.environment, "record", "binance", "--json")
     _, off, _ = run(house.environment, "record", "binance", "--stop", "--json")
     code, _, error = run(house.environment, "record", "nowhere")
+    written = [json.loads(entry["data"]) for _, entry in house.redis.xrevrange("stream:actions", count=2)]
 
+    assert [("end recording", "./fleet record binance --stop"), ("record", "./fleet record binance")] == [
+        (action["action"], action["command"]) for action in written
+    ]
     assert [("binance_ingester", True)] == [(row["program"], row["is_on"]) for row in json.loads(on)]
     assert [] == json.loads(off)
     assert (USAGE, True) == (code, "no such venue" in error)

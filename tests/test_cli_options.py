@@ -32,6 +32,12 @@ def test_an_example_of_the_help_is_understood(command, tmp_path):
     assert is_understood(f"./{command}", tmp_path)
 
 
+def test_examples_stand_one_a_line_so_that_none_is_taken_for_a_part_of_a_pipe(run):
+    _, out, _ = run({}, "status", "--help")
+
+    assert {"fleet status", "fleet status --json | jq .level"} <= {line.strip() for line in out.splitlines()}
+
+
 @pytest.mark.parametrize("name", ["version", "groups", "dlq redrive"])
 def test_every_command_takes_silence_and_no_colour(run, nowhere, name):
     _, out, _ = run(nowhere, *shlex.split(name), "--help")

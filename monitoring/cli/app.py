@@ -44,12 +44,12 @@ from monitoring.cli.families import Command, Family, family_of, typer_of
 from monitoring.cli.printing import AS_EVER, MANNER, tell
 
 HELP = """
-Look at a running fleet, and ask its data.
+Look at a running fleet, ask its data, and act on it.
 
-Exit codes: 0 ok, 1 failed, 2 usage, 3 degraded, 4 not running, 78 bad configuration, 130 interrupted. Data goes to
-standard output, messages to standard error; NO_COLOR is respected, and nothing ever asks a question. Completion for
-this shell:
-eval "$(./fleet --show-completion)"
+Exit codes: 0 ok, 1 failed, 2 usage, 3 degraded, 4 not running, 78 bad configuration, 130 interrupted. \
+Data goes to standard output, messages to standard error; NO_COLOR is respected, and nothing ever asks a question.
+
+Completion for this shell: eval "$(./fleet --show-completion)"
 """
 
 

@@ -1,6 +1,7 @@
 """A command with commands of its own, one of which is meant when none is named: `fleet streams` is `streams ls`."""
 
 import inspect
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import wraps
@@ -13,6 +14,7 @@ from monitoring.cli.printing import MANNER, Manner
 
 Command = tuple[str, Callable[..., None], str]
 HELP = ("--help",)
+SEPARATOR = re.compile(r" {2}\|\s+|\n {2,}")
 EVERYWHERE = {
     "quiet": Annotated[bool, typer.Option("--quiet", "-q", help="No messages: the exit code says how it went.")],
     "no_color": Annotated[bool, typer.Option("--no-color", help="No colour, as with NO_COLOR.")],
@@ -35,7 +37,7 @@ def typer_of(
     """Return commands under a common name."""
     made = typer.Typer(cls=cls, help=words, epilog=epilog, no_args_is_help=cls is None, pretty_exceptions_enable=False)
     for name, run, examples in commands:
-        made.command(name, epilog=examples)(_with_manner(run))
+        made.command(name, epilog=one_a_line(examples))(_with_manner(run))
     return made
 
 
@@ -63,7 +65,13 @@ def family_of(family: Family) -> typer.Typer:
     class Group(_Lenient):
         default = family.commands[0][0]
 
-    return typer_of(family.words, family.commands, epilog=family.examples, cls=Group)
+    return typer_of(family.words, family.commands, epilog=one_a_line(family.examples), cls=Group)
+
+
+def one_a_line(examples: str) -> str:
+    """Return examples, which two spaces and a bar part in our texts, so that none is taken for a part of a pipe."""
+    lines = SEPARATOR.split(examples.strip().removeprefix("Examples:").strip())
+    return "\n\n".join(["Examples:", *(line.replace("\n", " ") for line in lines)])
 
 
 class _Lenient(TyperGroup):

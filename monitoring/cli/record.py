@@ -15,6 +15,9 @@ from common.streams import RECORDING
 from monitoring.cli.asking import Call, ask_redis
 from monitoring.cli.exits import USAGE
 from monitoring.cli.printing import console, mebibytes, show_json, table, tell
+from monitoring.cli.whose import person
+from monitoring.doing.deeds import Deed, do
+from monitoring.prompts import fleet
 
 EXAMPLES = """
 Examples:  fleet record okx  |  fleet record okx --stop  |  fleet record  |
@@ -36,7 +39,7 @@ def record(
             tell(f"{venue}: no such venue or program; see: fleet venues")
             raise typer.Exit(USAGE)
         names = [one.program for one in programs]
-        ask_redis(call.settings, lambda redis: _switch(redis, names, is_on=not stop))
+        ask_redis(call.settings, lambda redis: do(redis, _switching(redis, venue, names, is_on=not stop), person()))
         tell(*(f"{one.program}: {'no longer recorded' if stop else _from_when(one)}" for one in programs))
     rows = _rows(call.settings, ask_redis(call.settings, lambda redis: words_of(redis, RECORDING)))
     if as_json:
@@ -59,8 +62,19 @@ def _from_when(program: ProgramReading) -> str:
     return "recorded from now on" if program.enabled else f"recorded as soon as it runs; it is off: {program.why}"
 
 
-async def _switch(redis: Redis, programs: list[str], *, is_on: bool) -> None:
-    await (add_words if is_on else remove_words)(redis, RECORDING, programs)
+def _switching(redis: Redis, venue: str, programs: list[str], *, is_on: bool) -> Deed:
+    """Return the deed that begins or ends a recording."""
+
+    async def run() -> str:
+        await (add_words if is_on else remove_words)(redis, RECORDING, programs)
+        return "recorded" if is_on else "no longer recorded"
+
+    return Deed(
+        action="record" if is_on else "end recording",
+        subject=", ".join(programs),
+        command=fleet("record", venue, *([] if is_on else ["--stop"])),
+        run=run,
+    )
 
 
 def _rows(settings: Settings, recording: list[str]) -> list[dict[str, Any]]:
