@@ -3,12 +3,13 @@
 import json
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.records import Trade
 from ingesters.feed import Checkpoint, Fetch, Resume
-from tests.okx_kit import MS_NS, START_NS, SYMBOL, Talk, answer, history, trade
+from tests.okx_kit import MS_NS, SECOND_NS, START_NS, SYMBOL, Talk, answer, history, trade
 
 FATES = st.lists(
     st.sampled_from(["deliver", "deliver", "drop", "repeat", "hold", "restart", "answer", "kill at the answer"]),
@@ -159,3 +160,18 @@ def test_a_long_hole_is_walked_page_by_page_and_told_once_when_it_is_filled():
     assert [2.0, *[0.0] * 9] == [fetch.after_s for fetch in asked]
     assert [("1000", "1000")] == [(event.expected, event.found) for event in talk.events("backfilled")]
     assert 1001 == len({one.trade_id for one in talk.records(Trade)}) == len(talk.records(Trade))
+
+
+@pytest.mark.parametrize("ahead_s", [5, -5])
+def test_a_trade_told_again_after_the_venues_clock_was_set_back_is_a_repeat(ahead_s):
+    talk = Talk()
+    talk.hear(trade(10, START_NS + ahead_s * SECOND_NS))
+    talk.hear(trade(11, START_NS + (ahead_s - 10) * SECOND_NS))
+
+    assert [] == talk.hear(trade(10, START_NS + ahead_s * SECOND_NS))
+
+
+def test_the_newest_trade_told_again_by_a_clock_ahead_of_ours_is_a_repeat_after_a_restart():
+    talk = Talk(Resume(marks={("trades", SYMBOL): 10}))
+
+    assert [] == talk.hear(trade(10, START_NS + 5 * SECOND_NS))

@@ -8,7 +8,14 @@ from common.records import EventKind, FeedEvent, Trade
 from ingesters.feed import Step
 from ingesters.venues.binance_backfill import Backfill
 from ingesters.venues.binance_stretch import Kind
-from ingesters.venues.binance_wire import RESET_MARGIN_NS, VENUE, AggTradeMessage, TradeKind, TradeMessage
+from ingesters.venues.binance_wire import (
+    CLOCKS_APART_NS,
+    RESET_MARGIN_NS,
+    VENUE,
+    AggTradeMessage,
+    TradeKind,
+    TradeMessage,
+)
 
 KIND_OF: dict[Kind, TradeKind] = {"trade": TradeMessage, "aggTrade": AggTradeMessage}
 NAME_OF: dict[TradeKind, Kind] = {kind: name for name, kind in KIND_OF.items()}
@@ -39,7 +46,7 @@ class TradeSequence:
         if self.next is not None and number != self.next:
             return self._out_of_turn(trade, number, expected=self.next)
         self.next = number + 1
-        self.last_event_ns = trade.event_ns
+        self._stand_at(trade)
         return (trade,)
 
     def _out_of_turn(self, trade: Trade, number: int, *, expected: int) -> Iterator[Step]:
@@ -57,7 +64,7 @@ class TradeSequence:
             yield from self._late(trade, number)
             return
         self.next = number + 1
-        self.last_event_ns = trade.event_ns
+        self._stand_at(trade)
         yield trade
         yield from news
 
@@ -69,9 +76,13 @@ class TradeSequence:
             yield _event("resync", trade, number, from_ns=trade.event_ns, detail="a missing trade came late")
             yield from self._backfill.found(trade)
 
+    def _stand_at(self, trade: Trade) -> None:
+        """Keep the latest time of all: a clock that was set back would make what was told before look newer."""
+        self.last_event_ns = max(trade.event_ns, self.last_event_ns or 0)
+
     def _is_reset(self, trade: Trade) -> bool:
         if self.last_event_ns is None:
-            self.last_event_ns = trade.received_ns
+            self.last_event_ns = trade.received_ns + CLOCKS_APART_NS
         return trade.event_ns > self.last_event_ns + RESET_MARGIN_NS
 
 

@@ -37,11 +37,11 @@ class Quoted:
         """
         if number is None:
             return False
-        newest_ns = received_ns + wire.RESET_MARGIN_NS if self._event_ns is None else self._event_ns
+        newest_ns = received_ns + wire.CLOCKS_APART_NS if self._event_ns is None else self._event_ns
         if self._last is not None and number <= self._last and event_ns <= newest_ns:
             self._event_ns = newest_ns
             return True
-        self._last, self._event_ns = number, event_ns
+        self._last, self._event_ns = number, max(event_ns, self._event_ns or 0)
         return False
 
 

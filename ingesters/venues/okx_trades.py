@@ -13,7 +13,7 @@ from common.records import EventKind, FeedEvent, Trade
 from ingesters.feed import Step
 from ingesters.venues.okx_backfill import Backfill
 from ingesters.venues.okx_holes import Hole
-from ingesters.venues.okx_wire import RESET_MARGIN_NS, VENUE
+from ingesters.venues.okx_wire import CLOCKS_APART_NS, RESET_MARGIN_NS, VENUE
 
 
 class TradeSequence:
@@ -46,7 +46,9 @@ class TradeSequence:
         return self._out_of_turn(trade, first, last, expected=self.next)
 
     def _stand_at(self, trade: Trade, last: int) -> None:
-        self.next, self.last_event_ns, self._was_away = last + 1, trade.event_ns, False
+        # The latest of all: a clock that was set back would make what was told before look newer.
+        latest_ns = max(trade.event_ns, self.last_event_ns or 0)
+        self.next, self.last_event_ns, self._was_away = last + 1, latest_ns, False
 
     def _out_of_turn(self, trade: Trade, first: int, last: int, *, expected: int) -> Iterator[Step]:
         if last >= expected:  # if it begins before, a part of it was told already: the rest is fetched singly
@@ -76,7 +78,7 @@ class TradeSequence:
 
     def _is_reset(self, trade: Trade) -> bool:
         if self.last_event_ns is None:
-            self.last_event_ns = trade.received_ns
+            self.last_event_ns = trade.received_ns + CLOCKS_APART_NS
         return trade.event_ns > self.last_event_ns + RESET_MARGIN_NS
 
     def _event(self, trade: Trade, kind: EventKind, expected: int, *, detail: str = "") -> FeedEvent:

@@ -21,6 +21,7 @@ OLD_CANDLE, CANDLE = 7, 9  # columns of a candle, before 2023 and now: volCcyQuo
 
 # An old number on something that happened this much later than the last one is no repeat: a new numbering has begun.
 RESET_MARGIN_NS = 2 * NS_PER_S
+CLOCKS_APART_NS = 8 * NS_PER_S  # more, and what was told before is taken for something newer
 
 _SPOT_PARTS = 2  # BTC-USDT; a derivative's name goes on: BTC-USDT-SWAP, BTC-USD-220527
 
