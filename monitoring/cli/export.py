@@ -1,5 +1,6 @@
 """`fleet export`: a table, or a part of it, as a file that other tools read."""
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,7 +30,9 @@ def export(  # noqa: PLR0913, PLR0917  each is an option of the command
     to: Annotated[Path, typer.Option("--to", help="The file; its ending is the format: .parquet, .csv or .jsonl.")],
     venue: Annotated[str | None, typer.Option("--venue")] = None,
     symbol: Annotated[str | None, typer.Option("--symbol")] = None,
-    since: Annotated[str | None, typer.Option("--since", help="e.g. 30s, 10m, 6h, 7d, or a time in UTC.")] = None,
+    since: Annotated[
+        str | None, typer.Option("--since", "--from", help="e.g. 30s, 10m, 6h, 7d, or a time in UTC.")
+    ] = None,
     until: Annotated[str | None, typer.Option("--until", help="A time in UTC: 2026-11-21T09:30.")] = None,
 ) -> None:
     """Write rows to a file; it appears under its name when it is whole."""
@@ -41,16 +44,17 @@ def export(  # noqa: PLR0913, PLR0917  each is an option of the command
         tell(str(error))
         raise typer.Exit(USAGE) from error
     store = clickhouse.Store(clickhouse.connect(call.settings))
-    partial = to.with_name(to.name + PARTIAL)
-    with Progress(transient=True, console=console()) as progress:
+    file = call.path(to)
+    partial = file.with_name(file.name + PARTIAL)
+    with Progress(transient=True, console=console(sys.stderr)) as progress:
         task = progress.add_task(f"{table} → {to.name}", total=None)
-        with partial.open("wb") as file:
+        with partial.open("wb") as made:
             for chunk in store.stream(sql, form, parameters):
-                file.write(chunk)
+                made.write(chunk)
                 progress.update(task, advance=len(chunk))
     rows = _rows(partial, form)
-    partial.replace(to)
-    console().print(f"wrote {to}  {rows:,} rows  {mebibytes(to.stat().st_size)} MiB")
+    partial.replace(file)
+    console().print(f"wrote {to}  {rows:,} rows  {mebibytes(file.stat().st_size)} MiB")
 
 
 def _form(file: Path) -> str:
