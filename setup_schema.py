@@ -3,14 +3,19 @@
 import asyncio
 import os
 import sys
+from collections.abc import Sequence
 
 from common.clickhouse import Store, connect
 from common.errors import BadSettings, SchemaMismatch, StoreRefused
 from common.redis_streams import RedisError, continue_offsets
 from common.redis_streams import connect as connect_redis
-from common.schema import apply, migrations, offsets_stored
+from common.schema import Migration, apply, migrations, offsets_stored
 from common.settings import Settings
-from common.tables import TABLES
+
+SIZE = (
+    "SELECT countIf(engine NOT LIKE '%View'), countIf(engine LIKE '%View') "
+    "FROM system.tables WHERE database = {name:String}"
+)
 
 
 async def _continue(settings: Settings) -> dict[str, int]:
@@ -20,6 +25,19 @@ async def _continue(settings: Settings) -> dict[str, int]:
         return await continue_offsets(redis, await offsets_stored(Store(connect(settings))), settings)
     finally:
         await redis.aclose()
+
+
+def _size(settings: Settings) -> str:
+    ((tables, views),) = connect(settings).query(SIZE, {"name": settings.clickhouse_database}).result_rows
+    return f"{tables} tables, {views} views"
+
+
+def done(applied: Sequence[Migration]) -> str:
+    """Return `migrations 0011 to 0012`, the first and the last of those applied now."""
+    if not applied:
+        return f"at migration {len(migrations()):04}"
+    first, last = applied[0].version, applied[-1].version
+    return f"migration {last:04}" if first == last else f"migrations {first:04} to {last:04}"
 
 
 def set_up(settings: Settings) -> list[str]:
@@ -33,9 +51,8 @@ def set_up(settings: Settings) -> list[str]:
     """
     applied = apply(settings)
     continued = asyncio.run(_continue(settings))
-    names = ", ".join(migration.name for migration in applied) or "nothing to do"
     return [
-        f"schema {settings.clickhouse_database}: version {len(migrations())}, {len(TABLES)} tables; applied: {names}",
+        f"{_size(settings)}, {done(applied)}",
         *(
             f"{key}: Redis has no record of it, counting on from {offset} as ClickHouse holds"
             for key, offset in continued.items()
@@ -46,14 +63,15 @@ def set_up(settings: Settings) -> list[str]:
 def main() -> int:
     """Do it and tell what was done; return the exit code."""
     try:
-        lines = set_up(Settings.from_env(os.environ))
+        settings = Settings.from_env(os.environ)
+        lines = set_up(settings)
     except BadSettings as error:
         print(error, file=sys.stderr)
         return 78
     except (SchemaMismatch, StoreRefused, RedisError) as error:
         print(f"schema: {error}", file=sys.stderr)
         return 2
-    print("\n".join(lines))
+    print(f"schema {settings.clickhouse_database}:", "\n".join(lines))
     return 0
 
 

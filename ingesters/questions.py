@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import requests
 from urllib3 import Retry
-from urllib3.exceptions import InvalidHeader
+from urllib3.exceptions import InvalidHeader, MaxRetryError
 
 from common.backoff import delays_s
 from common.clock import now_ns
@@ -151,9 +151,12 @@ class Questions:
 
 def _without_place(error: Exception, url: str) -> str:
     """Return an error's words without path and query of an address: some venues want a key there."""
+    wrapped = error.args[0] if error.args else None
+    inner = wrapped.reason if isinstance(wrapped, MaxRetryError) else None
+    said = str(inner).rpartition("): ")[2] if inner else str(error)  # without the name of a class and of a pool
     parts = urlsplit(url)
     place = url.removeprefix(f"{parts.scheme}://{parts.netloc}")
-    return str(error).replace(place, "/...") if len(place) > 1 else str(error)
+    return said.replace(place, "/...") if len(place) > 1 else said
 
 
 def _retry_after_s(response: requests.Response) -> float:

@@ -33,7 +33,7 @@ def _switch(name: str, is_on: bool) -> str | None:  # noqa: FBT001  one caller b
 
 def _why_no_upstox(settings: Settings) -> str | None:
     if settings.upstox_access_token is None and settings.upstox_token_url is None:
-        return "neither UPSTOX_ACCESS_TOKEN nor UPSTOX_TOKEN_URL is set"
+        return "set UPSTOX_ACCESS_TOKEN or UPSTOX_TOKEN_URL"
     return _switch("UPSTOX", settings.upstox_enabled)
 
 
@@ -78,7 +78,7 @@ VENUES = (
         name="polygon",
         feed=PolygonFeed,
         why_disabled=lambda settings: (
-            _switch("POLYGON", settings.polygon_enabled) if settings.polygon_rpc_url else "POLYGON_RPC_URL is not set"
+            _switch("POLYGON", settings.polygon_enabled) if settings.polygon_rpc_url else "set POLYGON_RPC_URL"
         ),
         topics=(ORDER_EVENTS, *ALWAYS),
         state=("polygon_last_block", "polygon_recent", "polygon_wish", "polygon_settled"),

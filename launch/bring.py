@@ -114,7 +114,7 @@ def _bring_schema(start: Start) -> Mapping[str, int]:
         told = set_up(start.settings)
     except SchemaMismatch as error:
         raise CannotStart(f"schema: {error}") from error
-    start.steps.done(5, f"schema     {told[0].removeprefix('schema ')}")
+    start.steps.done(5, f"schema     {told[0]}")
     complain(told[1:])
     return servers.rows_by_table(start.settings)
 

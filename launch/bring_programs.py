@@ -6,10 +6,11 @@ from launch import readiness
 from launch.first_rows import FirstRows
 from launch.programs import Program
 from launch.readiness import Readiness
-from launch.report import DEGRADED, say
+from launch.report import DEGRADED, say, tell
 from launch.start import Start
 from processors.registry import WRITER
 
+WAITING_LINES = 4  # the dashboard and the log have the rest
 RECORDING_S = 8.0  # what records has so long for itself before the rest is started
 
 
@@ -42,21 +43,21 @@ def bring_programs(
         rows.tell()
     if start.place.socket.parent != start.place.run:
         say(f" This path is too long for a socket: supervisorctl -s unix://{start.place.socket} status")
-    say(" Next:  ./fleet status   |   ./fleet tail stream:trades   |   ./stop.sh")
+    say(" Next       ./fleet status   |   ./fleet tail stream:trades   |   ./stop.sh")
     return DEGRADED if failed else 0
 
 
 def _tell_programs(start: Start, found: Sequence[Readiness], disabled: Sequence[Program]) -> None:
     for program in disabled:
-        say(f"   disabled  {program.name:<24} {program.why_not}")
+        tell(f"   disabled  {program.name:<24} ", str(program.why_not))
     for one in found:
         if one.state == "waiting":
-            say(f"   waiting   {one.process:<24} {one.detail}")
+            tell(f"   waiting   {one.process:<24} ", one.detail, WAITING_LINES)
         elif one.is_failed:
             log = start.place.shown(start.settings.log_dir / f"{one.process}.log")
-            say(f"   failed    {one.process:<24} {one.detail}; see {log}")
+            tell(f"   failed    {one.process:<24} ", f"{one.detail}; see {log}")
         elif not one.is_settled:
-            say(f"   starting  {one.process:<24} {one.detail or 'has not said that it is ready'}")
+            tell(f"   starting  {one.process:<24} ", one.detail or "has not said that it is ready")
     if start.options.feed == "live" and any(
         one.process.endswith("_ingester") and one.state == "waiting" for one in found
     ):
@@ -68,4 +69,5 @@ def _tell_addresses(start: Start) -> None:
     address = f"http://{f'[{host}]' if ':' in host else host}:{start.settings.dashboard_port}"
     say()
     say(f" Dashboard  {address}        API docs  {address}/docs")
-    say(f" Data       {start.settings.data_dir}        Logs  {start.settings.log_dir}")
+    say(f" Data       {start.settings.data_dir}")
+    say(f" Logs       {start.settings.log_dir}")

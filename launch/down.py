@@ -15,7 +15,7 @@ from launch.backlog import Backlog, read_backlog
 from launch.configuration import STOP_WAIT_S
 from launch.daemon import Daemon
 from launch.place import Place, Started, read_facts
-from launch.report import CannotStart, complain, counts, say
+from launch.report import CannotStart, complain, counts, say, tell
 
 DRAIN_S = 30.0
 STALL_S = 4.0  # no record less for so long: whoever should drain is not doing it
@@ -103,12 +103,14 @@ def _drained(settings: Settings) -> Backlog | None:
 def _tell(backlog: Backlog | None, settings: Settings) -> None:
     if backlog is not None:
         if backlog.unread:
-            say(f" kept      {backlog.unread:,} records in the streams are unread; the next start goes on with them")
+            tell(
+                " kept      ", f"{backlog.unread:,} records are unread in the streams; the next start goes on with them"
+            )
         else:
             say(" drained   every group has read its streams to the end")
-        say(f" streams   {counts(backlog.entries) or 'empty'} (entries)")
+        tell(" streams   ", f"{counts(backlog.entries) or 'empty'} (entries)")
     try:
-        say(f" saved     {counts(servers.rows_by_table(settings)) or 'no rows'} (rows)")
+        tell(" saved     ", f"{counts(servers.rows_by_table(settings)) or 'no rows'} (rows)")
     except StoreRefused as error:
         complain([f"no figures: {error}"])
 

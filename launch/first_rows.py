@@ -9,7 +9,7 @@ from common.errors import StoreRefused
 from common.settings import Settings
 from launch import servers
 from launch.daemon import uptime_s
-from launch.report import counts, say
+from launch.report import counts, tell
 
 PATIENCE_S = 6.0
 POLL_S = 0.2
@@ -45,4 +45,4 @@ class FirstRows:
                 return
             time.sleep(POLL_S)
         if self._seen_s is not None:
-            say(f" First rows after {self._seen_s - self._since_s:.1f} s; now {counts(self._new())}")
+            tell(" First rows ", f"after {self._seen_s - self._since_s:.1f} s; now {counts(self._new())}")

@@ -1,12 +1,15 @@
 """How start.sh and stop.sh talk: one line a step, one line a trouble."""
 
 import sys
+import textwrap
 from collections.abc import Mapping, Sequence
 
 from common.clock import monotonic_s
 from common.errors import TickfleetError
 
 DEGRADED = 3
+WIDTH = 80  # columns
+HARD_SPACE = "\N{NO-BREAK SPACE}"
 
 
 class CannotStart(TickfleetError):
@@ -31,13 +34,30 @@ class Steps:
         now_s = monotonic_s()
         took = f"{now_s - self._since_s:5.1f} s"
         self._since_s = now_s
-        say(f" [{number}/6] {what:<58} ok {took}{f'   ({note})' if note else ''}")
+        say(f" [{number}/6] {what:<58} ok {took}")
+        if note:
+            say(f"       {note}")
 
 
 def say(line: str = "") -> None:
     """Write a line to the operator."""
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
+
+
+def tell(what: str, words: str, most_lines: int | None = None) -> None:
+    """Write words beside what they are about, in as many lines as it takes, or `most_lines` and no end."""
+    lines = textwrap.fill(
+        words,
+        WIDTH,
+        initial_indent=what,
+        subsequent_indent=" " * len(what),
+        max_lines=most_lines,
+        placeholder=" …",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    say(lines.replace(HARD_SPACE, " "))
 
 
 def complain(lines: Sequence[str]) -> None:
@@ -47,9 +67,9 @@ def complain(lines: Sequence[str]) -> None:
 
 
 def counts(named: Mapping[str, int]) -> str:
-    """Return `trades 1,240 · markets 500`, the most first, those with none left out."""
+    """Return `trades 1,240 · markets 500`, the most first, none left out but zeros; none breaks over lines."""
     most_first = sorted(named.items(), key=lambda item: -item[1])
-    return " · ".join(f"{name} {number:,}" for name, number in most_first if number > 0)
+    return f"{HARD_SPACE}· ".join(f"{name}{HARD_SPACE}{number:,}" for name, number in most_first if number > 0)
 
 
 def span(seconds: float) -> str:

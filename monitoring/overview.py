@@ -10,7 +10,7 @@ from monitoring import process_rows, store_rows, stream_rows
 from monitoring.counters import MEMORY
 from monitoring.facts import Disabled, Group, Overview, Process, Server
 from monitoring.history import STEP_S
-from monitoring.verdicts import Level, Verdict, age_words, full_in_s, of_memory, of_schema, of_server, worst
+from monitoring.verdicts import Level, Verdict, age_words, of_memory, of_schema, of_server, redis_full_in_s, worst
 from monitoring.watch import Snapshot
 
 FORESEEN_S = 86_400.0
@@ -102,7 +102,7 @@ def _room(shot: Snapshot, reading: RedisReading) -> str:
     """Return how full Redis is, and when it will be if its memory goes on to grow as it did."""
     if not reading.max_bytes:
         return ""
-    left_s = full_in_s(shot.trends.get(MEMORY, ()), step_s=STEP_S, limit=reading.max_bytes)
+    left_s = redis_full_in_s(shot.trends.get(MEMORY, ()), step_s=STEP_S, limit=reading.max_bytes)
     forecast = f" · full in {age_words(left_s)}" if left_s is not None and left_s < FORESEEN_S else ""
     return f" · {reading.used_bytes / reading.max_bytes:.0%}{forecast}"
 

@@ -17,6 +17,7 @@ ERROR_FRESH_S = 300.0
 READING_OLD_S = 3.5
 MEMORY_SLOW = 0.8
 FORECAST_POINTS = 4  # of each third of the past: two minutes in all
+FILLING_S, LATELY_S = 720.0, 300.0  # the streams that hold most keep ten minutes, so that until then they all grow
 
 
 class Level(StrEnum):
@@ -156,6 +157,13 @@ def full_in_s(levels: Sequence[float | None], *, step_s: float, limit: float) ->
     )
     rate = (late - early) / (to_s - from_s)
     return max(0.0, (limit - known[-1][1]) / rate) if rate > 0 else None
+
+
+def redis_full_in_s(levels: Sequence[float | None], *, step_s: float, limit: float) -> float | None:
+    """Return when Redis is full, by the last minutes; None also as long as its streams are not as old as they get."""
+    if len(levels) * step_s < FILLING_S:
+        return None
+    return full_in_s(levels[-round(LATELY_S / step_s) :], step_s=step_s, limit=limit)
 
 
 def of_schema(*, expected: int | None, found: int | None) -> Verdict:

@@ -41,7 +41,7 @@ def _rows_of(table: Table) -> Callable[[pl.DataFrame, pl.DataFrame], Made]:
 
 
 def _why_no_copy(settings: Settings) -> str | None:
-    return None if settings.copy_format else "COPY_FORMAT is not set"
+    return None if settings.copy_format else "set COPY_FORMAT to keep files as well"
 
 
 PROCESSORS = (

@@ -88,6 +88,12 @@ def test_a_session_that_is_not_there_is_not_replayed(run):
     assert (1, True) == (code, "nothing.jsonl.gz: no such file" in err)
 
 
+def test_a_file_is_looked_for_where_the_prompt_is(run, tmp_path):
+    _, _, err = run({"FLEET_FROM": str(tmp_path)}, "replay", "nothing.jsonl.gz")
+
+    assert f"{tmp_path}/nothing.jsonl.gz: no such file" in err
+
+
 @pytest.mark.parametrize("words", [("nonsense",), ("tail", "nothing_like_it"), ("sql", "SELECT 1", "--format", "xml")])
 def test_a_slip_of_the_pen_exits_2(run, nowhere, words):
     assert run(nowhere, *words)[0] == 2
@@ -293,6 +299,14 @@ def test_export_writes_the_rows_that_were_asked_for(house, run, tmp_path, ending
     assert (0, 5, {"BTCUSDT"}) == (code, len(read), set(read["symbol"]))
     assert "5 rows" in out
     assert [file.name] == [found.name for found in tmp_path.iterdir()]
+
+
+def test_export_writes_to_where_the_prompt_is(house, run, tmp_path):
+    environment = {**house.environment, "FLEET_FROM": str(tmp_path)}
+
+    code, _, _ = run(environment, "export", "trades", "--from", "2020-01-01", "--to", "trades.csv")
+
+    assert (0, ["trades.csv"]) == (code, [found.name for found in tmp_path.iterdir()])
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,33 @@ def test_a_range_is_in_the_address_and_goes_along(visit, url):
     expect(page.locator("#range")).to_have_value("6h")
 
 
+def test_first_steps_are_shown_until_they_were_seen(visit, url):
+    page = visit(f"{url}/")
+    expect(page.locator("#steps")).to_contain_text("Query it")
+    page.locator("#steps").get_by_role("button", name="Seen").click()
+    expect(page.locator("#steps")).to_be_hidden()
+    page.reload()
+
+    expect(page.locator("#map")).to_be_visible()
+    expect(page.locator("#steps")).to_be_hidden()
+
+
+@pytest.mark.parametrize(
+    ("box", "there"),
+    [
+        ("#stream-quotes", "**/streams/quotes"),
+        ("#ingester-binance_ingester", "**/venues#program-binance_ingester"),
+        ("#group-clickhouse_writer", "**/groups#reader-clickhouse_writer"),
+    ],
+)
+def test_a_box_of_the_map_leads_to_what_it_stands_for(visit, url, box, there):
+    page = visit(f"{url}/")
+    page.locator(box).get_by_role("link").click()
+
+    page.wait_for_url(there)
+    assert page.evaluate("!location.hash || document.getElementById(location.hash.slice(1)) !== null")
+
+
 def test_what_is_remembered_is_drawn(visit, url):
     page = visit(f"{url}/")
 

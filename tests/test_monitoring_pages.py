@@ -101,7 +101,7 @@ def test_secrets_are_shown_nowhere(url):
 
 def test_the_system_page_has_the_pids_of_the_heartbeats(url, stage):
     stage[0].call(stage[0].fleet.beat())
-    until(lambda: "binance_ingester" in _pids(url), "the heartbeat is seen")
+    until(lambda: {"binance_ingester", "dashboard"} <= _pids(url).keys(), "the heartbeats are seen")
     pids = _pids(url)
 
     assert 4711 == pids["binance_ingester"]

@@ -174,3 +174,21 @@ def test_the_reckoning_comes_out_even_or_says_by_how_much(url, stored):
     assert (60, 50, 2, 8, 0) == tuple(even[n] for n in ("appended", "stored", "dead", "waiting", "off"))
     assert (60, 50, 2, 8, []) == tuple(sums[n] for n in ("appended", "stored", "dead", "waiting", "uneven"))
     assert -3 == short["off"]
+
+
+def test_a_gap_that_is_mended_in_its_own_instant_is_over(url, stored):
+    at = "toDateTime64(now(), 9)"
+    stored.command(
+        "INSERT INTO book_stats (venue, symbol, event_time, received_time, source, best_bid, best_ask, is_crossed, "
+        f"shard, offset) SELECT 'okx', 'TIE-USDT', {at}, {at}, 'maintained', 1, 2, false, 0, 900"
+    )
+    stored.command(
+        "INSERT INTO feed_events (venue, symbol, channel, kind, from_time, to_time, expected, found, detail, "
+        f"received_time, shard, offset) SELECT 'okx', 'TIE-USDT', 'books', if(number = 1, 'resync', 'gap'), {at}, "
+        f"{at}, '7', '9', '', {at}, 0, 900 + number FROM numbers(2)"
+    )
+
+    view = get(f"{url}/api/v1/i/okx/TIE-USDT")
+    listed = get(f"{url}/api/v1/instruments", q="TIE-USDT")["rows"]
+    assert (["resync", "gap"], "well") == ([one["kind"] for one in view["incidents"]], view["sync"]["level"])
+    assert [True] == [row["is_in_sync"] for row in listed]

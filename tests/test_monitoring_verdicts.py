@@ -15,6 +15,7 @@ from monitoring.verdicts import (
     of_process,
     of_schema,
     of_server,
+    redis_full_in_s,
     worst,
 )
 
@@ -143,6 +144,14 @@ def test_memory_that_grows_evenly_is_full_when_it_gets_there():
 @pytest.mark.parametrize("levels", [[500.0] * 30, [*range(900, 0, -50)], [1, 2, 3], [None] * 30, []])
 def test_memory_that_does_not_grow_or_is_hardly_known_has_no_forecast(levels):
     assert full_in_s(levels, step_s=10, limit=1000) is None
+
+
+def test_streams_that_only_fill_up_to_their_retention_are_no_reason_to_foresee_a_full_redis():
+    still_filling, grows, full_grown = [*range(0, 3000, 50)], [*range(0, 4500, 50)], [*range(0, 3000, 50), *[3000] * 30]
+
+    assert [None, 110.0, None] == [
+        redis_full_in_s(levels, step_s=10, limit=5000) for levels in (still_filling, grows, full_grown)
+    ]
 
 
 @pytest.mark.parametrize(

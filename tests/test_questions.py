@@ -110,6 +110,9 @@ async def test_a_venue_that_is_not_there_is_asked_until_it_is(redis):
     async with asking(redis) as (questions, mailbox):
         questions.ask(ONE._replace(url=f"http://127.0.0.1:{port}/"))
         await until(lambda: questions._figures.counters["questions_failed_total"] > 0)
+        assert "one: ConnectionError: Failed to establish a new connection: [Errno 111] Connection refused" == (
+            questions._figures.last_error
+        )
         async with listener(WebVenue(GOOD).talk, port):
             assert [("one", b'{"good":1}')] == await answers(mailbox)
 

@@ -43,7 +43,7 @@ def details(steps):
 @pytest.mark.parametrize(
     ("settings", "why"),
     [
-        ({}, "neither UPSTOX_ACCESS_TOKEN nor UPSTOX_TOKEN_URL is set"),
+        ({}, "set UPSTOX_ACCESS_TOKEN or UPSTOX_TOKEN_URL"),
         ({"upstox_enabled": False, "upstox_token_url": SERVICE}, "UPSTOX_ENABLED=false"),
         ({"upstox_access_token": SecretStr("x")}, None),
         ({"upstox_token_url": SERVICE}, None),

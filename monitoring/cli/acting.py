@@ -123,7 +123,7 @@ def try_out(
 def mend(
     ctx: typer.Context,
     id: Annotated[str, typer.Argument(help="The letter's id, or its beginning.")],  # noqa: A002  the column's name
-    payload: Annotated[Path, typer.Option("--payload", exists=True, dir_okay=False, help="What is put back instead.")],
+    payload: Annotated[Path, typer.Option("--payload", help="A file: what is put back instead.")],
     yes: Yes = False,  # noqa: FBT002
     as_json: Json = False,  # noqa: FBT002
 ) -> None:
@@ -133,12 +133,12 @@ def mend(
         tell(f"{len(found)} dead letters with an id that begins with {id}")
         raise typer.Exit(FAILED)
     letter = msgspec.convert(found[0], DeadLetter)
-    act(
-        ctx.obj,
-        lambda redis: letters.mending(redis, letter, payload.read_text(encoding="utf-8")),
-        yes=yes,
-        as_json=as_json,
-    )
+    call: Call = ctx.obj
+    file = call.path(payload)
+    if not file.is_file():
+        tell(f"{file}: no such file")
+        raise typer.Exit(USAGE)
+    act(call, lambda redis: letters.mending(redis, letter, file.read_text(encoding="utf-8")), yes=yes, as_json=as_json)
 
 
 def _settings(ctx: typer.Context) -> Settings:

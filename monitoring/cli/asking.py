@@ -43,6 +43,10 @@ class Call:
         except (OSError, ValueError, KeyError, TypeError):
             return {}
 
+    def path(self, named: Path) -> Path:
+        """Return a file that was named at the prompt: ./fleet goes to the root before we run."""
+        return Path(self.environ.get("FLEET_FROM", "")) / named
+
     @property
     def settings(self) -> Settings:
         """Return the settings; raise BadSettings naming every problem."""

@@ -46,20 +46,21 @@ def export(  # noqa: PLR0913, PLR0917  each is an option of the command
         tell(str(error))
         raise typer.Exit(USAGE) from error
     store = clickhouse.Store(clickhouse.connect(call.settings))
-    partial = to.with_name(to.name + PARTIAL)
+    made = call.path(to)
+    partial = made.with_name(made.name + PARTIAL)
     try:
         _write(partial, store.stream(sql, form, parameters), f"{table} → {to.name}")
         rows = _rows(partial, form)
-        partial.replace(to)
+        partial.replace(made)
     except OSError as error:
         tell(f"--to {to}: {error.strerror or error}")
         raise typer.Exit(FAILED) from error
     finally:
         partial.unlink(missing_ok=True)  # what was interrupted is no file of ours
     if as_json:
-        show_json({"file": str(to), "rows": rows, "bytes": to.stat().st_size})
+        show_json({"file": str(made), "rows": rows, "bytes": made.stat().st_size})
     else:
-        console().print(f"wrote {to}  {rows:,} rows  {mebibytes(to.stat().st_size)} MiB")
+        console().print(f"wrote {to}  {rows:,} rows  {mebibytes(made.stat().st_size)} MiB")
 
 
 def _write(file: Path, chunks: Iterator[bytes], words: str) -> None:

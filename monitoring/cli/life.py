@@ -30,11 +30,13 @@ def replay(
     speed: Annotated[str, typer.Option("--speed", help="1 as it was, 10 ten times as fast, or max.")] = "1",
 ) -> None:
     """Start the fleet on recorded sessions, each by its venue's own protocol: the same as ./start.sh --replay."""
-    missing = [str(file) for file in files if not file.is_file()]
+    call: Call = ctx.obj
+    found = [call.path(file).absolute() for file in files]
+    missing = [str(file) for file in found if not file.is_file()]
     if missing:
         tell(*(f"{file}: no such file" for file in missing))
         raise typer.Exit(FAILED)
-    _become(ctx, "start.sh", "--replay", *(str(file.absolute()) for file in files), "--speed", speed)
+    _become(ctx, "start.sh", "--replay", *map(str, found), "--speed", speed)
 
 
 def down(ctx: typer.Context) -> None:

@@ -183,7 +183,7 @@ def _where(place: Place) -> str:
     rest = ", paused" if place.is_paused else ""
     if place.position is None:
         return f"{place.pending:,} entries pending; not one of ours"
-    at = f"at {place.position:,}, {place.behind:,} records behind, {place.pending:,} entries pending"
+    at = f"at record {place.position:,}; {place.behind:,} records behind; {place.pending:,} entries pending"
     return f"{at}, {owner}{rest}"
 
 

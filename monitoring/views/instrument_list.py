@@ -36,7 +36,7 @@ SELECT venue, symbol, toUnixTimestamp64Nano(max(event_time)) AS heard_ns
 FROM trades WHERE event_time >= now() - INTERVAL 15 MINUTE GROUP BY venue, symbol $bounded
 """)
 TROUBLED = question("""
-SELECT venue, symbol, argMax(kind, received_time) AS last_kind,
+SELECT venue, symbol, argMax(kind, (received_time, offset)) AS last_kind,
        toUnixTimestamp64Nano(maxIf(received_time, kind = 'gap')) AS gap_ns
 FROM feed_events WHERE from_time >= now() - INTERVAL 1 DAY AND symbol != ''
   AND channel IN {channels:Array(String)}

@@ -70,7 +70,7 @@ SELECT kind, channel, expected, found, detail, toUnixTimestamp64Nano(received_ti
        toUnixTimestamp64Nano(from_time) AS from_ns, toUnixTimestamp64Nano(to_time) AS to_ns
 FROM feed_events
 WHERE venue = {venue:String} AND symbol = {symbol:String} AND from_time >= now() - INTERVAL 7 DAY
-ORDER BY received_time DESC LIMIT 20 $bounded
+ORDER BY received_time DESC, offset DESC LIMIT 20 $bounded
 """)
 TOKENS = question("""
 SELECT market_id, question, slug, token_ids, outcomes

@@ -33,7 +33,7 @@ SELECT venue, symbol, channel, kind, expected, found, detail, toUnixTimestamp64N
        toUnixTimestamp64Nano(to_time) AS to_ns, toUnixTimestamp64Nano(received_time) AS received_ns
 FROM feed_events WHERE received_time >= now64(9) - INTERVAL {seconds:UInt32} SECOND
   AND kind IN ('gap', 'resync', 'connected', 'disconnected', 'backfilled', 'stale', 'refused')
-ORDER BY received_time DESC LIMIT $most_incidents $bounded
+ORDER BY received_time DESC, offset DESC LIMIT $most_incidents $bounded
 """,
     most_incidents=str(MOST_INCIDENTS),
 )
