@@ -46,7 +46,7 @@ PROGRAMS = (
     "alpaca_crypto_ingester", "upstox_ingester",
 )  # fmt: skip
 SETTINGS = {
-    "ALERT_LAG_S": "5",
+    "ALERT_LAG_S": "10",
     "ALERT_GAPS_PER_10_MIN": "1",
     "ALERT_CLOCK_SKEW_S": "5",
     "GOLDSKY_LAG_S": "12",
@@ -128,7 +128,7 @@ def _told(fleet, machine):
             _wait(before, FIRST, "firing")
         with Lookout(settings_of(fleet), address) as after:  # which is not to tell again
             _mend(fleet, machine, address)
-            _wait(after, {name: FIRST[name] for name, _ in before.firing}, "over")
+            _wait(after, dict(which for which in FIRST.items() if which in before.firing), "over")
             first = [*before.alarms, *after.alarms]
             _break_servers(fleet)
             _wait(after, SECOND, "firing")
