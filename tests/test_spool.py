@@ -213,7 +213,7 @@ async def test_another_copy_that_took_over_meanwhile_leaves_the_spool_aside_and_
 
 async def test_what_is_too_old_is_dropped_and_told(redis_only, monkeypatch):
     monkeypatch.setattr(spilling, "EXPIRE_S", 0.2)
-    async with carried(redis_only, max_age_s=0.5) as sink:
+    async with carried(redis_only, max_age_s=3.0) as sink:
         put(sink, 0)
         await emptied(sink)
         redis_only.kill("redis")
