@@ -104,7 +104,7 @@ VENUES = (
         topics=(TRADES, QUOTES, BOOKS, BOOK_SNAPSHOTS, TICKERS, BARS, *ALWAYS),
         state=("okx_backfill", "okx_settled", "okx_books_full"),
         # Each endpoint has a limit of its own: see WEIGHTS in okx_cycles. 403 is the word of the firewall before it.
-        budget=Budget(weight=80, window_s=2, slow_down=(403,)),
+        budget=Budget(weight=100, window_s=2, slow_down=(403,)),
         mute_s=lambda settings: settings.okx_mute_s,
         has_spares=lambda settings: settings.okx_hot_spare,
     ),
