@@ -54,9 +54,9 @@ class Fetch(NamedTuple):
     """
     Ask by HTTP, `after_s` from now; the answer comes back as a Frame with `reply_to=key`.
 
-    A body makes it a POST of JSON. The loop keeps to the venue's budget (`weight`), repeats on time-outs, 429 and 5xx,
-    and gives up with FeedRefused on any other status that is not 200 or in `accept`. What is private (an answer that
-    holds a token) is never recorded.
+    A body makes it a POST of JSON. The loop keeps to the venue's budget (`weight`), repeats on time-outs, 429, 5xx and
+    what the budget calls "too much", and gives up with FeedRefused on any other status that is not 200 or in `accept`.
+    What is private (an answer that holds a token) is never recorded.
     """
 
     key: str

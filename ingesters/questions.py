@@ -121,7 +121,7 @@ class Questions:
                 await asyncio.sleep(pause_s)
                 continue
             status = response.status_code
-            await self._allowance.heed(response.headers)
+            await self._allowance.heed(status, response.headers)
             if status == OK or status in fetch.accept:
                 self._figures.works(fetch.key)
                 self._mailbox.put(Frame(now_ns(), response.content, reply_to=fetch.key, status=status))

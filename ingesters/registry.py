@@ -40,6 +40,7 @@ def _why_no_upstox(settings: Settings) -> str | None:
 ALWAYS = (FEED_EVENTS, DEAD_LETTERS)
 
 ALPACA_BUDGET = Budget(weight=100, window_s=60)  # half of the 200 a minute of the free plan, for both programs
+FIREWALL = (403,)  # at a venue where nobody signs in, the word of what stands before it for a busy address
 # Whether Alpaca sends pings is not documented, so silence alone decides, and only while the market is open.
 NIGHT_S = 7 * 86_400.0
 
@@ -51,7 +52,8 @@ VENUES = (
         why_disabled=lambda settings: _switch("POLYMARKET", settings.polymarket_enabled),
         topics=(MARKETS, *ALWAYS),
         state=("polymarket_offset", "polymarket_cursor"),
-        budget=Budget(weight=150, window_s=10),  # half of the 300 a venue's address may ask /markets in 10 s
+        # Half of the 300 a venue's address may ask /markets in 10 s.
+        budget=Budget(weight=150, window_s=10, slow_down=FIREWALL),
     ),
     Venue(
         program="polymarket_clob_ingester",
@@ -60,7 +62,8 @@ VENUES = (
         why_disabled=lambda settings: _switch("POLYMARKET_CLOB", settings.polymarket_clob_enabled),
         topics=(TRADES, QUOTES, BOOKS, STATUSES, *ALWAYS),
         state=("polymarket_clob_tokens",),
-        budget=Budget(weight=100, window_s=10),  # a third of what one address may ask Gamma, a fifth of the books
+        # A third of what one address may ask Gamma, a fifth of the books.
+        budget=Budget(weight=100, window_s=10, slow_down=FIREWALL),
         recorded_as="polymarket",
         mute_s=lambda _: 45.0,  # four PINGs without a PONG; a token's silence is the feed's business
     ),
@@ -71,7 +74,7 @@ VENUES = (
         why_disabled=lambda settings: _switch("GOLDSKY", settings.goldsky_enabled),
         topics=(ORDER_EVENTS, *ALWAYS),
         state=("goldsky_last_timestamp", "goldsky_last_id", "goldsky_wish", "goldsky_settled"),
-        budget=Budget(weight=40, window_s=10),  # of 50 in 10 s
+        budget=Budget(weight=40, window_s=10, slow_down=FIREWALL),  # of 50 in 10 s
     ),
     Venue(
         program="polygon_ingester",
@@ -91,8 +94,8 @@ VENUES = (
         why_disabled=lambda settings: _switch("BINANCE", settings.binance_enabled),
         topics=(TRADES, QUOTES, BOOKS, BOOK_SNAPSHOTS, TICKERS, BARS, *ALWAYS),
         state=("binance_backfill", "binance_settled"),
-        # Half of 6000 a minute; 403 is its firewall's word for too much.
-        budget=Budget(weight=3000, window_s=60, slow_down=(403,), told="X-MBX-USED-WEIGHT-1M", limit=6000),
+        # Half of 6000 a minute.
+        budget=Budget(weight=3000, window_s=60, slow_down=FIREWALL, told="X-MBX-USED-WEIGHT-1M", limit=6000),
         mute_s=lambda settings: settings.binance_mute_s,
         has_spares=lambda settings: settings.binance_hot_spare,
     ),
@@ -103,8 +106,8 @@ VENUES = (
         why_disabled=lambda settings: _switch("OKX", settings.okx_enabled),
         topics=(TRADES, QUOTES, BOOKS, BOOK_SNAPSHOTS, TICKERS, BARS, *ALWAYS),
         state=("okx_backfill", "okx_settled", "okx_books_full"),
-        # Each endpoint has a limit of its own: see WEIGHTS in okx_cycles. 403 is the word of the firewall before it.
-        budget=Budget(weight=80, window_s=2, slow_down=(403,)),
+        # Each endpoint has a limit of its own: see WEIGHTS in okx_cycles.
+        budget=Budget(weight=100, window_s=2, slow_down=FIREWALL),
         mute_s=lambda settings: settings.okx_mute_s,
         has_spares=lambda settings: settings.okx_hot_spare,
     ),

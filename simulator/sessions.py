@@ -6,32 +6,31 @@ from pathlib import Path
 
 from simulator.capture import Capture, CaptureRefused, Event, read_capture
 from simulator.registry import VENUES
+from simulator.repeats import each_once
 from simulator.venue import Entry, Recorded, Session
 
 
 def read_sessions(paths: Sequence[Path], speed: float) -> dict[str, Session]:
     """
-    Return venue name -> what was recorded of it in all files, in receive order.
+    Return venue name -> what was recorded of it in all files, in receive order, each message once.
 
     Raises:
         CaptureRefused: a file is not whole, or holds what no simulated venue would say, or there is nothing in any.
     """
-    events: defaultdict[str, list[Recorded]] = defaultdict(list)
+    files: defaultdict[str, list[list[Recorded]]] = defaultdict(list)
     spans: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
     for path in paths:
         capture = read_capture(path)
-        names = set()
+        events: defaultdict[str, list[Recorded]] = defaultdict(list)
         for index, event in enumerate(capture.events):
             name = _claimant(capture, event, index).name
-            names.add(name)
             events[name].append(Recorded(event, capture.address(event), capture.is_socket(event)))
-        for name in names:
+        for name, recorded in events.items():
+            files[name].append(recorded)
             spans[name].append((capture.events[0].received_ns, capture.events[-1].received_ns))
-    if paths and not events:
+    if paths and not files:
         raise CaptureRefused(paths[0], 1, "there is nothing to replay: no event was recorded")
-    for recorded in events.values():
-        recorded.sort(key=lambda one: one.event.received_ns)
-    return {name: Session(events[name], spans[name], speed) for name in events}
+    return {name: Session(each_once(files[name]), spans[name], speed) for name in files}
 
 
 def _claimant(capture: Capture, event: Event, index: int) -> Entry:

@@ -4,6 +4,7 @@ from collections import Counter
 from itertools import pairwise
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -251,6 +252,30 @@ def test_a_symbol_that_the_venue_refused_keeps_nothing_waiting():
     heard(feed, delta(1, 5, START_NS), START_NS)
 
     assert feed._books[SYMBOL]._waiting.first is None
+
+
+def test_a_delta_told_again_by_a_clock_ahead_of_ours_is_a_repeat_after_a_restart():
+    feed = opened(Resume(marks={("books", SYMBOL): 100}))
+
+    assert [] == heard(feed, delta(90, 100, START_NS + 5 * SECOND_NS), START_NS)
+
+
+@pytest.mark.parametrize("ahead_s", [5, -5])
+def test_a_delta_told_again_after_the_venues_clock_was_set_back_is_a_repeat(ahead_s):
+    feed, first_ns = opened(), START_NS + ahead_s * SECOND_NS
+    heard(feed, snapshot(4), START_NS, f"snapshot:{SYMBOL}")
+    heard(feed, delta(5, 5, first_ns), START_NS)
+    heard(feed, delta(6, 6, first_ns - 10 * SECOND_NS), START_NS)
+
+    assert [] == heard(feed, delta(5, 5, first_ns), START_NS)
+
+
+def test_an_old_number_much_later_is_a_new_numbering_also_after_a_restart():
+    feed = opened(Resume(marks={("books", SYMBOL): 100}))
+    heard(feed, delta(90, 100, START_NS), START_NS)
+    steps = heard(feed, delta(1, 5, START_NS + 11 * SECOND_NS), START_NS + 11 * SECOND_NS)
+
+    assert ["the venue began its update ids again"] == [step.detail for step in steps if isinstance(step, FeedEvent)]
 
 
 def test_deltas_that_a_slow_socket_brings_after_the_snapshot_are_stale_and_no_new_numbering():

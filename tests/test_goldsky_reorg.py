@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
 
-from common.records import FeedEvent
+from common.records import DeadLetter, FeedEvent
 from ingesters.venues import goldsky_recheck
-from ingesters.venues.goldsky_page import Cursor, Row
+from ingesters.venues.goldsky_page import Cursor, Odd, Row
 from ingesters.venues.goldsky_recheck import Recheck
 from tests.goldsky_kit import START_S, Loop, Subgraph, row
 
@@ -223,4 +223,30 @@ def test_after_any_reorganisations_what_stands_is_what_the_subgraph_holds(change
 
 
 def _row(key: str, timestamp: int) -> Row:
-    return Row(key, "", str(timestamp), "", "", "", "0", "1", "1", "1", "0")
+    return Row(key, str(timestamp), "", "", "", "", "0", "1", "1", "1", "0")
+
+
+def test_an_event_that_has_lost_a_field_has_not_vanished():
+    loop = read_up(*ten())
+    loop.subgraph.add({name: value for name, value in row(3, START_S + 3).items() if name != "fee"})
+    loop.run_for(300)
+
+    assert [("schema_change", msgspec.json.encode(loop.subgraph.rows["3"]).decode())] == loop.told()
+    assert 1 == sum(isinstance(record, DeadLetter) for record in loop.records)
+    assert list("0123456789") == list(loop.standing())
+
+
+def test_nothing_has_vanished_in_a_walk_that_met_a_row_without_a_place():
+    recheck = Recheck(Cursor(0, ""))
+    recheck.compare([_row("a", 1), _row("b", 2)])
+    recheck.begin(Cursor(2, "b"))
+    recheck.walk([_row("b", 2)], [Odd(b"{}", "no id", None)])
+
+    assert [] == recheck.end()
+
+
+def test_events_that_are_all_odd_from_now_on_do_not_make_the_second_walk_grow():
+    recheck = Recheck(Cursor(0, ""))
+    recheck.compare([_row("last", 1000)])
+
+    assert not recheck.begin(Cursor(1601, "odd"))

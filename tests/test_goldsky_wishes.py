@@ -2,6 +2,7 @@
 
 import pytest
 
+from common.records import DeadLetter
 from common.wishes import Wish, digest, packed, standing_key, wish_id
 from tests.goldsky_kit import SECOND_NS, START_S, Loop, Subgraph, row
 
@@ -45,6 +46,16 @@ def test_what_is_missing_of_a_stretch_is_fetched_and_told(subgraph):
     assert {"backfill"} == {event.via for event in loop.standing().values()}
     assert [("backfilled", f"wish {wish().id}")] == loop.told()
     assert {f"backfill:{PROGRAM}": set(), standing_key(PROGRAM, wish().id): set()} == loop.sets
+
+
+def test_a_page_that_ends_with_an_odd_row_does_not_end_the_wish(subgraph):
+    last = ids_within(subgraph)[999]
+    subgraph.add({name: value for name, value in subgraph.rows[last].items() if name != "fee"})
+    loop = follower(subgraph, wish())
+    loop.run_for(30)
+
+    assert [one for one in ids_within(subgraph) if one != last] == sorted(loop.ids())
+    assert 1 == sum(isinstance(record, DeadLetter) for record in loop.records)
 
 
 def test_nothing_of_the_streams_own_time_is_fetched(subgraph):

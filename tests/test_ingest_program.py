@@ -67,7 +67,7 @@ def test_a_question_that_hangs_does_not_hold_up_the_end(fleet):
     assert time.monotonic() - started_s < 5
 
 
-@pytest.mark.parametrize("status", [401, 403, 404])
+@pytest.mark.parametrize("status", [401, 404])
 def test_refused_it_ends_with_2_after_the_refusal_is_in_redis(fleet, status):
     order(fleet, kind="status", status=status, body="not for you", venue="goldsky", times=None)
     fleet.start_program("goldsky_ingester")
@@ -78,6 +78,17 @@ def test_refused_it_ends_with_2_after_the_refusal_is_in_redis(fleet, status):
     assert f"HTTP {status}: not for you" in refused[0].detail
     assert f"HTTP {status}" in said(fleet, "goldsky_ingester")
     assert [] == fleet.redis.keys("state:*")
+
+
+@pytest.mark.parametrize("venue", ["goldsky", "polymarket", "polymarket_clob"])
+def test_a_firewall_before_a_venue_without_sign_in_ends_nothing_and_is_told_in_its_words(fleet, venue):
+    order(fleet, kind="status", status=403, body="<html>blocked", venue=venue, times=None)
+    fleet.start_program(f"{venue}_ingester")
+    wait_for(lambda: "403" in (fleet.redis.hget(f"proc:{venue}_ingester", "detail") or ""), what="the firewall's words")
+
+    assert fleet.redis.hget(f"proc:{venue}_ingester", "detail").endswith("HTTP 403: <html>blocked")
+    assert "waiting" == fleet.redis.hget(f"proc:{venue}_ingester", "state")
+    assert DONE == fleet.end(f"{venue}_ingester")
 
 
 @pytest.mark.parametrize(

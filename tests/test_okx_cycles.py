@@ -9,6 +9,7 @@ from common.errors import BadAnswer, WireLost
 from common.records import Bar, BookSnapshot, DeadLetter, Ticker
 from ingesters.feed import Checkpoint, Dial, Fetch, Resume, Send, Wake
 from ingesters.registry import of_program
+from ingesters.venues.okx_backfill import WEIGHT as HISTORY_WEIGHT
 from tests.okx_kit import MS_NS, SECOND_NS, SYMBOL, Talk, answer, book, choose, push, trade
 
 WAKE = "books-full@0"
@@ -170,14 +171,14 @@ def test_a_venue_that_is_offline_for_a_while_refuses_no_symbol():
     assert [] == talk.events("refused")
 
 
-def test_as_many_symbols_as_the_budget_holds_stay_within_every_limit_of_the_venue():
+def test_as_many_symbols_as_the_budget_holds_take_half_of_the_narrowest_limit_of_the_venue():
     budget = of_program("okx_ingester").budget
     weights = {fetch.key.partition(":")[0]: fetch.weight for fetch in begin(Talk())}
-    cycles = budget.weight // sum(weights.values())
 
     assert 2 == budget.window_s
-    assert cycles <= 10  # books-full; tickers 20, books and candles 40
-    assert budget.weight // 4 <= 20  # pages of history-trades
+    assert 5 == budget.weight // sum(weights.values())  # cycles: tickers 20, books and candles 40
+    assert 5 == budget.weight // weights["books-full"]  # of 10, also where the rest of a cycle has not been asked for
+    assert budget.weight // HISTORY_WEIGHT <= 20  # pages of history-trades
 
 
 def test_a_candle_that_was_asked_for_does_not_open_one_that_has_closed_meanwhile():

@@ -166,14 +166,24 @@ async def test_every_question_of_the_venue_waits_as_long_as_it_says(redis, statu
     assert min(at_s for _, at_s in venue.asked[1:]) - venue.asked[0][1] >= 1.3
 
 
-async def test_the_firewall_of_a_venue_is_waited_for_and_no_refusal(redis):
-    venue = WebVenue(answer(b"", "403 Forbidden"), GOOD)
+async def test_the_firewall_of_a_venue_is_waited_for_longer_each_time_and_no_refusal(redis):
+    blocked = answer(b"<html>blocked</html>", "403 Forbidden")
+    venue = WebVenue(blocked, blocked, GOOD)
     allowance = allowance_of(redis, Budget(weight=100, window_s=1, slow_down=(403,)))
     async with venue.open() as url, asking(redis, allowance) as (questions, mailbox):
         questions.ask(ONE._replace(url=url))
+        await until(lambda: questions._figures.troubles, {"one": "one: HTTP 403: <html>blocked</html>"})
 
         assert [("one", b'{"good":1}')] == await answers(mailbox)
-    assert venue.asked[1][1] - venue.asked[0][1] >= 1.0
+    first_s, second_s = venue.pauses_s()
+    assert (True, True) == (first_s >= 1.0, second_s >= 2.0)
+
+
+async def test_questions_that_a_firewall_turns_away_together_wait_no_longer_for_being_many(redis):
+    allowance = allowance_of(redis, Budget(weight=100, window_s=60, slow_down=(403,)))
+    first_s = allowance.least_wait_s(403)
+
+    assert first_s >= allowance.least_wait_s(403)
 
 
 @pytest.mark.parametrize(("used", "is_held_off"), [("899", False), ("900", True), ("many", False)])

@@ -1,6 +1,7 @@
 """Recordings that cannot be replayed are refused by name, before anything listens."""
 
 import gzip
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -107,3 +108,42 @@ def test_recordings_made_at_the_same_time_run_side_by_side():
     timeline = Timeline([(100, 200), (150, 300)])
 
     assert [timeline.session_ns(at) for at in (100, 150, 300)] == [0, 50, 200]
+
+
+def said(path, numbers, *, late_ms=0, connection="ws1"):
+    """Write a recording of a message a second, the number of each its second; return its path."""
+    events = [
+        trade("BTCUSDT", number, received_ns=10**18 + number * 10**9 + late_ms * 10**6, connection=connection)
+        for number in numbers
+    ]
+    return capture(path, "binance", events, {connection: {"kind": "ws", "url": "wss://x/stream"}})
+
+
+def numbers_of(*paths):
+    recorded = read_sessions(paths, 1.0)["binance"].events
+    return [json.loads(one.event.payload)["data"]["t"] for one in recorded]
+
+
+@pytest.mark.parametrize("late_ms", [0, 700, -700])
+def test_what_two_recordings_of_one_time_hold_is_told_once(tmp_path, late_ms):
+    first, second = said(tmp_path / "a.gz", range(6)), said(tmp_path / "b.gz", range(3, 9), late_ms=late_ms)
+
+    assert list(range(9)) == numbers_of(first, second) == numbers_of(second, first)
+
+
+def test_what_the_venue_said_twice_is_told_twice(tmp_path):
+    first, second = said(tmp_path / "a.gz", [1, 1, 2]), said(tmp_path / "b.gz", [1, 2, 2])
+
+    assert [1, 1, 2, 2] == numbers_of(first, second)
+
+
+def test_the_same_at_another_time_is_no_repeat(tmp_path):
+    first, second = said(tmp_path / "a.gz", [1]), said(tmp_path / "b.gz", [1], late_ms=6000)
+
+    assert [1, 1] == numbers_of(first, second)
+
+
+def test_connections_of_other_names_stand_side_by_side(tmp_path):
+    first, second = said(tmp_path / "a.gz", [1]), said(tmp_path / "b.gz", [1], connection="ws2")
+
+    assert [1, 1] == numbers_of(first, second)

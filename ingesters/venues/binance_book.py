@@ -15,7 +15,7 @@ from common.clock import NS_PER_S
 from common.records import BookUpdate, FeedEvent
 from ingesters.feed import Fetch, Step
 from ingesters.venues.binance_depth import WaitingRoom, happened_ns, versions
-from ingesters.venues.binance_wire import RESET_MARGIN_NS, VENUE
+from ingesters.venues.binance_wire import CLOCKS_APART_NS, RESET_MARGIN_NS, VENUE
 
 LONGEST_PAUSE_S = 30.0
 CALM_NS = 60 * NS_PER_S
@@ -51,6 +51,7 @@ class BookSequence:
         self._request = request
         self._last = _NO_VERSION if mark is None else mark
         self._last_event_ns: int | None = None  # unknown for a mark
+        self._latest_ns = 0  # of all: a clock that was set back would make what was told before look newer
         self._waiting = WaitingRoom(most_waiting)
         self.is_in_step = False  # whether what was yielded makes the venue's book as of the last delta heard
         self.heard = 0  # deltas, whatever became of them
@@ -109,23 +110,28 @@ class BookSequence:
         self._waiting.close()
 
     def _go_on(self, delta: BookUpdate) -> Iterator[Step]:
-        _, self._last = versions(delta)
-        self._last_event_ns = delta.event_ns
+        self._stand_at(delta)
         yield delta
         if not self.is_in_step:
             yield from self._recovered(delta.received_ns, happened_ns(delta))
             yield from self._catch_up(delta.received_ns)
 
+    def _stand_at(self, delta: BookUpdate) -> None:
+        _, self._last = versions(delta)
+        self._last_event_ns = delta.event_ns
+        self._latest_ns = max(self._latest_ns, happened_ns(delta))
+
     def _is_reset(self, delta: BookUpdate) -> bool:
         """
         Return whether an old number is a new numbering, and not a repeat.
 
-        A repeat happened before what we have: before the last delta, or, where only its number survived a restart,
-        before this connection heard its first delta.
+        A repeat happened before what we have: before the latest delta, or, where only a number survived a restart,
+        before this connection heard its first delta, by a clock that may be ahead of ours.
         """
-        if self._last_event_ns is None:
-            self._last_event_ns = delta.received_ns
-        return happened_ns(delta) - self._last_event_ns > RESET_MARGIN_NS
+        if self._last_event_ns == _NOT_YET_NS:
+            return False
+        self._latest_ns = self._latest_ns or delta.received_ns + CLOCKS_APART_NS
+        return happened_ns(delta) - self._latest_ns > RESET_MARGIN_NS
 
     def _begin_again(self, delta: BookUpdate) -> Iterator[Step]:
         detail = "the venue began its update ids again"
@@ -151,8 +157,7 @@ class BookSequence:
                 return
             delta = self._waiting.take()
             if first.last_sequence > self._last:
-                self._last = first.last_sequence
-                self._last_event_ns = delta.event_ns
+                self._stand_at(delta)
                 yield delta
         self.is_in_step = True
 

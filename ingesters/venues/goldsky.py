@@ -15,6 +15,7 @@ from ingesters.feed import Checkpoint, Fetch, Frame, Resume, Step
 from ingesters.venues.event_errands import late
 from ingesters.venues.goldsky_events import event, records, removal
 from ingesters.venues.goldsky_head import HeadWatch, feed_event, reorganised
+from ingesters.venues.goldsky_odd import OddRows
 from ingesters.venues.goldsky_page import VENUE, Cursor, Page, Row, question, read_page, rows_beyond
 from ingesters.venues.goldsky_recheck import Difference, Recheck
 from ingesters.venues.goldsky_wishes import ByHand
@@ -40,6 +41,7 @@ class GoldskyFeed:
         self._head = HeadWatch(settings.goldsky_lag_s)
         self._recheck = Recheck(self._reached)
         self._by_hand = ByHand(resume.state)
+        self._odd_rows = OddRows()
         self._rechecked_ns: int | None = None
         self._rechecked_block: str | None = None
 
@@ -61,7 +63,10 @@ class GoldskyFeed:
         page = read_page(frame.payload)
         if page.complaint:
             yield from self._complain(page, frame)
-        elif frame.reply_to == RECHECK:
+            return
+        self._require_lead(page, self._place(frame.reply_to))
+        yield from self._odd_rows.set_aside(page.odd, frame.received_ns)
+        if frame.reply_to == RECHECK:
             yield from self._compare(page, frame.received_ns)
         elif frame.reply_to == WISHED:
             yield from self._add_wished(page, frame.received_ns)
@@ -82,15 +87,15 @@ class GoldskyFeed:
         yield self._fetch(frame.reply_to or PAGE, after_s=pause_s)  # worded anew: without the head if need be
 
     def _go_on(self, page: Page, received_ns: int) -> Iterator[Step]:
-        fresh = self._beyond(page, self._reached)
         yield from self._look_at_head(page, received_ns)
-        if fresh:
-            self._reached = fresh[-1].cursor
+        reached = page.leads(self._reached)
+        if reached:
+            fresh, self._reached = rows_beyond(page.rows, self._reached), reached
             difference = self._recheck.compare(fresh)
             yield from records(difference, received_ns, are_late=False)
             yield self._checkpoint()
             yield from _corrected(difference, received_ns)
-        yield self._fetch(PAGE, after_s=0.0 if page.is_full else self._poll_s)
+        yield self._fetch(PAGE, after_s=0.0 if page.is_full and reached else self._poll_s)
         if not page.is_full and self._wants_recheck(page, received_ns):
             yield self._fetch(RECHECK)
 
@@ -107,8 +112,9 @@ class GoldskyFeed:
         return self._recheck.begin(self._reached)
 
     def _compare(self, page: Page, received_ns: int) -> Iterator[Step]:
-        rows = self._beyond(page, self._recheck.after)
-        difference = self._recheck.walk(rows)
+        rows = rows_beyond(page.rows, self._recheck.after)
+        goes_on = page.leads(self._recheck.after) is not None
+        difference = self._recheck.walk(rows, page.odd)
         if any(difference):
             # The place stays: an event behind it is added in one transaction with the place where it was found.
             yield from records(difference, received_ns, are_late=True)
@@ -116,7 +122,7 @@ class GoldskyFeed:
             yield from _corrected(difference, received_ns)
             yield from reorganised("backfilled", "events came late", _places(difference.new), received_ns)
         # A short page ends nothing here: what it left out would pass for vanished.
-        if rows and not self._recheck.is_past(self._recheck.after):
+        if goes_on and not self._recheck.is_past(self._recheck.after):
             yield self._fetch(RECHECK)
             return
         vanished = self._recheck.end()
@@ -124,7 +130,11 @@ class GoldskyFeed:
         yield from reorganised("gap", "events vanished", _places(vanished), received_ns)
 
     def _add_wished(self, page: Page, received_ns: int) -> Iterator[Step]:
-        rows = self._by_hand.missing(self._beyond(page, self._by_hand.after))
+        if page.is_full and page.last is None:  # it may lead on another time: what is wrong with it has been told
+            yield self._fetch(WISHED, after_s=self._poll_s)
+            return
+        after = self._by_hand.after
+        rows = self._by_hand.missing(rows_beyond(page.rows, after), page.leads(after))
         yield from (late(event(row, received_ns)) for row in rows)
         yield from self._by_hand.answered(received_ns)
         yield from self._ask_wished()
@@ -133,11 +143,13 @@ class GoldskyFeed:
         if self._by_hand.wants_to_ask():
             yield self._fetch(WISHED)
 
-    def _beyond(self, page: Page, after: Cursor) -> list[Row]:
-        rows = rows_beyond(page.rows, after)
-        if page.is_full and not rows:
+    def _require_lead(self, page: Page, after: Cursor) -> None:
+        if page.is_full and page.last and not page.leads(after):
             raise BadAnswer(VENUE, reason=f"expected rows beyond {after}, found a full page of older ones")
-        return rows
+
+    def _place(self, key: str) -> Cursor:
+        """Return the place behind which a question asks."""
+        return {RECHECK: self._recheck.after, WISHED: self._by_hand.after}.get(key, self._reached)
 
     def _look_at_head(self, page: Page, received_ns: int) -> Iterator[Step]:
         if page.head:
@@ -147,9 +159,8 @@ class GoldskyFeed:
             yield _without_head("the answer has no _meta", received_ns)
 
     def _fetch(self, key: str, after_s: float = 0.0) -> Fetch:
-        places = {RECHECK: self._recheck.after, WISHED: self._by_hand.after}
-        after = places.get(key, self._reached)
-        return Fetch(key=key, url=self._url, body=question(after, with_head=self._asks_head), after_s=after_s)
+        body = question(self._place(key), with_head=self._asks_head)
+        return Fetch(key=key, url=self._url, body=body, after_s=after_s)
 
     def _checkpoint(self) -> Checkpoint:
         timestamp, last_id = self._reached

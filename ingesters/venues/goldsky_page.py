@@ -1,9 +1,10 @@
 """
-What an answer of the subgraph says, read whole or refused whole.
+What an answer of the subgraph says: refused whole, or read row by row.
 
 It holds the fields that the question names and no others, so there are no unknown ones to look for.
 """
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Annotated, NamedTuple
 
@@ -34,12 +35,22 @@ class Cursor(NamedTuple):
     id: str
 
 
-class Row(msgspec.Struct, frozen=True, gc=False, rename="camel"):
-    """An orderFilledEvent; all its numbers are JSON strings."""
+class _Place(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+    """What of an event tells where it stands."""
 
     id: Annotated[str, msgspec.Meta(min_length=1)]
-    transaction_hash: str
     timestamp: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,10}$")]
+
+    @property
+    def cursor(self) -> Cursor:
+        """Return its place in the order of events."""
+        return Cursor(int(self.timestamp), self.id)
+
+
+class Row(_Place, frozen=True, gc=False, rename="camel"):
+    """An orderFilledEvent; all its numbers are JSON strings."""
+
+    transaction_hash: str
     order_hash: str
     maker: str
     taker: str
@@ -49,10 +60,13 @@ class Row(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     taker_amount_filled: str
     fee: str
 
-    @property
-    def cursor(self) -> Cursor:
-        """Return its place in the order of events."""
-        return Cursor(int(self.timestamp), self.id)
+
+class Odd(NamedTuple):
+    """Another thing in the place of a row: its bytes, what is wrong with it, and where it stands if it says so."""
+
+    raw: bytes
+    reason: str
+    cursor: Cursor | None
 
 
 class Block(msgspec.Struct, frozen=True):
@@ -81,7 +95,7 @@ class _Envelope(msgspec.Struct, rename="camel"):
 
 
 class _Asked(msgspec.Struct, rename={"order_filled_events": "orderFilledEvents", "head": "_meta"}):
-    order_filled_events: list[Row]
+    order_filled_events: list[msgspec.Raw]
     head: Head | None = None
 
 
@@ -95,14 +109,26 @@ class Page(NamedTuple):
     rows: list[Row]
     head: Head | None
     complaint: str = ""
+    odd: Sequence[Odd] = ()
 
     @property
     def is_full(self) -> bool:
         """Return whether there may be more behind it."""
-        return len(self.rows) >= PAGE_ROWS
+        return len(self.rows) + len(self.odd) >= PAGE_ROWS
+
+    @property
+    def last(self) -> Cursor | None:
+        """Return the furthest place of all rows; an odd one without a place stands before the next that has one."""
+        return max(places_of(self.rows, self.odd), default=None)
+
+    def leads(self, after: Cursor) -> Cursor | None:
+        """Return the furthest place if it is behind another one."""
+        return self.last if self.last and self.last > after else None
 
 
 _ENVELOPE = msgspec.json.Decoder(_Envelope)
+_ROW = msgspec.json.Decoder(Row)
+_PLACE = msgspec.json.Decoder(_Place)
 _ASKED = msgspec.json.Decoder(_Asked)
 _HEAD_ONLY = msgspec.json.Decoder(_HeadOnly | None)
 
@@ -133,15 +159,37 @@ def read_page(payload: bytes) -> Page:
         asked = _ASKED.decode(envelope.data)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise BadAnswer(VENUE, reason=f"{error}, found {payload[:100]!r} ({len(payload)} bytes)") from error
-    _require_order(asked.order_filled_events)
-    return Page(asked.order_filled_events, head=asked.head)
+    found = [_read_row(raw) for raw in asked.order_filled_events]
+    _require_order(found)
+    odd = [row for row in found if isinstance(row, Odd)]
+    return Page([row for row in found if isinstance(row, Row)], head=asked.head, odd=odd)
 
 
-def _require_order(rows: list[Row]) -> None:
+def _read_row(raw: msgspec.Raw) -> Row | Odd:
+    try:
+        return _ROW.decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        return Odd(bytes(raw), str(error), _cursor_of(raw))
+
+
+def _cursor_of(raw: msgspec.Raw) -> Cursor | None:
+    try:
+        return _PLACE.decode(raw).cursor
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+
+
+def _require_order(rows: list[Row | Odd]) -> None:
     """Equal neighbours are a repeat; anything else that does not ascend means that a cursor would skip events."""
-    for earlier, later in pairwise(rows):
-        if later.cursor <= earlier.cursor and later != earlier:
-            raise BadAnswer(VENUE, reason=f"expected rows in order, found {later.cursor} after {earlier.cursor}")
+    placed = ((row, row.cursor) for row in rows if row.cursor)
+    for (earlier, before), (later, after) in pairwise(placed):
+        if after <= before and later != earlier:
+            raise BadAnswer(VENUE, reason=f"expected rows in order, found {after} after {before}")
+
+
+def places_of(rows: Sequence[Row], odd: Sequence[Odd]) -> list[Cursor]:
+    """Return all places that are told, in no order."""
+    return [row.cursor for row in rows] + [row.cursor for row in odd if row.cursor]
 
 
 def rows_beyond(rows: list[Row], after: Cursor) -> list[Row]:

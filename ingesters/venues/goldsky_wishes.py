@@ -38,12 +38,12 @@ class ByHand(EventErrands):
         self._is_asking = self._is_asking or is_due
         return is_due
 
-    def missing(self, rows: Sequence[Row]) -> list[Row]:
-        """Return the rows of a page that do not stand, and go on behind it."""
+    def missing(self, rows: Sequence[Row], last: Cursor | None) -> list[Row]:
+        """Return the rows of a page that do not stand, and go on behind its `last` place."""
         found = [row for row in rows if self._errands.wants(row.id, row.cursor.timestamp * NS_PER_S)]
         _, stop = self._errands.part or (0, 0)
-        if rows and rows[-1].cursor.timestamp * NS_PER_S < stop:
-            timestamp, name = rows[-1].cursor
+        if last and last.timestamp * NS_PER_S < stop:
+            timestamp, name = last
             self._errands.reach(timestamp * NS_PER_S, f"{timestamp} {name}")
         else:
             self._errands.leave_part()

@@ -24,7 +24,7 @@ from ingesters.venues.wishes import Wishes, without
 STATE, SETTLED = "okx_backfill", "okx_settled"
 KEY = "history-trades:"
 PAGE = 100
-WEIGHT = 4
+WEIGHT = 5  # of 100 in 2 s: no more than the 20 pages that the venue allows
 FIRST_PAUSE_S = 2.0  # the newest trades are not in the history at once, and some come late by themselves
 LATER_PAUSE_S = 5.0
 MOST_TRIES = 3

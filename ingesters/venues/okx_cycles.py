@@ -16,9 +16,9 @@ from ingesters.feed import Checkpoint, Fetch, Step, Wake
 from ingesters.venues.okx_cycle import Cycle, Part
 from ingesters.venues.okx_wire import IN_WORDS, VENUE
 
-# The venue allows one address 10 `books-full`, 20 tickers, 40 books and 40 candles in 2 s. Of a budget of 80 in 2 s
-# a cycle costs 10: eight cycles in 2 s, four fifths of what the narrowest of these limits would let through.
-WEIGHTS: dict[Part, int] = {"books-full": 7, "books": 1, "candles": 1, "ticker": 1}
+# The venue allows one address 10 `books-full`, 20 tickers, 40 books and 40 candles in 2 s. Of a budget of 100 in 2 s
+# a cycle costs 20, and a sixth `books-full` never has room: half of what the narrowest limit lets through.
+WEIGHTS: dict[Part, int] = {"books-full": 17, "books": 1, "candles": 1, "ticker": 1}
 WAKE = "books-full"
 STATE = "okx_books_full"
 
