@@ -130,7 +130,8 @@ class BookSequence:
         """
         if self._last_event_ns == _NOT_YET_NS:
             return False
-        self._latest_ns = self._latest_ns or delta.received_ns + CLOCKS_APART_NS
+        if self._last_event_ns is None:
+            self._last_event_ns, self._latest_ns = delta.received_ns, delta.received_ns + CLOCKS_APART_NS
         return happened_ns(delta) - self._latest_ns > RESET_MARGIN_NS
 
     def _begin_again(self, delta: BookUpdate) -> Iterator[Step]:

@@ -31,7 +31,7 @@ class TradeSequence:
     - the first of a new numbering if it happened clearly after the last one (Binance's testnet begins again each
       month). After a restart only the number of the last one is known; but it was stored before this connection heard
       its first trade, so that moment stands in for its time;
-    - else a repeat. That is the answer in doubt: to an old session that is played again, and in the two seconds after
+    - else a repeat. That is the answer in doubt: to an old session that is played again, and in the ten seconds after
       a restart that fell together with a new numbering.
     """
 
@@ -40,6 +40,7 @@ class TradeSequence:
         self._backfill = backfill
         self.next = None if mark is None else mark + 1
         self.last_event_ns: int | None = None  # unknown for a mark
+        self._margin_ns = RESET_MARGIN_NS  # more while that is our time and not the venue's
 
     def hear(self, trade: Trade, number: int) -> Iterable[Step]:
         """Return a trade unless it is a repeat, with what its number tells."""
@@ -78,12 +79,12 @@ class TradeSequence:
 
     def _stand_at(self, trade: Trade) -> None:
         """Keep the latest time of all: a clock that was set back would make what was told before look newer."""
-        self.last_event_ns = max(trade.event_ns, self.last_event_ns or 0)
+        self.last_event_ns, self._margin_ns = max(trade.event_ns, self.last_event_ns or 0), RESET_MARGIN_NS
 
     def _is_reset(self, trade: Trade) -> bool:
         if self.last_event_ns is None:
-            self.last_event_ns = trade.received_ns + CLOCKS_APART_NS
-        return trade.event_ns > self.last_event_ns + RESET_MARGIN_NS
+            self.last_event_ns, self._margin_ns = trade.received_ns, RESET_MARGIN_NS + CLOCKS_APART_NS
+        return trade.event_ns > self.last_event_ns + self._margin_ns
 
 
 def _event(kind: EventKind, trade: Trade, expected: int, *, from_ns: int | None, detail: str = "") -> FeedEvent:

@@ -29,6 +29,7 @@ class TradeSequence:
         self.channel = channel  # the same trades told twice, summed up and singly: the channel heard first counts
         self.next = None if mark is None else mark + 1
         self.last_event_ns: int | None = None  # unknown for a mark
+        self._margin_ns = RESET_MARGIN_NS  # more while that is our time and not the venue's
         self._symbol = symbol
         self._backfill = backfill
         self._was_away = False
@@ -49,6 +50,7 @@ class TradeSequence:
         # The latest of all: a clock that was set back would make what was told before look newer.
         latest_ns = max(trade.event_ns, self.last_event_ns or 0)
         self.next, self.last_event_ns, self._was_away = last + 1, latest_ns, False
+        self._margin_ns = RESET_MARGIN_NS
 
     def _out_of_turn(self, trade: Trade, first: int, last: int, *, expected: int) -> Iterator[Step]:
         if last >= expected:  # if it begins before, a part of it was told already: the rest is fetched singly
@@ -78,8 +80,8 @@ class TradeSequence:
 
     def _is_reset(self, trade: Trade) -> bool:
         if self.last_event_ns is None:
-            self.last_event_ns = trade.received_ns + CLOCKS_APART_NS
-        return trade.event_ns > self.last_event_ns + RESET_MARGIN_NS
+            self.last_event_ns, self._margin_ns = trade.received_ns, RESET_MARGIN_NS + CLOCKS_APART_NS
+        return trade.event_ns > self.last_event_ns + self._margin_ns
 
     def _event(self, trade: Trade, kind: EventKind, expected: int, *, detail: str = "") -> FeedEvent:
         from_ns = trade.event_ns if self.last_event_ns is None else self.last_event_ns
