@@ -10,10 +10,13 @@ from html import unescape
 import pytest
 import requests
 
-from common.errors import StoreRefused
 from monitoring.prompts import sql_text
-from monitoring.sql_box import AT_ONCE, LONGEST_S, LONGEST_TEXT, MOST_ROWS, NoTable, Table, stated, table_of, why
-from monitoring.views.sql import cell, command, lines, recipes
+from monitoring.sql_box import (
+    AT_ONCE,
+    LONGEST_S,
+    LONGEST_TEXT,
+    MOST_ROWS,
+)
 from tests.fleet_harness import PYTHON, Fleet, free_port, wait_for
 from tests.hostile_kit import PAYLOADS, held, is_harmless, open_dashboard, rows, token_in
 from tests.monitoring_fixtures import dashboard
@@ -21,7 +24,7 @@ from tests.monitoring_fixtures import dashboard
 HERE = {"Sec-Fetch-Site": "same-origin"}
 ENDLESS = "SELECT count() FROM numbers(100000000000000) WHERE NOT ignore(sipHash64(number))"
 PROBLEM = re.compile(r'<b role="alert">■ No answer</b> (.+?)</p>')
-servers = [pytest.mark.redis, pytest.mark.clickhouse]
+pytestmark = [pytest.mark.redis, pytest.mark.clickhouse]
 HOSTILE = {
     "insert": "INSERT INTO trades (venue) VALUES ('x')",
     "drop": "DROP TABLE trades",
@@ -82,179 +85,133 @@ def problem_of(answer):
     return unescape(found[1]) if found else ""
 
 
-class TestOnServers:
-    pytestmark = servers
+def test_a_statement_is_answered_with_types_and_as_a_command(fleet):
+    page = post(fleet.url, "SELECT venue, count() AS n\nFROM trades WHERE venue = 'binance' GROUP BY venue;").text
+    stored = fleet.sql("SELECT count() FROM trades WHERE venue = 'binance'")[0][0]
 
-    def test_a_statement_is_answered_with_types_and_as_a_command(self, fleet):
-        page = post(fleet.url, "SELECT venue, count() AS n\nFROM trades WHERE venue = 'binance' GROUP BY venue;").text
-        stored = fleet.sql("SELECT count() FROM trades WHERE venue = 'binance'")[0][0]
+    assert ">1 row<" in page
+    assert '<th scope="col" class="n">n <small>UInt64</small></th>' in page
+    assert f'<td>binance</td><td class="n">{stored}</td>' in page
+    assert "./fleet sql" in page
+    assert re.search(r'<p class="asof">\d+\.\d{3} s</p>', page)
 
-        assert ">1 row<" in page
-        assert '<th scope="col" class="n">n <small>UInt64</small></th>' in page
-        assert f'<td>binance</td><td class="n">{stored}</td>' in page
-        assert "./fleet sql" in page
-        assert re.search(r'<p class="asof">\d+\.\d{3} s</p>', page)
 
-    def test_the_first_rows_of_more_are_called_that(self, fleet):
-        of_more = post(fleet.url, f"SELECT number FROM numbers({MOST_ROWS + 1})").text
-        whole = post(fleet.url, f"SELECT number FROM numbers({MOST_ROWS})").text
+def test_the_first_rows_of_more_are_called_that(fleet):
+    of_more = post(fleet.url, f"SELECT number FROM numbers({MOST_ROWS + 1})").text
+    whole = post(fleet.url, f"SELECT number FROM numbers({MOST_ROWS})").text
 
-        assert ("The first 1\u202f000 rows of more" in of_more, ">1\u202f000 rows<" in whole) == (True, True)
-        assert (MOST_ROWS, MOST_ROWS) == (of_more.count('<td class="n">'), whole.count('<td class="n">'))
+    assert ("The first 1\u202f000 rows of more" in of_more, ">1\u202f000 rows<" in whole) == (True, True)
+    assert (MOST_ROWS, MOST_ROWS) == (of_more.count('<td class="n">'), whole.count('<td class="n">'))
 
-    def test_what_is_not_known_is_told_from_the_word_for_it(self, fleet):
-        page = post(fleet.url, "SELECT NULL AS a, 'NULL' AS b, 1.10::Decimal(9, 2) AS c").text
 
-        assert '<td><span class="na">NULL</span></td><td>NULL</td><td class="n">1.1</td>' in page
+def test_what_is_not_known_is_told_from_the_word_for_it(fleet):
+    page = post(fleet.url, "SELECT NULL AS a, 'NULL' AS b, 1.10::Decimal(9, 2) AS c").text
 
-    def test_an_address_fills_the_box_and_runs_nothing(self, fleet):
-        query = "SELECT concat('ran', '-', 'it') AS done"
-        page = requests.get(f"{fleet.url}/sql", {"query": query}, timeout=20)
+    assert '<td><span class="na">NULL</span></td><td>NULL</td><td class="n">1.1</td>' in page
 
-        assert (200, False, True) == (page.status_code, "ran-it" in page.text, query in unescape(page.text))
-        assert "ran-it" in post(fleet.url, query).text
 
-    def test_the_same_as_a_file(self, fleet):
-        query = "SELECT number AS n, '=1+1' AS formula, 12345678901234567.89::Decimal(38, 2) AS exact FROM numbers(2)"
-        as_lines, as_csv = post(fleet.url, query, "jsonl"), post(fleet.url, query, "csv")
-        told = [json.loads(line) for line in as_lines.text.splitlines()]
+def test_an_address_fills_the_box_and_runs_nothing(fleet):
+    query = "SELECT concat('ran', '-', 'it') AS done"
+    page = requests.get(f"{fleet.url}/sql", {"query": query}, timeout=20)
 
-        assert 'attachment; filename="sql.csv"' == as_csv.headers["content-disposition"]
-        assert ["n,formula,exact", "0,'=1+1,12345678901234567.89"] == as_csv.text.splitlines()[:2]
-        assert [{"n": n, "formula": "=1+1", "exact": "12345678901234567.89"} for n in (0, 1)] == told
+    assert (200, False, True) == (page.status_code, "ran-it" in page.text, query in unescape(page.text))
+    assert "ran-it" in post(fleet.url, query).text
 
-    def test_hostile_statements_are_refused_in_one_line_and_change_nothing(self, fleet):
-        before, odd = (held(fleet), rows(fleet)), {}
-        for name, statement in HOSTILE.items():
-            answer = post(fleet.url, statement)
-            told = problem_of(answer)
-            is_well = answer.status_code == 422 and told and "\n" not in told and "root:" not in answer.text
-            odd |= {} if is_well else {name: (answer.status_code, told)}
 
-        assert {} == odd
-        assert before == (held(fleet), rows(fleet))
+def test_the_same_as_a_file(fleet):
+    query = "SELECT number AS n, '=1+1' AS formula, 12345678901234567.89::Decimal(38, 2) AS exact FROM numbers(2)"
+    as_lines, as_csv = post(fleet.url, query, "jsonl"), post(fleet.url, query, "csv")
+    told = [json.loads(line) for line in as_lines.text.splitlines()]
 
-    def test_the_engines_words_are_told_whole(self, fleet):
-        answer = post(fleet.url, "SELECT vneue FROM trades WHERE symbol = 'a name that goes on and on and on and on'")
+    assert 'attachment; filename="sql.csv"' == as_csv.headers["content-disposition"]
+    assert ["n,formula,exact", "0,'=1+1,12345678901234567.89"] == as_csv.text.splitlines()[:2]
+    assert [{"n": n, "formula": "=1+1", "exact": "12345678901234567.89"} for n in (0, 1)] == told
 
-        assert problem_of(answer).startswith("Unknown expression identifier `vneue`")
-        assert problem_of(answer).endswith("on and on and on and on'. (UNKNOWN_IDENTIFIER)")
 
-    def test_no_password_stands_in_what_may_be_read(self, fleet):
-        told = "".join(
-            post(fleet.url, f"SELECT * FROM system.{table}", "jsonl").text
-            for table in ("users", "processes", "settings", "server_settings")
-        )
+def test_hostile_statements_are_refused_in_one_line_and_change_nothing(fleet):
+    before, odd = (held(fleet), rows(fleet)), {}
+    for name, statement in HOSTILE.items():
+        answer = post(fleet.url, statement)
+        told = problem_of(answer)
+        is_well = answer.status_code == 422 and told and "\n" not in told and "root:" not in answer.text
+        odd |= {} if is_well else {name: (answer.status_code, told)}
 
-        assert "password_hash" not in told
-        assert "default" in told
+    assert {} == odd
+    assert before == (held(fleet), rows(fleet))
 
-    @pytest.mark.parametrize("name", PAYLOADS)
-    def test_what_is_written_and_what_is_stored_is_shown_as_text(self, fleet, name):
-        name_of_column = re.sub(r"[`\\\x00]", "", PAYLOADS[name])
-        answer = post(fleet.url, f"SELECT {sql_text(PAYLOADS[name])} AS `{name_of_column}`")
 
-        assert is_harmless(answer)
-        assert is_harmless(requests.get(f"{fleet.url}/sql", {"query": PAYLOADS[name]}, timeout=20))
-        assert answer.status_code == 200
+def test_the_engines_words_are_told_whole(fleet):
+    answer = post(fleet.url, "SELECT vneue FROM trades WHERE symbol = 'a name that goes on and on and on and on'")
 
-    def test_a_form_from_elsewhere_and_one_that_is_too_large_are_refused(self, fleet):
-        token = token_in(requests.get(f"{fleet.url}/sql", timeout=20).text)
-        form, address = {"token": token, "query": "SELECT 1"}, f"{fleet.url}/sql"
-        elsewhere = ({"Origin": "http://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {})
-        answers = [requests.post(address, form, headers=one, timeout=20).status_code for one in elsewhere]
-        forged = requests.post(address, {**form, "token": "0" * 64}, headers=HERE, timeout=20)
+    assert problem_of(answer).startswith("Unknown expression identifier `vneue`")
+    assert problem_of(answer).endswith("on and on and on and on'. (UNKNOWN_IDENTIFIER)")
 
-        assert [403, 403, 403, 403] == [*answers, forged.status_code]
-        assert (422, 413) == tuple(post(fleet.url, "1" * size).status_code for size in (LONGEST_TEXT + 1, 2**20))
 
-    def test_a_long_statement_ends_by_itself_others_are_told_and_pages_go_on(self, fleet):
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            endless = [pool.submit(post, fleet.url, ENDLESS) for _ in range(AT_ONCE)]
-            wait_for(lambda: running(fleet), expected=AT_ONCE, what="statements run")
-            refused = post(fleet.url, "SELECT 1")
-            begun_s = time.monotonic()
-            other = requests.get(f"{fleet.url}/instruments", timeout=20)
-            took_s = time.monotonic() - begun_s
-            ended = [one.result() for one in endless]
+def test_no_password_stands_in_what_may_be_read(fleet):
+    told = "".join(
+        post(fleet.url, f"SELECT * FROM system.{table}", "jsonl").text
+        for table in ("users", "processes", "settings", "server_settings")
+    )
 
-        assert ("running already" in problem_of(refused), 200) == (True, other.status_code)
-        assert took_s < LONGEST_S / 2
-        assert ["Timeout exceeded"] * AT_ONCE == [problem_of(one)[:16] for one in ended]
-        assert 200 == post(fleet.url, "SELECT 1").status_code
+    assert "password_hash" not in told
+    assert "default" in told
 
-    def test_who_may_look_may_ask(self, fleet):
-        port = free_port()
-        fleet.environment |= {"DASHBOARD_PORT": str(port), "DASHBOARD_READER_PASSWORD": "glance"}
-        fleet.environment["DASHBOARD_PASSWORD"] = "do"
-        fleet.start("reader", PYTHON, "-m", "monitoring")
-        url = f"http://127.0.0.1:{port}"
-        wait_for(lambda: requests.get(f"{url}/healthz", timeout=5).status_code, expected=200, what="dashboard")
 
-        assert 200 == post(url, "SELECT 1", auth=("me", "glance")).status_code
-        assert 401 == requests.post(f"{url}/sql", {"query": "SELECT 1"}, headers=HERE, timeout=20).status_code
+@pytest.mark.parametrize("name", PAYLOADS)
+def test_what_is_written_and_what_is_stored_is_shown_as_text(fleet, name):
+    name_of_column = re.sub(r"[`\\\x00]", "", PAYLOADS[name])
+    answer = post(fleet.url, f"SELECT {sql_text(PAYLOADS[name])} AS `{name_of_column}`")
 
-    def test_an_engine_that_is_away_is_told(self, fleet, tmp_path_factory):
-        with dashboard(tmp_path_factory.mktemp("lonely"), fleet.redis_port) as url:
-            answer = post(url, "SELECT 1")
+    assert is_harmless(answer)
+    assert is_harmless(requests.get(f"{fleet.url}/sql", {"query": PAYLOADS[name]}, timeout=20))
+    assert answer.status_code == 200
 
-        assert (503, "connection refused") == (answer.status_code, problem_of(answer))
+
+def test_a_form_from_elsewhere_and_one_that_is_too_large_are_refused(fleet):
+    token = token_in(requests.get(f"{fleet.url}/sql", timeout=20).text)
+    form, address = {"token": token, "query": "SELECT 1"}, f"{fleet.url}/sql"
+    elsewhere = ({"Origin": "http://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {})
+    answers = [requests.post(address, form, headers=one, timeout=20).status_code for one in elsewhere]
+    forged = requests.post(address, {**form, "token": "0" * 64}, headers=HERE, timeout=20)
+
+    assert [403, 403, 403, 403] == [*answers, forged.status_code]
+    assert (422, 413) == tuple(post(fleet.url, "1" * size).status_code for size in (LONGEST_TEXT + 1, 2**20))
+
+
+def test_a_long_statement_ends_by_itself_others_are_told_and_pages_go_on(fleet):
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        endless = [pool.submit(post, fleet.url, ENDLESS) for _ in range(AT_ONCE)]
+        wait_for(lambda: running(fleet), expected=AT_ONCE, what="statements run")
+        refused = post(fleet.url, "SELECT 1")
+        begun_s = time.monotonic()
+        other = requests.get(f"{fleet.url}/instruments", timeout=20)
+        took_s = time.monotonic() - begun_s
+        ended = [one.result() for one in endless]
+
+    assert ("running already" in problem_of(refused), 200) == (True, other.status_code)
+    assert took_s < LONGEST_S / 2
+    assert ["Timeout exceeded"] * AT_ONCE == [problem_of(one)[:16] for one in ended]
+    assert 200 == post(fleet.url, "SELECT 1").status_code
+
+
+def test_who_may_look_may_ask(fleet):
+    port = free_port()
+    fleet.environment |= {"DASHBOARD_PORT": str(port), "DASHBOARD_READER_PASSWORD": "glance"}
+    fleet.environment["DASHBOARD_PASSWORD"] = "do"
+    fleet.start("reader", PYTHON, "-m", "monitoring")
+    url = f"http://127.0.0.1:{port}"
+    wait_for(lambda: requests.get(f"{url}/healthz", timeout=5).status_code, expected=200, what="dashboard")
+
+    assert 200 == post(url, "SELECT 1", auth=("me", "glance")).status_code
+    assert 401 == requests.post(f"{url}/sql", {"query": "SELECT 1"}, headers=HERE, timeout=20).status_code
+
+
+def test_an_engine_that_is_away_is_told(fleet, tmp_path_factory):
+    with dashboard(tmp_path_factory.mktemp("lonely"), fleet.redis_port) as url:
+        answer = post(url, "SELECT 1")
+
+    assert (503, "connection refused") == (answer.status_code, problem_of(answer))
 
 
 def running(fleet):
     return fleet.sql("SELECT count() FROM system.processes WHERE query LIKE '%sipHash64(number)%'")[0][0] - 1
-
-
-@pytest.mark.parametrize("text", ["", " ; ", "x" * (LONGEST_TEXT + 1), "SELECT 1 format JSON;"])
-def test_what_cannot_be_asked_is_not(text):
-    with pytest.raises(NoTable):
-        stated(text)
-
-
-def test_the_end_of_a_statement_is_left_out():
-    assert "SELECT 1\n, 2" == stated(" SELECT 1\r\n, 2 ;\n")
-
-
-def test_an_answer_of_nothing_at_all_is_a_table_without_columns():
-    assert Table((), (), (), has_more=False, took_s=0.1) == table_of([], 0.1)
-
-
-def test_an_answer_that_breaks_off_is_no_short_table():
-    broken = [b'["a"]', b'["UInt8"]', b"[1]", b"Code: 159. DB::Exception: Timeout exceeded (version 26)"]
-    with pytest.raises(StoreRefused, match="Timeout exceeded"):
-        table_of(broken, 0.1)
-
-
-@pytest.mark.parametrize(
-    ("query", "told"),
-    [
-        ("SELECT 1", "./fleet sql 'SELECT 1'"),
-        ("SELECT 'a'", """./fleet sql "SELECT 'a'\""""),
-        ("SELECT '$(reboot)'", """./fleet sql 'SELECT '"'"'$(reboot)'"'"''"""),
-        ("-- first\r\nSELECT 1", "./fleet sql -- '-- first\nSELECT 1'"),
-    ],
-)
-def test_the_same_as_a_command_runs_nothing_else(query, told):
-    assert told == command(query)
-
-
-def test_a_long_value_says_how_much_of_it_is_not_shown():
-    assert f"{'x' * 500} ... 1,500 characters more" == cell("x" * 2_000)
-
-
-def test_columns_of_one_name_are_told_apart():
-    table = Table(("a", "a", "a_2"), ("UInt8",) * 3, ((1, 2, 3),), has_more=False, took_s=0.1)
-
-    assert [{"a": 1, "a_2": 2, "a_2_2": 3}] == list(lines(table))
-
-
-def test_recipes_are_those_of_the_cookbook():
-    assert "How wide the spread is" in [recipe.title for recipe in recipes()]
-    assert all(recipe.sql.startswith(("SELECT", "WITH")) for recipe in recipes())
-
-
-def test_a_user_who_cannot_be_narrowed_is_told_which_one_can():
-    refused = StoreRefused("query", code=164, reason="Cannot modify 'readonly' setting in readonly mode.")
-
-    assert "deploy/clickhouse-users.sql" in why(refused, "SELECT 1")
-    assert refused.reason == why(refused, "SELECT 1 SETTINGS readonly = 0")
