@@ -21,6 +21,7 @@ AT_ONCE: Final = 2  # statements side by side; each holds a thread of its own, n
 LONGEST_S: Final = 10
 PATIENCE_S: Final = LONGEST_S + 5.0  # a block of rows is finished before the engine looks at the clock
 MOST_ROWS: Final = 1_000
+MOST_CELLS: Final = 50_000  # a table of many columns is shown with fewer rows
 LONGEST_TEXT: Final = 16_384  # characters
 LONGEST_REASON: Final = 500  # characters
 MOST_BYTES: Final = 4 * 2**20
@@ -55,6 +56,10 @@ class Table:
     took_s: float
 
 
+class Busy(NoTable):
+    """As many statements run as may."""
+
+
 class SqlBox:
     """Asks ClickHouse what people write, in threads of its own, a few statements at a time."""
 
@@ -76,7 +81,7 @@ class SqlBox:
         statement = stated(text)
         self._running = {one for one in self._running if not one.done()}
         if len(self._running) >= AT_ONCE:
-            raise NoTable(f"{AT_ONCE} statements are running already: try again when one has ended")
+            raise Busy(f"{AT_ONCE} statements are running already: try again when one has ended")
         running = self._threads.submit(self._ask, statement)
         self._running.add(running)
         try:
@@ -142,7 +147,8 @@ def table_of(lines: list[bytes], took_s: float) -> Table:
     except msgspec.DecodeError as error:
         reason = next((line for line in lines if b"DB::Exception" in line), b"it broke off in the middle")
         raise StoreRefused("query", code=0, reason=reason.decode(errors="replace")) from error
-    return Table(tuple(names), tuple(types), tuple(map(tuple, rows[:MOST_ROWS])), len(rows) > MOST_ROWS, took_s)
+    most = min(MOST_ROWS, max(1, MOST_CELLS // max(1, len(names))))
+    return Table(tuple(names), tuple(types), tuple(map(tuple, rows[:most])), len(rows) > most, took_s)
 
 
 def why(error: StoreRefused, text: str) -> str:

@@ -1,5 +1,6 @@
 """/sql: an address fills the box, and only a form of ours that is sent runs what stands in it."""
 
+import asyncio
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Request
@@ -11,10 +12,10 @@ from monitoring.actions.forms import Form, Tokens, TooLarge, form_of, is_from_he
 from monitoring.exports import exported
 from monitoring.page import Page
 from monitoring.pages import Studio, watch_of
-from monitoring.sql_box import NoTable, SqlBox, Table, why
+from monitoring.sql_box import Busy, NoTable, SqlBox, Table, why
 from monitoring.views import sql
 
-OK, FORBIDDEN, TOO_LARGE, UNPROCESSABLE, BUSY = 200, 403, 413, 422, 503
+OK, FORBIDDEN, TOO_LARGE, UNPROCESSABLE, UNAVAILABLE = 200, 403, 413, 422, 503
 FORMS = ("csv", "jsonl")
 
 
@@ -43,9 +44,9 @@ class SqlPage:
         try:
             table = await self._box.ask(query)
         except NoTable as error:
-            problem, status = str(error), UNPROCESSABLE
+            problem, status = str(error), UNAVAILABLE if isinstance(error, Busy) else UNPROCESSABLE
         except StoreRefused as error:
-            problem, status = why(error, query), UNPROCESSABLE if error.code else BUSY
+            problem, status = why(error, query), UNPROCESSABLE if error.code else UNAVAILABLE
         if table is not None and form.get("as") in FORMS:
             return _file(table, form["as"])
         return await self._painted(request, query, table=table, problem=problem, status=status)
@@ -70,7 +71,8 @@ class SqlPage:
         }
         shot = watch_of(request).snapshot
         canvas = await self._studio.framed(sql.box(query), sql.Given(query), shot, request, self._page)
-        html = self._studio.painter.page(self._page, canvas, **facts)
+        # A large table takes a moment to paint, and others look meanwhile.
+        html = await asyncio.to_thread(self._studio.painter.page, self._page, canvas, **facts)
         return HTMLResponse(html, status_code=status, headers={"cache-control": "no-store"})
 
 

@@ -191,3 +191,15 @@ class TestAQuestionThatNarrowsItself:
         assert [["3"]] * 9 == [
             guarded.rows("SELECT getSetting('max_threads') SETTINGS max_threads = 3", **user) for _ in range(9)
         ]
+
+
+def test_the_table_functions_that_readonly_lets_through_reach_nothing_outside(clickhouse):
+    found = set(clickhouse.rows("SELECT name FROM system.table_functions WHERE allow_readonly"))
+
+    # `eval` wants a setting that nobody may change at readonly 1, `cluster` a cluster, of which there is none.
+    assert found <= {
+        *("SQLStandardValues", "values", "numbers", "numbers_mt", "primes", "generateSeries", "generate_series"),
+        *("generateRandom", "null", "input", "view", "viewIfPermitted", "merge", "fuzzQuery", "fuzzJSON", "eval"),
+        *("cluster", "clusterAllReplicas", "mergeTreeIndex", "mergeTreeProjection", "mergeTreeTextIndex"),
+        *("mergeTreeCodecBlockCounts", "mergeTreeAnalyzeIndexes", "mergeTreeAnalyzeIndexesUUID"),
+    }

@@ -2,11 +2,12 @@
 
 import asyncio
 
+import msgspec
 import pytest
 
 from common.errors import StoreRefused
 from common.settings import Settings
-from monitoring.sql_box import LONGEST_TEXT, NoTable, SqlBox, Table, stated, table_of, why
+from monitoring.sql_box import LONGEST_TEXT, MOST_CELLS, NoTable, SqlBox, Table, stated, table_of, why
 from monitoring.views.sql import cell, command, lines, recipes
 from tests.embedded_fixtures import EmbeddedClickHouse
 
@@ -41,6 +42,14 @@ def test_the_end_of_a_statement_is_left_out():
 
 def test_an_answer_of_nothing_at_all_is_a_table_without_columns():
     assert Table((), (), (), has_more=False, took_s=0.1) == table_of([], 0.1)
+
+
+def test_a_table_of_many_columns_is_shown_with_fewer_rows_and_says_so():
+    columns = MOST_CELLS // 10
+    row = msgspec.json.encode(["a"] * columns)
+    table = table_of([row] * 13, 0.1)
+
+    assert (10, True) == (len(table.rows), table.has_more)
 
 
 def test_an_answer_that_breaks_off_is_no_short_table():
