@@ -3,9 +3,9 @@
 import asyncio
 import io
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import clickhouse_connect
 import polars as pl
@@ -153,19 +153,22 @@ class Store:
         parameters: Mapping[str, Any] | None = None,
         *,
         limits: Mapping[str, Any] | None = None,
-    ) -> Iterator[bytes]:
+        readonly: Literal[1, 2] = 2,
+    ) -> Generator[bytes]:
         """
         Yield the answer in a format of ClickHouse, piece by piece; the engine refuses whatever is not reading.
 
-        `limits` are settings of the engine, e.g. `max_execution_time`.
+        `limits` are settings of the engine, e.g. `max_execution_time`. Under `readonly` 2 the statement may change
+        them and read from elsewhere; under 1 it may not, which a user who has 2 himself cannot ask for.
         """
-        # 2 and not 1: the driver sends settings of its own, which 1 would refuse. Neither lets anything be written.
-        asked, chosen = dict(parameters or {}), {**(limits or {}), "readonly": 2}
+        asked, chosen = dict(parameters or {}), {**(limits or {}), "readonly": readonly}
         body: Any = self._ask("query", lambda of: of.raw_stream(sql, parameters=asked, fmt=fmt, settings=chosen))
         try:
             yield from iter(partial(body.read, CHUNK_BYTES), b"")
         except FAILURES as error:
             raise _refused("query", error) from error
+        finally:
+            body.close()  # whoever reads no further lets the engine stop
 
     async def command(
         self, sql: str, parameters: Mapping[str, Any] | None = None, settings: Mapping[str, Any] | None = None

@@ -6,7 +6,9 @@ CREATE USER IF NOT EXISTS tickfleet_processor IDENTIFIED BY 'change-me-processor
 GRANT SELECT, INSERT, ALTER UPDATE, ALTER DELETE ON tickfleet.* TO tickfleet_processor;
 GRANT SELECT ON system.processes TO tickfleet_processor;
 
-CREATE USER IF NOT EXISTS tickfleet_reader IDENTIFIED BY 'change-me-reader' SETTINGS readonly = 2;
+-- What it may do is what it is granted. It has no `readonly` of its own, so that each question of the dashboard's SQL box can
+-- ask for readonly = 1 together with limits, which its text cannot lift then.
+CREATE USER IF NOT EXISTS tickfleet_reader IDENTIFIED BY 'change-me-reader';
 GRANT SELECT ON tickfleet.* TO tickfleet_reader;
 GRANT SELECT ON system.parts, SELECT ON system.tables, SELECT ON system.columns TO tickfleet_reader;
 

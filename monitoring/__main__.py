@@ -72,6 +72,7 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
             tasks.create_task(server.serve(sockets=[listener]))
             await stop.wait()
             server.should_exit = True
+        app.state.sql_box.close()
         await desk.close()
         await redis.aclose()
 

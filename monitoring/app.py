@@ -24,7 +24,9 @@ from monitoring.page import NotThere
 from monitoring.pages import Studio, Watching, mount
 from monitoring.painter import Painter
 from monitoring.probes import mount_probes
-from monitoring.registry import PAGES
+from monitoring.registry import PAGES, SQL
+from monitoring.sql_box import SqlBox
+from monitoring.sql_routes import mount_sql
 from monitoring.views.trends import mount_trends
 from monitoring.watch import Watch
 
@@ -38,6 +40,8 @@ def create_app(settings: Settings, watch: Watch, desk: Desk) -> FastAPI:
     studio = Studio(Painter(PAGES), desk, house, Overviews(house))
     app.state.painter = studio.painter
     mount_assets(app, studio.painter.assets)
+    app.state.sql_box = SqlBox(settings)
+    mount_sql(app, app.state.sql_box, SQL, studio)
     for page in PAGES:
         mount(app, page, studio)
     mount_trends(app, desk.past, settings)

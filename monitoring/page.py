@@ -42,7 +42,8 @@ class Page:
 
     `given` is made of the path and the query; `ask` may ask the servers, `view` is pure. `more` makes what only the
     templates need of the view, `lines` what is exported of it as JSON lines. A page without a shortcut is reached from
-    another, not from the bar: `under` names that one. Browsers without scripts load it again every `refresh_s`.
+    another, not from the bar: `under` names that one. Browsers without scripts load it again every `refresh_s`, if that
+    is not 0.
     """
 
     path: str

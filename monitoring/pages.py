@@ -38,7 +38,10 @@ class Studio:
 
     async def canvas(self, page: Page, given: object, shot: Snapshot, request: Request) -> Canvas:
         """Return what is painted of a page."""
-        view = await self.view(page, given, shot)
+        return await self.framed(await self.view(page, given, shot), given, shot, request, page)
+
+    async def framed(self, view: object, given: object, shot: Snapshot, request: Request, page: Page) -> Canvas:
+        """Return what is painted of a view."""
         status = self.overviews.of(shot, now_ns())
         path = page.path if page.path == "/" else request.url.path.removeprefix("/live")
         return Canvas(view, given, status, firing_of(shot), await disk_used(self.desk), path, request.url.query)

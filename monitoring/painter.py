@@ -63,9 +63,9 @@ class Painter:
             self._templates.get_template(name)
             await asyncio.sleep(0.05)
 
-    def page(self, page: Page, canvas: Canvas) -> str:
-        """Return the whole page."""
-        return self.text(f"{page.name}.html", **_facts(page, canvas))
+    def page(self, page: Page, canvas: Canvas, **more: object) -> str:
+        """Return the whole page; `more` is what this one request has to say."""
+        return self.text(f"{page.name}.html", **_facts(page, canvas), **more)
 
     def held(self, address: str, number: int) -> dict[str, str] | None:
         """Return the fragments of an address if they were painted for this snapshot already."""

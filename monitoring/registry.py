@@ -17,6 +17,7 @@ from monitoring.views import (
     letters_reading,
     quality,
     quality_reading,
+    sql,
     stream,
     stream_reading,
     streams,
@@ -24,6 +25,17 @@ from monitoring.views import (
     venues,
 )
 
+SQL = Page(
+    path="/sql",
+    name="sql",
+    title="SQL",
+    shortcut="l",
+    model=sql.Sql,
+    given=sql.Given,
+    view=sql.view,
+    fragments=(),
+    refresh_s=0,
+)
 PAGES = (
     Page(
         path="/",
@@ -107,6 +119,7 @@ PAGES = (
         view=quality.view,
         fragments=("reckoning", "figures", "stages", "lanes", "balances"),
     ),
+    SQL,
     Page(
         path="/dead-letters",
         name="dead-letters",

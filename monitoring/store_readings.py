@@ -139,10 +139,10 @@ class StoreReader:
         )
 
 
-def plain(reason: str) -> str:
+def plain(reason: str, longest: int = LONGEST_REASON) -> str:
     """Return what a driver's long story comes to: the system's own word for it, or its beginning."""
     told = re.search(r"DB::Exception: (.+?)(?: \(version|$)", reason)
-    return (told[1] if told else reason)[:LONGEST_REASON]
+    return (told[1] if told else reason)[:longest]
 
 
 def _whole(value: object) -> int | None:

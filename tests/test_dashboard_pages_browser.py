@@ -24,6 +24,7 @@ PAGES = {
     "/groups": "g",
     "/instruments": "i",
     "/quality": "q",
+    "/sql": "l",
     "/dead-letters": "d",
     "/venues": "v",
     "/alerts": "a",
@@ -183,3 +184,30 @@ def test_an_instrument_is_drawn_beside_another(visit, url):
 
     expect(page.locator("#beside h2")).to_contain_text("ETHUSDT of binance, 1h")
     expect(page.locator("#apart canvas")).to_have_count(1)
+
+
+@pytest.mark.parametrize("with_scripts", [True, False], ids=["scripts", "no scripts"])
+def test_a_statement_is_run_and_read_also_on_a_telephone(visit, url, with_scripts):
+    page = visit(f"{url}/sql?query=SELECT%201", java_script_enabled=with_scripts)
+    page.get_by_label("One statement that reads").fill(
+        "SELECT *, '<b>' AS bold, repeat('long ', 90) AS words FROM trades LIMIT 7"
+    )
+    page.get_by_role("button", name="Run", exact=True).click()
+
+    expect(page.get_by_role("heading", name="7 rows")).to_be_visible()
+    expect(page.get_by_role("region", name="Result").get_by_role("row")).to_have_count(8)
+    expect(page.get_by_role("columnheader", name="venue LowCardinality(String)")).to_be_visible()
+    expect(page.get_by_role("cell", name="<b>").first).to_be_visible()
+    expect(page.get_by_label("One statement that reads")).to_have_value(re.compile(r"LIMIT 7$"))
+    if with_scripts:
+        _is_fit_for_all(page, "sql-result")
+
+
+def _is_fit_for_all(page, name):
+    for scheme, width in (("light", 1280), ("dark", 360)):
+        page.emulate_media(color_scheme=scheme)
+        page.set_viewport_size({"width": width, "height": 900})
+        if SCREENSHOTS:
+            page.screenshot(path=f"{SCREENSHOTS}/{name}-{scheme}-{width}.png", full_page=True)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert [] == faults(page)

@@ -83,7 +83,11 @@ def test_a_session_serves_one_request_at_a_time(clickhouse):
 def guarded(tmp_path_factory):
     folder = tmp_path_factory.mktemp("guarded")
     digest = hashlib.sha256(b"look").hexdigest()
-    users = {"default": {"password": "secret"}, "reader": {"password_sha256_hex": digest, "readonly": True}}
+    users = {
+        "default": {"password": "secret"},
+        "looker": {"password": "glance", "readonly": 2},
+        "reader": {"password_sha256_hex": digest, "readonly": True},
+    }
     (folder / "users.json").write_text(json.dumps(users))
     server = EmbeddedClickHouse(folder / "data", "--users", str(folder / "users.json"))
     server.ask("CREATE TABLE t (a UInt64) ENGINE = MergeTree ORDER BY a", **OWNER)
@@ -136,8 +140,66 @@ def test_a_read_only_user_reads(guarded, query):
         "KILL QUERY WHERE 1",
         "SYSTEM FLUSH LOGS",
         "SELECT * FROM file('/etc/hostname', 'LineAsString')",
+        "SELECT file('/etc/hostname')",
+        "DESCRIBE file('/etc/hostname')",
     ],
 )
 def test_a_read_only_user_changes_nothing_and_reads_no_file(guarded, query):
     assert 164 == guarded.ask(query, READER).code
     assert 164 == guarded.ask("SELECT 1", READER, max_threads=1).code
+
+
+@pytest.mark.parametrize("user", [OWNER, {"user": "looker", "password": "glance"}], ids=["0", "2"])
+class TestAQuestionThatNarrowsItself:
+    """`readonly=1` with limits in one request, by a user who may do more."""
+
+    def test_it_reads_within_its_limits(self, guarded, user):
+        narrowed = {**user, "readonly": 1, "max_threads": 1, "limit": 2}
+
+        assert ["0", "1"] == guarded.rows("SELECT number FROM numbers(9)", **narrowed)
+        assert ["1\t1"] == guarded.rows("SELECT getSetting('readonly'), getSetting('max_threads')", **narrowed)
+
+    @pytest.mark.parametrize(
+        "query",
+        [
+            "INSERT INTO default.t VALUES (2)",
+            "DROP TABLE default.t",
+            "SET max_threads = 9",
+            "SELECT 1 SETTINGS max_threads = 9",
+            "CREATE TEMPORARY TABLE x (a Int32)",
+            "SELECT * FROM file('/etc/hostname', 'LineAsString')",
+            "SELECT * FROM view(SELECT * FROM url('http://127.0.0.1:1/', 'CSV', 'a Int8'))",
+            "EXPLAIN SELECT * FROM url('http://127.0.0.1:1/', 'CSV', 'a Int8')",
+            "SELECT file('/etc/hostname')",
+            r"SELECT `\x66ile`('/etc/hostname')",
+            "SELECT \"file\"('/etc/hostname')",
+            "SELECT arrayMap(file, ['/etc/hostname'])",
+            "EXPLAIN QUERY TREE SELECT file('/etc/hostname')",
+            "SELECT * FROM Python(engine)",
+            "DESCRIBE file('/etc/hostname')",
+            "DESC TABLE url('http://127.0.0.1:1/')",
+            "DESCRIBE file('/etc/hostname') --" + "x" * 300_000,
+        ],
+        ids=lambda query: query[:60],
+    )
+    def test_it_changes_nothing_and_reaches_nothing_outside(self, guarded, user, query):
+        assert 164 == guarded.ask(query, readonly=1, max_threads=1, max_query_size=10**6, **user).code
+
+    def test_the_next_one_is_as_free_as_its_user(self, guarded, user):
+        guarded.ask("SELECT 1", readonly=1, max_threads=1, no_such_setting=1, **user)
+
+        assert [["3"]] * 9 == [
+            guarded.rows("SELECT getSetting('max_threads') SETTINGS max_threads = 3", **user) for _ in range(9)
+        ]
+
+
+def test_the_table_functions_that_readonly_lets_through_reach_nothing_outside(clickhouse):
+    found = set(clickhouse.rows("SELECT name FROM system.table_functions WHERE allow_readonly"))
+
+    # `eval` wants a setting that nobody may change at readonly 1, `cluster` a cluster, of which there is none.
+    assert found <= {
+        *("SQLStandardValues", "values", "numbers", "numbers_mt", "primes", "generateSeries", "generate_series"),
+        *("generateRandom", "null", "input", "view", "viewIfPermitted", "merge", "fuzzQuery", "fuzzJSON", "eval"),
+        *("cluster", "clusterAllReplicas", "mergeTreeIndex", "mergeTreeProjection", "mergeTreeTextIndex"),
+        *("mergeTreeCodecBlockCounts", "mergeTreeAnalyzeIndexes", "mergeTreeAnalyzeIndexesUUID"),
+    }

@@ -19,7 +19,8 @@ GOOD = {
 }  # fmt: skip
 NO_SUPERVISOR = {"start", "stop", "restart"}  # there is none here, and that is told
 WITH_A_FORM = {"pause", "symbols", "list", "mute"}  # the others find nothing to act upon here
-FREE, BOUND = ("q", "venue", "where", "id", "kind", "at", "entry", "beside"), ("page", "before", "range", "interval")
+FREE = ("q", "venue", "where", "id", "kind", "at", "entry", "beside", "query")
+BOUND = ("page", "before", "range", "interval")
 POST = {"headers": HERE, "timeout": 20, "allow_redirects": False}
 
 

@@ -16,6 +16,7 @@ PAGES = (
     "/groups",
     "/instruments",
     "/quality",
+    "/sql",
     "/dead-letters",
     "/venues",
     "/alerts",

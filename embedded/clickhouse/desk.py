@@ -73,7 +73,7 @@ class Desk:
             async with self._session_handle(request) as handle:
                 yield handle
             return
-        readonly = request.user.readonly
+        readonly = request.standing
         handle = self.engine.take(readonly=readonly)
         try:
             yield handle

@@ -70,14 +70,14 @@ class Execution:
     def _columns(self, statement: Statement, text: bytes) -> list[Column]:
         """Return the columns of a read; on another handle, because its own is busy with the read."""
         question = b"DESCRIBE TABLE (%s\n)" % text[: statement.output_at]
-        handle = self._engine.take(readonly=self._request.user.readonly)
+        handle = self._engine.take(readonly=self._request.standing)
         try:
             handle.prepare(self._request.database, self._request.settings)
             answer = handle.query(question, "JSONCompactEachRow", self._request.bindings).body
         except ClickHouseError:
             return []  # it reads a session's own table; its zones stay unknown, as at revision 0
         finally:
-            self._engine.give(handle, readonly=self._request.user.readonly)
+            self._engine.give(handle, readonly=self._request.standing)
         return [Column(row[0].encode(), row[1]) for row in map(json.loads, answer.splitlines())]
 
     def _is_framed(self, text: bytes) -> bool:

@@ -49,6 +49,7 @@ class Handle:
         changes = {name: target.get(name) for name in names if self._current.get(name) != target.get(name)}
         if not changes:
             return
+        self.changed = self.changed or "readonly" in changes  # nothing could be taken back
         try:
             self._assign(changes)
         except ClickHouseError:

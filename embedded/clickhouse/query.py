@@ -7,11 +7,11 @@ from embedded.clickhouse import grafana
 from embedded.clickhouse.asking import Asked, asked
 from embedded.clickhouse.body import Body, Receive
 from embedded.clickhouse.desk import Desk
-from embedded.clickhouse.errors import READONLY, ClickHouseError
 from embedded.clickhouse.execution import Execution
 from embedded.clickhouse.formats import ANSWERING, media_type
 from embedded.clickhouse.handle import Handle, Outcome
 from embedded.clickhouse.killing import Killing, is_kill_query
+from embedded.clickhouse.read_only import refuse_reaching_out, refuse_writes
 from embedded.clickhouse.reading import Reading
 from embedded.clickhouse.registry import Running
 from embedded.clickhouse.reply import Reply
@@ -20,12 +20,7 @@ from embedded.clickhouse.statement import LONGEST_LEXED_BYTES, Statement, analys
 from embedded.clickhouse.system_tables import with_system_tables
 from embedded.clickhouse.writing import Writing
 
-_HARMLESS: Final = frozenset({"SHOW", "DESCRIBE", "DESC", "EXISTS", "EXPLAIN", "USE"})
 _SHOWN_BYTES: Final = 4096
-_NOT_ALLOWED: Final = "Cannot execute query in readonly mode"
-_GET_HINT: Final = (
-    "For queries over HTTP, method GET implies readonly. You should use method POST for modifying queries"
-)
 
 
 class Query:
@@ -51,7 +46,8 @@ class Query:
             return
         self._running.text = ask.text[:_SHOWN_BYTES].decode("utf-8", "replace")
         ask, statement = self._understood(ask)
-        _refuse_writes(ask.request, statement)
+        refuse_writes(ask.request, statement)
+        refuse_reaching_out(ask.request, statement, ask.text)
         self._describe(ask.request, statement)
         async with self._desk.handle(ask.request) as handle:
             if statement.kind == "insert":
@@ -117,14 +113,3 @@ class Query:
     def _whole(self, outcome: Outcome) -> None:
         self._running.outcome = outcome = outcome._replace(elapsed_ns=self._running.elapsed_ns)
         self._reply.whole(outcome.body, outcome)
-
-
-def _refuse_writes(request: Request, statement: Statement) -> None:
-    readonly = request.readonly
-    if not readonly:
-        return
-    if statement.kind != "read" and statement.verb not in _HARMLESS and (statement.verb, readonly) != ("SET", 2):
-        hint = f". {_GET_HINT}" if request.method != "POST" else ""
-        raise ClickHouseError(READONLY, _NOT_ALLOWED + hint)
-    if readonly == 1 and request.settings:
-        raise ClickHouseError(READONLY, f"Cannot modify '{next(iter(request.settings))}' setting in readonly mode")

@@ -81,6 +81,16 @@ class Request(NamedTuple):
         return 1 if 1 in (self.user.readonly, wanted) else max(self.user.readonly, wanted)
 
     @property
+    def narrows_itself(self) -> bool:
+        """Return whether it asks for readonly 1 where its user need not; a session's handle would stay so for good."""
+        return self.params.get("readonly") == "1" and self.user.readonly != 1 and not self.session_id
+
+    @property
+    def standing(self) -> int:
+        """Return the readonly that its handle starts from: under 1 or 2 nothing could be narrowed any more."""
+        return 0 if self.narrows_itself else self.user.readonly
+
+    @property
     def bindings(self) -> dict[str, str]:
         """Return the values of `{name:Type}` places."""
         return {name[6:]: value for name, value in self.params.items() if name.startswith("param_")}
@@ -88,9 +98,10 @@ class Request(NamedTuple):
     @property
     def settings(self) -> dict[str, str]:
         """Return the engine's settings for this query only."""
-        return {
+        asked = {
             name: value for name, value in self.params.items() if name not in _OURS and not name.startswith("param_")
         }
+        return asked | ({"readonly": "1"} if self.narrows_itself else {})
 
 
 def address_params(query_string: bytes) -> dict[str, str]:

@@ -3,7 +3,6 @@
 import asyncio
 import csv
 import io
-import re
 import sys
 from collections.abc import Iterator
 from typing import Annotated, Literal
@@ -14,13 +13,13 @@ from common import clickhouse
 from monitoring.cli.asking import Call
 from monitoring.cli.exits import USAGE
 from monitoring.cli.printing import console, table, tell
+from monitoring.sql_box import NAMES_A_FORM
 
 EXAMPLES = """
 Examples:  fleet sql "SELECT venue, count() FROM trades GROUP BY venue"  |
 fleet sql "SELECT * FROM quotes" --format parquet > quotes.parquet
 """
 FORMATS = {"table": "TSVRawWithNamesAndTypes", "json": "JSONEachRow", "csv": "CSVWithNames", "parquet": "Parquet"}
-FORM = re.compile(r"\bFORMAT\s+\w+$", re.IGNORECASE)
 ROWS_SHOWN = 1_000
 LONGEST_S = 60
 MOST = {"max_memory_usage": 4 * 2**30}
@@ -42,7 +41,7 @@ def sql(
     """Run one statement in the fleet's database; rows go to standard output."""
     call: Call = ctx.obj
     text = (sys.stdin.read() if query == "-" else query).strip().rstrip(";")
-    if not write and FORM.search(text):
+    if not write and NAMES_A_FORM.search(text):
         tell("leave FORMAT out of the statement: --format says how to print, table, json, csv or parquet")
         raise typer.Exit(USAGE)
     store = clickhouse.Store(clickhouse.connect(call.settings))
