@@ -8,6 +8,7 @@ from monitoring.actions.action import Action, Input, Tools
 from monitoring.actions.forms import Form
 from monitoring.doing import alerts, groups, letters, programs, resetting, symbols
 from monitoring.doing.deeds import Deed, NotDone, Who
+from monitoring.notifiers import notifiers
 from monitoring.views.letters_reading import Given, chosen
 
 Look = Callable[[Tools, Form, Who], Awaitable[Deed]]
@@ -88,7 +89,7 @@ async def _mute(tools: Tools, form: Form, _: Who) -> Deed:
 
 
 async def _try(tools: Tools, _form: Form, _who: Who) -> Deed:
-    return await alerts.trying(tools.desk.settings)
+    return alerts.trying(notifiers(tools.desk.settings))
 
 
 HOW_LONG = Input("length", "For how long", "choice", ("1h", "15m", "8h", "1d", "7d", "0"), "0: heard again")

@@ -2,15 +2,14 @@
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 
 from common.clock import NS_PER_S, now_ns
 from common.redis_streams import Redis
-from common.settings import Settings
 from monitoring.alert_rules import RULES
 from monitoring.alerting import MUTED
 from monitoring.doing.deeds import Deed, NotDone
-from monitoring.notifiers import Message, NotTold, notifiers
+from monitoring.notifiers import Message, Notifier, NotTold
 from monitoring.prompts import fleet
 
 LENGTH = re.compile(r"([1-9][0-9]{0,3})([mhd])")
@@ -55,12 +54,11 @@ def seconds_of(length: str) -> int:
     return int(found[1]) * S_OF_UNIT[found[2]]
 
 
-async def trying(settings: Settings) -> Deed:
+def trying(ways: Sequence[Notifier]) -> Deed:
     """Return the deed that sends a message to everybody who would be told of an alert."""
-    ways = notifiers(settings)
 
     async def run() -> str:
-        return "; ".join([await asyncio.to_thread(_try, way.name, way.send) for way in ways])
+        return told(await faults_of(ways))
 
     return Deed(
         action="test alerts",
@@ -74,9 +72,19 @@ async def trying(settings: Settings) -> Deed:
     )
 
 
-def _try(name: str, send: Callable[[Message], object]) -> str:
+async def faults_of(ways: Sequence[Notifier]) -> dict[str, str]:
+    """Send a message that says it is a test; return why each did not take it, empty where it did."""
+    return {way.name: await asyncio.to_thread(_fault_of, way) for way in ways}
+
+
+def _fault_of(way: Notifier) -> str:
     try:
-        send(Message("Tickfleet", "this is a test", {"event": "test"}))
+        way.send(Message("Tickfleet", "this is a test", {"event": "test"}))
     except NotTold as error:
-        return f"{name}: {error}"
-    return f"{name}: told"
+        return str(error)
+    return ""
+
+
+def told(faults: Mapping[str, str]) -> str:
+    """Return in words who took a message."""
+    return "; ".join(f"{name}: {fault or 'told'}" for name, fault in faults.items())
