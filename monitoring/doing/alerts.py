@@ -9,6 +9,7 @@ from common.redis_streams import Redis
 from monitoring.alert_rules import RULES
 from monitoring.alerting import MUTED
 from monitoring.doing.deeds import Deed, NotDone
+from monitoring.doing.subjects import stranger_of
 from monitoring.notifiers import Message, Notifier, NotTold
 from monitoring.prompts import fleet
 
@@ -17,27 +18,34 @@ S_OF_UNIT = {"m": 60, "h": 3600, "d": 86_400}
 
 
 async def muting(redis: Redis, what: str, length: str) -> Deed:
-    """Return the deed that lets nobody be told of a rule, or of one subject of it; a length of 0 ends that."""
-    rule = what.partition("|")[0]
+    """
+    Return the deed that lets nobody be told of a rule, or of one subject of it; a length of 0 ends that.
+
+    A subject that nothing is called now is muted all the same, as it may come up, and the deed says so.
+    """
+    rule, has_subject, subject = what.partition("|")
     if rule not in {known.name for known in RULES}:
         raise NotDone(f"expected a rule of {', '.join(known.name for known in RULES)}, found {rule!r}")
+    if has_subject and not subject:
+        raise NotDone(f"expected a rule, or rule|subject, found {what!r}")
     seconds = seconds_of(length)
     until = await redis.hget(MUTED, what)
     is_muted = until is not None and float(until) > now_ns() / NS_PER_S
+    stranger = await stranger_of(redis, rule, subject) if has_subject and seconds else ""
 
     async def run() -> str:
         if not seconds:
             await redis.hdel(MUTED, what)
             return "heard"
         await redis.hset(MUTED, what, f"{now_ns() / NS_PER_S + seconds:.0f}")
-        return f"quiet for {length}"
+        return f"quiet for {length}{f': {stranger}' if stranger else ''}"
 
     return Deed(
         action="mute" if seconds else "unmute",
         subject=what,
         command=fleet("alerts", "mute", what, length),
         run=run,
-        touches=((what, "quiet now" if is_muted else "heard now"),),
+        touches=((what, "quiet now" if is_muted else "heard now"), *((("unknown now", stranger),) if stranger else ())),
         words="Nobody is told when it begins or ends; it is shown and written down all the same.",
         before="quiet" if is_muted else "heard",
         refusal="" if seconds or is_muted else "it is not muted",
