@@ -1,5 +1,6 @@
 """What is changed from the command line is written down: who, from where, what, by which command, and how it ended."""
 
+import asyncio
 import getpass
 import json
 
@@ -7,7 +8,9 @@ import msgspec
 import pytest
 
 from common.records import Action
+from monitoring.doing.deeds import Deed, do
 from tests.cli_kit import house, nowhere, run
+from tests.deed_kit import WHO, ask
 from tests.fleet_harness import free_port
 
 __all__ = ["house", "nowhere", "run"]
@@ -122,6 +125,27 @@ def test_letters_dropped_by_words_of_their_reason_are_written_down_under_that_co
 
     assert ("drop", words, "1 letters", "1 dropped", "done") == (one.action, one.subject, *facts(one)[3:])
     assert "./fleet dlq drop --reason " in one.command
+
+
+def test_a_deed_that_somebody_broke_off_is_written_down_as_such(house):
+    async def act(redis):
+        begun = asyncio.Event()
+
+        async def run():
+            begun.set()
+            await asyncio.Event().wait()
+
+        doing = asyncio.create_task(
+            do(redis, Deed("redrive", "all dead letters", "./fleet dlq redrive --all", run), WHO)
+        )
+        await begun.wait()
+        doing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await doing
+
+    ask(house, act)
+
+    assert ("redrive", "interrupted: a part of it may be done") == (acted(house)[-1].action, acted(house)[-1].outcome)
 
 
 def test_what_could_not_be_written_down_is_said(house, run):

@@ -1,7 +1,6 @@
 """Venues switched off and on while the fleet runs; what is off stays off when the fleet is started again."""
 
 import asyncio
-from collections.abc import Collection
 from dataclasses import replace
 from typing import Literal
 
@@ -45,6 +44,7 @@ async def switching(redis: Redis, address: str, program: str, way: Way) -> Deed:
     name = declared.program
     known = await asyncio.to_thread(supervised, address)
     process = known.get(name)
+    state = state_words(process) if process else "not run by Supervisor"
 
     async def run() -> str:
         if process is None:
@@ -53,20 +53,20 @@ async def switching(redis: Redis, address: str, program: str, way: Way) -> Deed:
         if way == "on":
             await remove_words(redis, SWITCHED_OFF, [name])
         order = ORDERS[way] if _differs(process, way) else None
-        stands = await asyncio.to_thread(ordered, address, order, process) if order else "as it was"
+        stands = await asyncio.to_thread(ordered, address, order, process) if order else state
         if way == "off":
             await add_words(redis, SWITCHED_OFF, [name])
         return f"{way}, {stands}"
 
-    state = state_words(process) if process else "not run by Supervisor"
+    before = f"{'off' if declared.is_off else 'on'}, {state}"
     return Deed(
         action=f"switch {way}",
         subject=name,
         command=fleet("switch", name.removesuffix("_ingester"), way),
         run=run,
-        touches=((name, f"{'off' if declared.is_off else 'on'}, {state}"),),
+        touches=((name, before),),
         words=WORDS[way],
-        before=f"{'off' if declared.is_off else 'on'}, {state}",
+        before=before,
         refusal=_why_not(declared, process, way),
     )
 
@@ -97,12 +97,7 @@ def _why_not(declared: ProgramReading, process: Supervised | None, way: Way) -> 
 
 async def heeding(redis: Redis, deed: Deed) -> Deed:
     """Return an order to a program, refused where it would start one that is switched off."""
-    return held_back(deed, await words_of(redis, SWITCHED_OFF))
-
-
-def held_back(deed: Deed, off: Collection[str]) -> Deed:
-    """Return a deed, refused where it starts one of those that are off."""
-    if deed.subject not in off or deed.action == "stop":
+    if deed.action == "stop" or deed.subject not in await words_of(redis, SWITCHED_OFF):
         return deed
     command = fleet("switch", deed.subject.removesuffix("_ingester"), "on")
     return replace(deed, refusal=f"its venue is switched off: {command}")
