@@ -1,8 +1,9 @@
 """What those who look on learn of Redis: frozen facts, each as of the moment it was read."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 WORDS = frozenset({"program", "kind", "venue", "host", "version", "state", "detail", "last_error"})
 
@@ -58,7 +59,11 @@ class ProcessReading:
 
 @dataclass(frozen=True)
 class ProgramReading:
-    """A program as the launcher declared it: its processes, and the reason when it is not to run."""
+    """
+    A program as the launcher declared it: its processes, and the reason when it is not to run.
+
+    `is_off` says that a person has switched it off; then it is not enabled, whatever the settings say.
+    """
 
     program: str
     processes: tuple[str, ...]
@@ -66,6 +71,7 @@ class ProgramReading:
     venue: str
     enabled: bool
     why: str
+    is_off: bool = False
 
 
 @dataclass(frozen=True)
@@ -110,24 +116,33 @@ def _number(name: str, value: str) -> list[float]:
         return []
 
 
-def programs_of(declared: bytes | None) -> tuple[ProgramReading, ...] | None:
-    """Return the programs that the launcher declared; None when it did not, or not so that we can read it."""
+def programs_of(declared: bytes | None, off: Collection[str] = ()) -> tuple[ProgramReading, ...] | None:
+    """Return the programs that the launcher declared, some since off; None when it did not, or we cannot read it."""
     if declared is None:
         return None
     try:
-        return tuple(
-            ProgramReading(
-                program=str(item["program"]),
-                processes=tuple(item.get("processes") or (str(item["program"]),)),
-                kind=str(item.get("kind", "")),
-                venue=str(item.get("venue") or ""),
-                enabled=bool(item.get("enabled", True)),
-                why=str(item.get("why") or ""),
-            )
-            for item in json.loads(declared)
-        )
+        return tuple(_program_of(item, off) for item in json.loads(declared))
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+def off_words(program: str) -> str:
+    """Return why an ingester is off that a person has switched off, and how it comes back."""
+    return f"switched off; ./fleet switch {program.removesuffix('_ingester')} on"
+
+
+def _program_of(item: Mapping[str, Any], off: Collection[str]) -> ProgramReading:
+    name, why, enabled = str(item["program"]), str(item.get("why") or ""), bool(item.get("enabled", True))
+    is_off = name in off
+    return ProgramReading(
+        program=name,
+        processes=tuple(item.get("processes") or (name,)),
+        kind=str(item.get("kind", "")),
+        venue=str(item.get("venue") or ""),
+        enabled=enabled and not is_off,
+        why=off_words(name) if enabled and is_off else why,
+        is_off=enabled and is_off,
+    )
 
 
 def text_of(value: bytes | str | None) -> str:

@@ -21,7 +21,7 @@ from common.readings import (
     whole_of,
 )
 from common.redis_streams import Redis, RedisError, Shard, all_shards
-from common.streams import STREAMS, WANTED_TOKENS
+from common.streams import STREAMS, SWITCHED_OFF, WANTED_TOKENS
 
 PROGRAMS = "fleet:programs"
 MODE = "fleet:mode"
@@ -77,14 +77,15 @@ class RedisReader:
         for command in (("TIME",), ("INFO", "memory"), ("INFO", "server"), ("GET", MODE), ("GET", PROGRAMS)):
             ask.execute_command(*command)
         ask.scard(WANTED_TOKENS)
+        ask.smembers(SWITCHED_OFF)
         for name in processes:
             ask.hgetall(f"proc:{name}")
         for name in cursors:
             ask.get(f"state:{name}")
-        (server_s, server_us), memory, server, mode, declared, wanted, *rest = _whole_answer(
-            await ask.execute(raise_on_error=False), needed=6
+        (server_s, server_us), memory, server, mode, declared, wanted, off, *rest = _whole_answer(
+            await ask.execute(raise_on_error=False), needed=7
         )
-        programs = programs_of(declared)
+        programs = programs_of(declared, {text_of(word) for word in off})
         # A key may have expired since it was found, or be a stranger's and of another type.
         told = zip(processes, rest[: len(processes)], strict=True)
         held = tuple(process_of(name, reply) for name, reply in told if reply and isinstance(reply, dict))

@@ -103,6 +103,9 @@ WANTED_TOKENS = "wanted:tokens"
 # Another: the programs whose venue is being recorded byte for byte.
 RECORDING = "recording"
 
+# Another: the ingesters that a person has switched off, for every start of the fleet until they are switched on.
+SWITCHED_OFF = "venues:off"
+
 
 def symbols_key(program: str) -> str:
     """Return the key of the set that replaces the symbols of an ingester's settings while it is not empty."""

@@ -2,13 +2,16 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from common.clock import monotonic_s, now_ns
 from common.errors import SchemaMismatch, StoreRefused
+from common.redis_facts import words_of
 from common.redis_readings import MODE, PROGRAMS
 from common.redis_streams import Redis, RedisError
 from common.settings import Settings
+from common.streams import SWITCHED_OFF
 from embedded.redis_binary import find
 from launch import feeds, passwords, servers
 from launch.daemon import Daemon, Process
@@ -164,7 +167,8 @@ def _wait_for_feed(start: Start) -> Mapping[str, str]:
 def _declare(start: Start, base: Sequence[Program], feed: Mapping[str, str]) -> list[Program]:
     """Return the programs of the fleet, having told Supervisor, stop.sh and those who look on which are to run."""
     fed = Settings.from_env({**start.environ, **start.shared, **feed}, start.place.root / ".env")
-    programs = fleet(fed, feed, start.users)
+    off = servers.ask_redis(start.settings, lambda redis: words_of(redis, SWITCHED_OFF))
+    programs = [replace(one, is_off=one.name in off) for one in fleet(fed, feed, start.users)]
     said = {MODE: start.options.feed, PROGRAMS: declared([*base, *programs])}
     servers.ask_redis(start.settings, lambda redis: redis.mset(said))
     start.write_configuration([*base, *programs])

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from common.readings import off_words
 from launch import readiness
 from launch.first_rows import FirstRows
 from launch.programs import Program
@@ -22,8 +23,8 @@ def bring_programs(
 
     What records comes first: a venue does not wait, and a start of everything at once keeps the processors busy.
     """
-    wanted = [program for program in programs if program.why_not is None]
-    disabled = [program for program in programs if program.why_not is not None]
+    wanted = [program for program in programs if program.is_wanted]
+    disabled = [program for program in programs if not program.is_wanted]
     rows = FirstRows(start.settings, before)
     groups = start.daemon.read_configuration()
     records = [program for program in wanted if program.kind == "ingester" or program.name == WRITER]
@@ -49,7 +50,7 @@ def bring_programs(
 
 def _tell_programs(start: Start, found: Sequence[Readiness], disabled: Sequence[Program]) -> None:
     for program in disabled:
-        tell(f"   disabled  {program.name:<24} ", str(program.why_not))
+        tell(f"   disabled  {program.name:<24} ", program.why_not or off_words(program.name))
     for one in found:
         if one.state == "waiting":
             tell(f"   waiting   {one.process:<24} ", one.detail, WAITING_LINES)

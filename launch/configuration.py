@@ -28,7 +28,7 @@ numprocs={processes}
 directory={root}
 environment={environment}
 priority={priority}
-autostart=true
+autostart={autostart}
 autorestart=unexpected
 exitcodes=0,2
 startsecs=1
@@ -102,6 +102,7 @@ def _section(place: Place, program: Program, shared: Mapping[str, str], log_dir:
         root=_literal(place.root),
         environment=_environment({**shared, **program.environment}),
         priority=program.priority,
+        autostart="false" if program.is_off else "true",
         retries=RETRIES[program.is_server],
         stop_wait_s=STOP_WAIT_S,
         log=f"{_spoken(log_dir, NEVER + '%')}/{program.name}{'_%(process_num)02d' if several else ''}.log",

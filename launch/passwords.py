@@ -37,7 +37,8 @@ ACL = {
         "(~stream:alerts ~shard:{stream:alerts} ~state:alerts ~topics +@scripting +@hash +@read +xadd +set) "
         "(~stream:* ~shard:* ~group:* ~topics ~dead_letters:settled ~alerts:muted +@scripting +@hash +@read +xadd "
         "+xgroup|setid +xgroup|destroy) "
-        "(~group:* ~paused:* ~symbols:* +del +sadd +srem +lpush +ltrim) (~program:crashes +zadd +zremrangebyscore)"
+        "(~group:* ~paused:* ~symbols:* ~venues:off +del +sadd +srem +lpush +ltrim) "
+        "(~program:crashes +zadd +zremrangebyscore)"
     ),
     OPERATOR: "~* &* +@all",
 }

@@ -10,7 +10,12 @@ REDIS, CLICKHOUSE, LISTENING, SIMULATOR, WRITER, PROCESSOR, INGESTER, DASHBOARD 
 
 @dataclass(frozen=True)
 class Program:
-    """One line for Supervisor: what `python` is called with, how many of it, and what its environment has on top."""
+    """
+    One line for Supervisor: what `python` is called with, how many of it, and what its environment has on top.
+
+    `why_not` is why the settings keep it from Supervisor; one that a person has switched off (`is_off`) is known there
+    and not started.
+    """
 
     name: str
     kind: str
@@ -20,11 +25,17 @@ class Program:
     processes: int = 1
     environment: Mapping[str, str] = field(default_factory=dict)
     why_not: str | None = None
+    is_off: bool = False
 
     @property
     def is_server(self) -> bool:
         """Return whether the others stand on it."""
         return self.kind == "server"
+
+    @property
+    def is_wanted(self) -> bool:
+        """Return whether it is to run now."""
+        return self.why_not is None and not self.is_off
 
     @property
     def process_names(self) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import math
 import secrets
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -13,6 +14,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from common.settings import LOOPBACK, Settings
+from monitoring.guesses import Guesses
 
 OPEN: Final = "/healthz"  # says only that the process lives, so that a supervisor needs no password
 ENDLESS: Final = "/live/"
@@ -64,9 +66,10 @@ class Doors:
 class Access:
     """Lets a request in, or answers it; marks every answer with the rules for browsers."""
 
-    def __init__(self, app: ASGIApp, *, doors: Doors) -> None:
+    def __init__(self, app: ASGIApp, *, doors: Doors, guesses: Guesses) -> None:
         self._app = app
         self._doors = doors
+        self._guesses = guesses
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -81,16 +84,17 @@ class Access:
                     headers.setdefault(name, value)
             await send(message)
 
-        found = Viewer("", "reader") if scope["path"] == OPEN else self._viewer(Headers(scope=scope))
+        found = Viewer("", "reader") if scope["path"] == OPEN else self._viewer(scope)
         if isinstance(found, Viewer):
             scope.setdefault("state", {})["viewer"] = found
             await self._app(_as_asked(scope), receive, send_marked)
         else:
             await found(scope, receive, send_marked)
 
-    def _viewer(self, headers: Headers) -> Viewer | Response:
+    def _viewer(self, scope: Scope) -> Viewer | Response:
+        headers = Headers(scope=scope)
         if self._doors.operator is not None or self._doors.reader is not None:
-            return _known(headers.get("authorization", ""), self._doors) or _ask()
+            return self._let_in(headers.get("authorization", ""), (scope.get("client") or ("a socket",))[0])
         # A foreign name that resolves to 127.0.0.1 would let any web page read ours (DNS rebinding).
         if _hostname(headers.get("host", "")) in LOOPBACK:
             return Viewer("local", self._doors.local)
@@ -98,6 +102,18 @@ class Access:
             "this dashboard answers to 127.0.0.1 and localhost only; DASHBOARD_PASSWORD opens it under other names\n",
             status_code=421,
         )
+
+    def _let_in(self, given: str, address: str) -> Viewer | Response:
+        """Return who gives a password, or the answer to a wrong one, to one too soon after others, and to none."""
+        if not given:
+            return _ask()
+        wait_s = self._guesses.wait_s(address)
+        if wait_s:
+            return _later(wait_s)
+        found = _known(given, self._doors)
+        if found is None:
+            self._guesses.was_wrong(address, given)
+        return found or _ask()
 
 
 def _as_asked(scope: Scope) -> Scope:
@@ -117,6 +133,15 @@ def _ask() -> Response:
         "this dashboard needs its password: any user name, and DASHBOARD_PASSWORD\n",
         status_code=401,
         headers={"www-authenticate": 'Basic realm="Tickfleet", charset="UTF-8"'},
+    )
+
+
+def _later(wait_s: float) -> Response:
+    seconds = str(math.ceil(wait_s))
+    return PlainTextResponse(
+        f"too many wrong passwords came from your address: nothing of it is looked at for {seconds} s\n",
+        status_code=429,
+        headers={"retry-after": seconds},
     )
 
 

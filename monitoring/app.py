@@ -7,7 +7,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
-from common.clock import now_ns
+from common.clock import monotonic_s, now_ns
 from common.heartbeat import VERSION
 from common.settings import Settings
 from monitoring.access import Access, Doors
@@ -18,6 +18,7 @@ from monitoring.actions.routes import mount_actions
 from monitoring.assets import mount_assets
 from monitoring.desk import Desk
 from monitoring.doing.listings import Listings
+from monitoring.guesses import Guesses
 from monitoring.metrics import FleetCollector
 from monitoring.overview import House, Overviews, house_of, overview
 from monitoring.page import NotThere
@@ -36,7 +37,7 @@ def create_app(settings: Settings, watch: Watch, desk: Desk) -> FastAPI:
     house = house_of(settings)
     app = FastAPI(title="Tickfleet", version=VERSION, docs_url=None, redoc_url=None, openapi_url="/openapi.json")
     app.state.watch = watch
-    app.add_middleware(Access, doors=Doors.of(settings))
+    app.add_middleware(Access, doors=Doors.of(settings), guesses=Guesses(monotonic_s))
     studio = Studio(Painter(PAGES), desk, house, Overviews(house))
     app.state.painter = studio.painter
     mount_assets(app, studio.painter.assets)

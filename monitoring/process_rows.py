@@ -21,7 +21,9 @@ def processes(shot: Snapshot, now_ns: int) -> tuple[Process, ...]:
         return ()
     if shot.redis_problem is not None:
         now_ns = shot.redis.read_ns  # what they have said since cannot be known: judge them as of the last reading
-    known = {process.name: process for process in (*shot.gone.values(), *shot.redis.processes)}
+    off = {program.program for program in shot.redis.programs or () if program.is_off}
+    gone = [process for process in shot.gone.values() if process.fact("program") not in off]  # as it was to be
+    known = {process.name: process for process in (*gone, *shot.redis.processes)}
     for program in shot.redis.programs or ():
         if program.enabled and program.kind in KINDS:
             facts = {"program": program.program, "kind": program.kind, "venue": program.venue}

@@ -58,6 +58,16 @@ def test_config_check_tells_a_slip_from_what_is_sound(run, tmp_path):
     assert f"{tmp_path / '.env'}\n" == path
 
 
+def test_config_check_and_path_say_as_json_what_they_say_in_words(run, tmp_path):
+    sound, good, _ = run({"BINANCE_SYMBOLS": "ETHUSDT"}, "config", "check", "--json")
+    bad, broken, _ = run({"REDIS_PORT": "abc"}, "config", "check", "--json")
+    _, path, _ = run({}, "config", "path", "--json")
+
+    assert (0, {"sound": True, "chosen": 1, "unknown": [], "problems": []}) == (sound, json.loads(good))
+    assert (78, False, 1) == (bad, json.loads(broken)["sound"], len(json.loads(broken)["problems"]))
+    assert {"path": str(tmp_path / ".env"), "exists": False} == json.loads(path)
+
+
 def test_config_shows_only_what_was_changed(run):
     _, out, _ = run({"OKX_SYMBOLS": "A-B,C-D", "TELEGRAM_TOKEN": "hush"}, "config", "--changed", "--json")
 

@@ -86,3 +86,29 @@ class TestDeeds:
         _, over, _ = run(house.environment, "alerts", "mute", "lag", "0", "--json")
 
         assert ["quiet for 30m", "heard"] == [json.loads(told)["after"] for told in (out, over)]
+
+    @pytest.mark.parametrize(
+        ("what", "said"),
+        [
+            ("lag|clickhouse_writer on trades", ""),
+            ("silent|goldsky_ingester", ""),
+            ("gaps|binance", ""),
+            ("disk|disk", ""),
+            ("silent|okx_ingestor", ": silent knows no 'okx_ingestor' now, but "),
+            ("lag|clickhouse_writer on trade", ": lag knows no 'clickhouse_writer on trade' now, but "),
+        ],
+    )
+    def test_a_mute_of_what_nothing_is_called_now_says_so(self, run, house, what, said):
+        code, out, _ = run(house.environment, "alerts", "mute", what, "30m", "--json")
+        over, _, _ = run(house.environment, "alerts", "mute", what, "0")
+        after = json.loads(out)["after"]
+
+        assert (0, 0, True) == (code, over, after.startswith(f"quiet for 30m{said}"))
+        assert bool(said) == after.endswith("it counts as soon as there is one")
+
+    @pytest.mark.parametrize("what", ["lagg", "lagg|x", "disk|okx_ingester", "memory|", "lag|"])
+    def test_a_mute_of_what_no_alert_is_ever_about_is_refused(self, run, house, what):
+        code, _, said = run(house.environment, "alerts", "mute", what, "30m")
+
+        assert (2, True) == (code, "expected" in said or "only ever about" in said)
+        assert not house.redis.hexists("alerts:muted", what)

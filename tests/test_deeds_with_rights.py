@@ -6,9 +6,10 @@ import shutil
 import pytest
 
 from common.records import DeadLetter, Ticker
+from common.redis_facts import add_words, remove_words
 from common.redis_streams import Shard, connect
 from common.settings import Settings
-from common.streams import TICKERS
+from common.streams import SWITCHED_OFF, TICKERS
 from launch.passwords import ACL
 from monitoring.doing.alerts import muting
 from monitoring.doing.deeds import do
@@ -76,6 +77,8 @@ def test_the_dashboard_can_do_all_that_its_pages_offer_and_processors_see_it(gua
         await do(redis, settling(redis, "redrive", Which(id="1"), [letter]), WHO)
         await do(redis, await muting(redis, "lag", "1h"), WHO)
         await do(redis, await muting(redis, "lag", "0"), WHO)
+        await add_words(redis, SWITCHED_OFF, ["okx_ingester"])
+        await remove_words(redis, SWITCHED_OFF, ["okx_ingester"])
 
     as_kind(guarded, "dashboard", deeds)
     assert {SHARD.key} == as_kind(guarded, "processor", lambda redis, _: paused(redis, GROUP))

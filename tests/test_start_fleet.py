@@ -106,6 +106,24 @@ def test_a_killed_supervisor_takes_its_programs_along_and_the_next_start_is_clea
     assert expected(captures) == counted(tree)["trades"]
 
 
+def test_a_venue_that_was_switched_off_stays_down_over_a_start_until_it_is_switched_on(tree, captures):
+    replay = ("--replay", captures / RECORDING, "--speed", "1")
+    assert 0 == tree.start(*replay).returncode
+    off = tree.run("./fleet", "switch", "binance", "off")
+    assert 0 == tree.stop().returncode
+    again = tree.start(*replay)
+    down = tree.supervisorctl("status", "binance_ingester").stdout
+    listed = json.loads(tree.run("./fleet", "venues", "--json").stdout)
+    on = tree.run("./fleet", "switch", "binance", "on")
+    up = tree.supervisorctl("status", "binance_ingester").stdout
+
+    assert (0, 0, 0) == (off.returncode, again.returncode, on.returncode), (off.stdout, again.stdout, on.stdout)
+    assert "disabled  binance_ingester" in again.stdout
+    assert "switched off; ./fleet switch binance on" in again.stdout
+    assert [False] == [row["enabled"] for row in listed if row["program"] == "binance_ingester"]
+    assert (True, True) == ("STOPPED" in down, "RUNNING" in up), (down, up)
+
+
 def test_supervisorctl_shutdown_alone_loses_nothing(tree, captures):
     data_dir = {"DATA_DIR": str(tree.root / "kept")}
     tree.environment |= data_dir

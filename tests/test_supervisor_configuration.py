@@ -1,6 +1,7 @@
 """What is written for Supervisor is what Supervisor reads, and no secret is in it."""
 
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,14 @@ def test_a_disabled_venue_is_left_out_and_its_reason_is_kept(settings):
     (goldsky,) = [program for program in all_programs(settings) if program.name == "goldsky_ingester"]
 
     assert "GOLDSKY_ENABLED=false" == goldsky.why_not
+
+
+def test_a_venue_that_was_switched_off_is_known_and_not_started(tmp_path, settings):
+    programs = [replace(one, is_off=one.name == "okx_ingester") for one in all_programs(settings)]
+    found = read_back(tmp_path, programs)
+
+    starts = {name: found[name].process_configs[0].autostart for name in ("okx_ingester", "binance_ingester")}
+    assert {"okx_ingester": False, "binance_ingester": True} == starts
 
 
 def test_one_process_has_the_flat_name_and_several_are_numbered(tmp_path, settings):

@@ -6,8 +6,9 @@ from typing import Literal
 from common.settling import bytes_of
 from monitoring.actions.action import Action, Input, Tools
 from monitoring.actions.forms import Form
-from monitoring.doing import alerts, groups, letters, programs, resetting, symbols
+from monitoring.doing import alerts, groups, letters, programs, resetting, symbols, venues
 from monitoring.doing.deeds import Deed, NotDone, Who
+from monitoring.notifiers import notifiers
 from monitoring.views.letters_reading import Given, chosen
 
 Look = Callable[[Tools, Form, Who], Awaitable[Deed]]
@@ -39,7 +40,15 @@ async def _reset(tools: Tools, form: Form, _: Who) -> Deed:
 
 def _program(order: programs.Order) -> Look:
     async def look(tools: Tools, form: Form, _: Who) -> Deed:
-        return await programs.ordering(tools.desk.around.supervisor, order, form.get("program", ""))
+        deed = await programs.ordering(tools.desk.around.supervisor, order, form.get("program", ""))
+        return await venues.heeding(tools.desk.redis, deed)
+
+    return look
+
+
+def _switch(way: venues.Way) -> Look:
+    async def look(tools: Tools, form: Form, _: Who) -> Deed:
+        return await venues.switching(tools.desk.redis, tools.desk.around.supervisor, form.get("program", ""), way)
 
     return look
 
@@ -88,7 +97,7 @@ async def _mute(tools: Tools, form: Form, _: Who) -> Deed:
 
 
 async def _try(tools: Tools, _form: Form, _who: Who) -> Deed:
-    return await alerts.trying(tools.desk.settings)
+    return alerts.trying(notifiers(tools.desk.settings))
 
 
 HOW_LONG = Input("length", "For how long", "choice", ("1h", "15m", "8h", "1d", "7d", "0"), "0: heard again")
@@ -106,6 +115,8 @@ ACTIONS = (
     Action("start", "Start", "Start", "/system", _program("start"), ("program",)),
     Action("stop", "Stop", "Stop", "/system", _program("stop"), ("program",)),
     Action("restart", "Restart", "Restart", "/system", _program("restart"), ("program",)),
+    Action("switch-on", "Switch on", "Switch on", "/venues", _switch("on"), ("program",)),
+    Action("switch-off", "Switch off", "Switch off", "/venues", _switch("off"), ("program",)),
     Action("symbols", "Symbols of", "Save", "/venues", _symbols, ("program", "add", "remove", "settings")),
     Action(
         "list", "List of symbols for", "Save", "/venues", _symbols, ("program",), (PASTED, HOW), is_asked_first=True

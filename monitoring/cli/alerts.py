@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
@@ -11,13 +12,12 @@ from common.redis_streams import Redis
 from monitoring.alert_rules import RULES
 from monitoring.alerting import MUTED, STATE
 from monitoring.cli.asking import Call, ask_clickhouse, ask_redis
-from monitoring.cli.deed import Json, facts_of
+from monitoring.cli.deed import Json, facts_of, tried
 from monitoring.cli.exits import DEGRADED, FAILED, USAGE
 from monitoring.cli.printing import age, console, show_json, table, tell
-from monitoring.cli.whose import person
-from monitoring.doing.alerts import muting
-from monitoring.doing.deeds import Deed, NotDone, do
-from monitoring.notifiers import Message, Notifier, NotTold, notifiers
+from monitoring.doing.alerts import faults_of, muting, told, trying
+from monitoring.doing.deeds import Deed, NotDone
+from monitoring.notifiers import notifiers
 
 EXAMPLES = """
 Examples:  fleet alerts ls  |  fleet alerts mute lag 1h  |  fleet alerts mute "silent|upstox_ingester" 8h  |
@@ -97,19 +97,19 @@ def mute(
     """Let nobody be told of a rule, or of one subject of it, for a while."""
     call: Call = ctx.obj
 
-    async def act(redis: Redis) -> tuple[Deed, str]:
+    async def act(redis: Redis) -> tuple[Deed, str, str]:
         deed = await muting(redis, what, length)
-        return deed, "" if deed.refusal else await do(redis, deed, person())
+        return (deed, *await tried(redis, deed))
 
     try:
-        deed, after = ask_redis(call.settings, act)
+        deed, after, refused = ask_redis(call.settings, act)
     except NotDone as error:
         tell(str(error))
         raise typer.Exit(USAGE) from error
     if as_json:
-        show_json(facts_of(deed, after=after, refused=deed.refusal, is_done=bool(after)))
+        show_json(facts_of(deed, after=after, refused=refused, is_done=not refused))
     else:
-        tell(f"{what}: {after or deed.refusal}")
+        tell(f"{what}: {after or refused}")
 
 
 def try_out(
@@ -118,26 +118,23 @@ def try_out(
 ) -> None:
     """Send a message by every notifier of the settings, and say which took it."""
     call: Call = ctx.obj
-    ways = notifiers(call.settings)
-    if not ways:
-        tell("nobody would be told: set NOTIFICATION_URL, TELEGRAM_TOKEN and TELEGRAM_CHAT_ID, or NOTIFY_URLS")
+    ways, faults = notifiers(call.settings), dict[str, str]()
+
+    async def run() -> str:
+        faults.update(await faults_of(ways))
+        return told(faults)
+
+    deed = replace(trying(ways), run=run)
+    _, refused = ask_redis(call.settings, lambda redis: tried(redis, deed))
+    if refused:
+        tell(refused)
         raise typer.Exit(FAILED)
-    faults = {way.name: _fault_of(way) for way in ways}
     if as_json:
         show_json([{"name": name, "told": not fault, "fault": fault} for name, fault in faults.items()])
     else:
         tell(*(f"{name}: {fault or 'told'}" for name, fault in faults.items()))
     if any(faults.values()):
         raise typer.Exit(FAILED)
-
-
-def _fault_of(way: Notifier) -> str:
-    """Return why a notifier did not take a message, empty if it did."""
-    try:
-        way.send(Message("Tickfleet", "this is a test", {"event": "test"}))
-    except NotTold as error:
-        return str(error)
-    return ""
 
 
 async def _firing(redis: Redis) -> tuple[list[dict[str, Any]], dict[str, float], bool]:

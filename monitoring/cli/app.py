@@ -80,6 +80,7 @@ COMMANDS: tuple[Command, ...] = (
     ("start", programs.start, programs.EXAMPLES),
     ("stop", programs.stop, programs.EXAMPLES),
     ("restart", programs.restart, programs.EXAMPLES),
+    ("switch", programs.switch, programs.EXAMPLES),
     ("bench", bench.bench, bench.EXAMPLES),
     ("chaos", chaos.chaos, chaos.EXAMPLES),
     ("version", versions.version, versions.EXAMPLES),

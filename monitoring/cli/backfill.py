@@ -21,8 +21,10 @@ from monitoring.cli import exits
 from monitoring.cli.asking import Call, ask_redis
 from monitoring.cli.printing import console, number, show_json, table, tell
 from monitoring.cli.times import Wrong
-from monitoring.cli.wishing import under_way, wanted
+from monitoring.cli.whose import person
+from monitoring.cli.wishing import under_way, wanted, wishing
 from monitoring.cli.wishing_names import NAMED
+from monitoring.doing.deeds import do
 
 EXAMPLES = """
 Examples:  fleet backfill binance --from 2h --symbol BTCUSDT  |
@@ -73,7 +75,7 @@ def backfill(  # noqa: PLR0913, PLR0917  each is an option of the command
         raise typer.Exit(exits.FAILED if name in WHY_NOT else exits.USAGE)
     settings = call.settings
     try:
-        wishes = list(under_way(settings, name)) if from_ is None else wanted(settings, name, symbol, (from_, to))
+        wishes = list(under_way(settings, name)) if from_ is None else _asked(settings, name, symbol, (from_, to))
     except Wrong as error:
         tell(str(error))
         raise typer.Exit(exits.USAGE) from error
@@ -88,6 +90,15 @@ def backfill(  # noqa: PLR0913, PLR0917  each is an option of the command
         )
     if any(row["state"] not in ("done", "under way", "waiting") for row in rows):
         raise typer.Exit(exits.DEGRADED)
+
+
+def _asked(settings: Settings, venue: str, symbol: str | None, span: tuple[str, str]) -> list[Wish]:
+    """Ask for what nobody has asked for yet, write that down, and return all that is meant."""
+    wishes, new = wanted(settings, venue, symbol, span)
+    words = ["--from", span[0], "--to", span[1], *(["--symbol", symbol] if symbol else [])]
+    if new:
+        ask_redis(settings, lambda redis: do(redis, wishing(redis, venue, new, words), person()))
+    return wishes
 
 
 def _follow(settings: Settings, venue: str, wishes: list[Wish]) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from dotenv import dotenv_values
 
+from common.errors import BadSettings
 from common.settings import Settings
 from monitoring.cli.asking import ENV_FILE, Call
 from monitoring.cli.exits import FAILED
@@ -49,21 +50,37 @@ def show(
     console().print(table("", ("setting", "value", "origin"), cells))
 
 
-def check(ctx: typer.Context) -> None:
+def check(
+    ctx: typer.Context,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,  # noqa: FBT002
+) -> None:
     """Say whether the settings can work, before anything is started; exit 78 naming every problem, 1 for a slip."""
     call: Call = ctx.obj
-    count = sum(row.origin != DEFAULT for row in chosen(call, call.settings))
     slips = strangers()
+    try:
+        count = sum(row.origin != DEFAULT for row in chosen(call, call.settings))
+    except BadSettings as error:
+        if as_json:
+            show_json({"sound": False, "chosen": None, "unknown": slips, "problems": error.problems})
+        raise
+    if as_json:
+        show_json({"sound": not slips, "chosen": count, "unknown": slips, "problems": []})
     tell(*(f"{name} in .env is no setting of ours: see .env.example" for name in slips))
     if slips:
         raise typer.Exit(FAILED)
     tell(f"sound: {count} settings chosen, all others at their defaults")
 
 
-def path(ctx: typer.Context) -> None:
+def path(
+    ctx: typer.Context,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,  # noqa: FBT002
+) -> None:
     """Print where the settings of this fleet are written down: a file that may not be there yet."""
     del ctx
-    console().print(str(ENV_FILE.absolute()), soft_wrap=True)
+    if as_json:
+        show_json({"path": str(ENV_FILE.absolute()), "exists": ENV_FILE.is_file()})
+    else:
+        console().print(str(ENV_FILE.absolute()), soft_wrap=True)
 
 
 def chosen(call: Call, settings: Settings) -> list[Chosen]:

@@ -3,7 +3,9 @@
 from common.errors import BadSettings, StoreRefused, TickfleetError, Unreachable
 
 OK, FAILED, USAGE, DEGRADED, NOT_RUNNING, BAD_SETTINGS = 0, 1, 2, 3, 4, 78
-UNKNOWN_DATABASE = 81  # https://github.com/ClickHouse/ClickHouse/blob/master/src/Common/ErrorCodes.cpp
+# https://github.com/ClickHouse/ClickHouse/blob/master/src/Common/ErrorCodes.cpp
+UNKNOWN_TABLE, UNKNOWN_DATABASE = 60, 81
+NO_SCHEMA = (UNKNOWN_TABLE, UNKNOWN_DATABASE)
 
 
 def code_of(error: TickfleetError) -> int:

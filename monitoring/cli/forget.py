@@ -9,7 +9,7 @@ from monitoring.cli.asking import Call, ask_redis
 from monitoring.cli.exits import FAILED, USAGE
 from monitoring.cli.printing import console, number, show_json, table, tell
 from monitoring.cli.whose import person
-from monitoring.doing.deeds import do
+from monitoring.doing.deeds import NotDone, do
 from monitoring.doing.groups import forgetting
 
 EXAMPLES = """
@@ -45,10 +45,11 @@ def forget(
     if not yes:
         tell("nothing was changed; --yes forgets it. The same by hand: redis-cli XGROUP DESTROY STREAM GROUP")
         return
-    if readers := sorted({row["owner"] for row in rows if row["owner"]}):
-        tell(f"{', '.join(readers)} reads it: supervisorctl stop {readers[0]} first")
-        raise typer.Exit(FAILED)
-    ask_redis(call.settings, lambda redis: _forget(redis, group, topic or ""))
+    try:
+        ask_redis(call.settings, lambda redis: _forget(redis, group, topic or ""))
+    except NotDone as error:
+        tell(f"not done: {error}")
+        raise typer.Exit(FAILED) from error
     tell(f"{group} is forgotten in {len(rows)} streams")
 
 

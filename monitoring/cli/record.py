@@ -39,7 +39,7 @@ def record(
             tell(f"{venue}: no such venue or program; see: fleet venues")
             raise typer.Exit(USAGE)
         names = [one.program for one in programs]
-        ask_redis(call.settings, lambda redis: do(redis, _switching(redis, venue, names, is_on=not stop), person()))
+        ask_redis(call.settings, lambda redis: _switch(redis, venue, names, is_on=not stop))
         tell(*(f"{one.program}: {'no longer recorded' if stop else _from_when(one)}" for one in programs))
     rows = _rows(call.settings, ask_redis(call.settings, lambda redis: words_of(redis, RECORDING)))
     if as_json:
@@ -62,19 +62,22 @@ def _from_when(program: ProgramReading) -> str:
     return "recorded from now on" if program.enabled else f"recorded as soon as it runs; it is off: {program.why}"
 
 
-def _switching(redis: Redis, venue: str, programs: list[str], *, is_on: bool) -> Deed:
-    """Return the deed that begins or ends a recording."""
+async def _switch(redis: Redis, venue: str, programs: list[str], *, is_on: bool) -> None:
+    """Begin or end a recording, and write it down."""
+    before = await words_of(redis, RECORDING)
 
     async def run() -> str:
         await (add_words if is_on else remove_words)(redis, RECORDING, programs)
         return "recorded" if is_on else "no longer recorded"
 
-    return Deed(
+    deed = Deed(
         action="record" if is_on else "end recording",
         subject=", ".join(programs),
         command=fleet("record", venue, *([] if is_on else ["--stop"])),
         run=run,
+        before=", ".join(f"{one} {'recorded' if one in before else 'not recorded'}" for one in programs),
     )
+    await do(redis, deed, person())
 
 
 def _rows(settings: Settings, recording: list[str]) -> list[dict[str, Any]]:

@@ -1,31 +1,30 @@
 """`fleet dlq redrive` and `fleet dlq drop`: dead letters back into their stream, or out of sight; once each."""
 
 from collections import Counter
-from collections.abc import Awaitable, Callable
-from typing import Annotated
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Annotated, Literal
 
 import msgspec
 import typer
 
 from common.records import DeadLetter
 from common.redis_streams import Redis
-from common.settling import Outcome, settled
-from common.settling import drop as drop_letter
-from common.settling import redrive as redrive_letter
+from common.settling import settled
 from monitoring.cli import exits
 from monitoring.cli.asking import Call, ask_redis
 from monitoring.cli.dead_letters import LETTERS, letters_where
 from monitoring.cli.printing import console, number, show_json, table, tell
 from monitoring.cli.whose import person
-from monitoring.doing.deeds import write_down
-from monitoring.doing.letters import Which, settling
+from monitoring.doing.deeds import do
+from monitoring.doing.letters import SETTLE, Which, settling
 from monitoring.views.letters_reading import KIND, kind_of
 
 CHOSEN = f"""{LETTERS}
 WHERE startsWith(id, {{id:String}}) AND position(reason, {{reason:String}}) > 0
   AND ({{kind:String}} = '' OR {KIND} = {{kind:String}}) ORDER BY received_time, offset
 """
-Settle = Callable[[Redis, DeadLetter], Awaitable[Outcome]]
+How = Literal["redrive", "drop"]
 
 Id = Annotated[str, typer.Argument(help="The letter's id, or its beginning.")]
 Reason = Annotated[str, typer.Option("--reason", help="Those whose reason has these words.")]
@@ -37,7 +36,7 @@ Dry = Annotated[bool, typer.Option("--dry-run", help="Only say what it would tou
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
-def _command(settle: Settle, words: str) -> Callable[..., None]:
+def _command(how: How, words: str) -> Callable[..., None]:
     """Return the command that does this to the letters that are meant."""
 
     def run(  # noqa: PLR0913, PLR0917  each is an option of the command
@@ -50,16 +49,16 @@ def _command(settle: Settle, words: str) -> Callable[..., None]:
         as_json: Json = False,  # noqa: FBT002
     ) -> None:
         letters = _letters(ctx.obj, id, reason, kind, every=every)
-        _settle(ctx.obj, letters, settle, Which(id, kind or reason), dry_run=dry_run, as_json=as_json)
+        _settle(ctx.obj, letters, how, Which(id, kind, reason), dry_run=dry_run, as_json=as_json)
 
     run.__doc__ = words
     return run
 
 
 redrive = _command(
-    redrive_letter, "Put dead letters back into their stream, for the program that set them aside; each goes back once."
+    "redrive", "Put dead letters back into their stream, for the program that set them aside; each goes back once."
 )
-drop = _command(drop_letter, "Mark dead letters as of no more interest; their rows stay.")
+drop = _command("drop", "Mark dead letters as of no more interest; their rows stay.")
 
 
 def _letters(call: Call, letter_id: str, reason: str, kind: str, *, every: bool) -> list[DeadLetter]:
@@ -82,15 +81,13 @@ def _letters(call: Call, letter_id: str, reason: str, kind: str, *, every: bool)
     return letters
 
 
-def _settle(
-    call: Call, letters: list[DeadLetter], settle: Settle, which: Which, *, dry_run: bool, as_json: bool
-) -> None:
+def _settle(call: Call, letters: list[DeadLetter], how: How, which: Which, *, dry_run: bool, as_json: bool) -> None:
     if not letters:
         tell("no dead letter is meant by that")
-    if not dry_run:
-        _show(ask_redis(call.settings, lambda redis: _each(redis, letters, settle, which)), as_json=as_json)
+    if letters and not dry_run:
+        _show(ask_redis(call.settings, lambda redis: _each(redis, letters, how, which)), as_json=as_json)
         return
-    before = ask_redis(call.settings, settled)
+    before = ask_redis(call.settings, settled) if letters else {}
     _show(Counter((_where(one), "settled before" if one.id in before else "open") for one in letters), as_json=as_json)
     tell("nothing was changed")
 
@@ -99,11 +96,15 @@ def _where(letter: DeadLetter) -> str:
     return letter.stream or letter.venue
 
 
-async def _each(redis: Redis, letters: list[DeadLetter], settle: Settle, which: Which) -> Counter[tuple[str, str]]:
-    outcomes: Counter[tuple[str, str]] = Counter([(_where(letter), await settle(redis, letter)) for letter in letters])
-    deed = settling(redis, "redrive" if settle is redrive_letter else "drop", which, letters)
-    after = ", ".join(f"{count:,} {how}" for (_, how), count in outcomes.items())
-    await write_down(redis, deed, person(), after=after, outcome="done")
+async def _each(redis: Redis, letters: list[DeadLetter], how: How, which: Which) -> Counter[tuple[str, str]]:
+    outcomes: Counter[tuple[str, str]] = Counter()
+
+    async def run() -> str:
+        for letter in letters:
+            outcomes[_where(letter), await SETTLE[how](redis, letter)] += 1
+        return ", ".join(f"{count:,} {outcome}" for (_, outcome), count in outcomes.items())
+
+    await do(redis, replace(settling(redis, how, which, letters), run=run), person())
     return outcomes
 
 

@@ -1,16 +1,24 @@
 """`fleet schema`: the version of the database, what is missing in it, and what the columns mean."""
 
+import asyncio
 from typing import Annotated
 
 import typer
 
 from common import schema as database
+from common.clickhouse import Store, connect
 from common.columns import Table
+from common.errors import StoreRefused
+from common.redis_streams import Redis, continue_offsets
 from common.schema import migrations
+from common.settings import Settings
 from common.tables import REMOVED_ROWS, TABLES
 from monitoring.cli import exits
-from monitoring.cli.asking import Call, ask_clickhouse
+from monitoring.cli.asking import Call, ask_clickhouse, ask_redis
 from monitoring.cli.printing import console, show_json, table, tell
+from monitoring.cli.whose import person
+from monitoring.doing.deeds import Deed, do
+from monitoring.prompts import fleet
 
 EXAMPLES = """
 Examples:  fleet schema  |  fleet schema trades  |  fleet schema diff  |  fleet schema apply  |
@@ -71,12 +79,42 @@ def diff(
     tell(f"{len(EVERY)} tables are as this code writes them")
 
 
-def apply(ctx: typer.Context) -> None:
+def apply(
+    ctx: typer.Context,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,  # noqa: FBT002
+) -> None:
     """Create the database and bring it to this code's version, as `python setup_schema.py` does; twice is harmless."""
     call: Call = ctx.obj
-    applied = database.apply(call.settings)
-    tell(*(f"applied {one.name}" for one in applied))
-    tell(f"{call.settings.clickhouse_database} has version {migrations()[-1].version}")
+    name, version, applied = call.settings.clickhouse_database, migrations()[-1].version, list[str]()
+    ask_redis(call.settings, lambda redis: _apply(redis, call.settings, applied))
+    if as_json:
+        show_json({"database": name, "version": version, "applied": applied})
+    else:
+        tell(*(f"applied {one}" for one in applied), f"{name} has version {version}")
+
+
+async def _apply(redis: Redis, settings: Settings, applied: list[str]) -> None:
+    """Bring the database up to date, write it down, and put the migrations that it took into `applied`."""
+
+    async def run() -> str:
+        applied.extend(one.name for one in await asyncio.to_thread(database.apply, settings))
+        # Before this deed itself is appended: running numbers of rows that stand must not come again.
+        await continue_offsets(redis, await database.offsets_stored(Store(connect(settings))), settings)
+        return f"version {migrations()[-1].version}"
+
+    before = await _version(settings)
+    name, command = settings.clickhouse_database, fleet("schema", "apply")
+    await do(redis, Deed("schema apply", name, command, run, before=before), person())
+
+
+async def _version(settings: Settings) -> str:
+    try:
+        applied = await Store(await asyncio.to_thread(connect, settings)).query(APPLIED)
+    except StoreRefused as error:
+        if error.code in exits.NO_SCHEMA:
+            return "no schema"
+        raise
+    return f"version {applied.height}"
 
 
 def _differences(wanted: Table, found: dict[str, str]) -> list[dict[str, str]]:

@@ -1,6 +1,5 @@
 """`fleet sql`: ask ClickHouse; it can read and nothing else, and not for ever, unless told so."""
 
-import asyncio
 import csv
 import io
 import sys
@@ -10,9 +9,12 @@ from typing import Annotated, Literal
 import typer
 
 from common import clickhouse
-from monitoring.cli.asking import Call
+from monitoring.cli.asking import Call, ask_redis
 from monitoring.cli.exits import USAGE
 from monitoring.cli.printing import console, table, tell
+from monitoring.cli.whose import person
+from monitoring.doing.deeds import Deed, do
+from monitoring.prompts import fleet
 from monitoring.sql_box import NAMES_A_FORM
 
 EXAMPLES = """
@@ -46,8 +48,8 @@ def sql(
         raise typer.Exit(USAGE)
     store = clickhouse.Store(clickhouse.connect(call.settings))
     if write:
-        asyncio.run(store.command(text))
-        tell("done")
+        deed = _writing(store, call.settings.clickhouse_database, text)
+        tell(ask_redis(call.settings, lambda redis: do(redis, deed, person())))
         return
     how = "json" if as_json else how
     # One more than is shown says that there are more; a person's screen must not cost the machine its memory.
@@ -59,6 +61,16 @@ def sql(
         _show_array(chunks)
     else:
         _copy(chunks)
+
+
+def _writing(store: clickhouse.Store, database: str, statement: str) -> Deed:
+    """Return the deed that runs a statement which may change something."""
+
+    async def run() -> str:
+        await store.command(statement)
+        return "done"
+
+    return Deed(action="sql", subject=database, command=fleet("sql", "--write", statement), run=run)
 
 
 def _copy(chunks: Iterator[bytes]) -> None:

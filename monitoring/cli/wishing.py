@@ -1,16 +1,19 @@
 """How `fleet backfill` says what is wanted: a stretch of time, and what of it stands already."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 from common.clock import NS_PER_S, now_ns
 from common.redis_facts import add_words, words_of
+from common.redis_streams import Redis
 from common.settings import Settings
 from common.streams import symbols_key
 from common.wishes import Wish, backfill_key, wish_id, wish_of
 from monitoring.cli.asking import ask_clickhouse, ask_redis
 from monitoring.cli.times import Wrong, moment_ns
 from monitoring.cli.wishing_names import NAMED, named_wish
+from monitoring.doing.deeds import Deed
+from monitoring.prompts import fleet
 
 MOST_PARTS = 1000
 MARGIN_NS = NS_PER_S
@@ -41,7 +44,14 @@ WHERE venue = {venue:String} AND symbol = {symbol:String} AND sequence IS NOT NU
 """
 
 
-def wanted(settings: Settings, venue: str, symbol: str | None, span: tuple[str, str]) -> list[Wish]:
+class Asked(NamedTuple):
+    """The wishes that are meant, and those of them that nobody has asked for yet."""
+
+    wishes: list[Wish]
+    new: list[Wish]
+
+
+def wanted(settings: Settings, venue: str, symbol: str | None, span: tuple[str, str]) -> Asked:
     """
     Put wishes into the set of the ingester and return them; what is there already is left as it is.
 
@@ -51,14 +61,22 @@ def wanted(settings: Settings, venue: str, symbol: str | None, span: tuple[str, 
     from_ns, to_ns = (moment_ns(text) // NS_PER_S * NS_PER_S for text in span)
     if from_ns >= to_ns:
         raise Wrong(f"--from {span[0]} --to {span[1]}: expected a beginning before the end")
-    key = backfill_key(f"{venue}_ingester")
     known = {wish.id: wish for wish in under_way(settings, venue)}
     symbols = _asked(settings, venue, symbol)
     wish_of_venue = named_wish if venue in NAMED else _candles if venue == CANDLES_ONLY else _wish
     names = {one: wish_id(one, from_ns, to_ns) for one in symbols}
     made = [known.get(names[one]) or wish_of_venue(settings, venue, one, (from_ns, to_ns)) for one in symbols]
-    ask_redis(settings, lambda redis: add_words(redis, key, [wish.word for wish in made if wish.id not in known]))
-    return made
+    return Asked(made, [wish for wish in made if wish.id not in known])
+
+
+def wishing(redis: Redis, venue: str, wishes: Sequence[Wish], words: Sequence[str]) -> Deed:
+    """Return the deed that has an ingester fetch what is wished for; `words` are those of the command."""
+
+    async def run() -> str:
+        await add_words(redis, backfill_key(f"{venue}_ingester"), [wish.word for wish in wishes])
+        return f"asked for: {', '.join(f'{wish.symbol or venue} ({wish.id})' for wish in wishes)}"
+
+    return Deed("backfill", venue, fleet("backfill", venue, *words), run, before="not asked for")
 
 
 def _asked(settings: Settings, venue: str, symbol: str | None) -> list[str]:

@@ -1,5 +1,6 @@
 """What a deed is: what it would touch, what stands there, how it is done at a prompt, and the doing itself."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -57,22 +58,25 @@ async def do(redis: Redis, deed: Deed, who: Who) -> str:
 
     Raises:
         NotDone: something stands in the way.
-        RedisError, OSError: a server did not answer; it may be tried again.
+        TickfleetError, RedisError, OSError: a server did not answer, or will not.
     """
     if deed.refusal:
         await write_down(redis, deed, who, after="", outcome=f"refused: {deed.refusal}")
         raise NotDone(deed.refusal)
     try:
         after = await deed.run()
-    except (NotDone, RedisError, OSError) as error:
+    except (TickfleetError, RedisError, OSError) as error:
         await write_down(redis, deed, who, after="", outcome=f"failed: {error}")
         raise
-    await write_down(redis, deed, who, after=after, outcome="done")
-    return after
+    except asyncio.CancelledError:  # somebody who waited at a prompt has left
+        await write_down(redis, deed, who, after="", outcome="interrupted: a part of it may be done")
+        raise
+    lost = await write_down(redis, deed, who, after=after, outcome="done")
+    return f"{after}; not written down: {lost}" if lost else after
 
 
-async def write_down(redis: Redis, deed: Deed, who: Who, *, after: str, outcome: str) -> None:
-    """Append a deed to its stream; where Redis does not answer, the log has it."""
+async def write_down(redis: Redis, deed: Deed, who: Who, *, after: str, outcome: str) -> str:
+    """Append a deed to its stream; where Redis does not take it the log has it, and why it did not is returned."""
     record = Action(
         venue="",
         symbol="",
@@ -93,3 +97,5 @@ async def write_down(redis: Redis, deed: Deed, who: Who, *, after: str, outcome:
         await run_script(redis, "note", [shard.key, shard.facts], [encode(record)])
     except (RedisError, OSError) as error:
         log.warning("actions.not_written_down", action=deed.action, subject=deed.subject, reason=str(error))
+        return str(error) or type(error).__name__
+    return ""

@@ -29,16 +29,19 @@ LONGEST = 128 * 1024  # bytes of a payload that is mended by hand
 
 @dataclass(frozen=True)
 class Which:
-    """Which letters are meant: one by its id, those of a kind of reason, or all."""
+    """Which letters are meant: one by its id, those of a kind of reason or with words in it, or all."""
 
     id: str = ""
     kind: str = ""
+    reason: str = ""
 
     @property
     def words(self) -> tuple[str, ...]:
         """Return it as the command line takes it."""
         if self.id:
             return (self.id,)
+        if self.reason:
+            return ("--reason", self.reason)
         return ("--kind", self.kind) if self.kind else ("--all",)
 
 
@@ -60,13 +63,13 @@ def settling(
 
     return Deed(
         action=how,
-        subject=which.id or which.kind or "all dead letters",
+        subject=which.id or which.kind or which.reason or "all dead letters",
         command=fleet("dlq", how, *which.words),
         run=run,
         touches=(("letters", f"{len(letters):,}"), *((stream, f"{count:,}") for stream, count in where.items()), *more),
         words=WORDS[how],
         before=f"{len(letters):,} letters",
-        typed="all" if not (which.id or which.kind) else "",
+        typed="all" if which == Which() else "",
         refusal="" if letters else "nobody has left any of them to deal with",
     )
 

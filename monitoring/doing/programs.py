@@ -33,7 +33,7 @@ async def ordering(address: str, order: Order, program: str, *, is_page: bool = 
     process = known[program]
 
     async def run() -> str:
-        return await asyncio.to_thread(_order, address, order, process)
+        return await asyncio.to_thread(ordered, address, order, process)
 
     is_server = program in SERVERS and order != "start"
     return Deed(
@@ -41,9 +41,9 @@ async def ordering(address: str, order: Order, program: str, *, is_page: bool = 
         subject=program,
         command=f"supervisorctl {order} {word(process.full_name)}",
         run=run,
-        touches=((program, _state(process)),),
+        touches=((program, state_words(process)),),
         words=f"{WORDS[order]} {_consequence(program) if order != 'start' else ''}".strip(),
-        before=_state(process),
+        before=state_words(process),
         typed=program if is_server else "",
         refusal=_why_not(order, process, is_page=is_page),
         also=(fleet(order, program, *(["--yes"] if is_server else [])),),
@@ -59,7 +59,8 @@ def tail(address: str, program: str) -> str:
     return str(text)
 
 
-def _order(address: str, order: Order, process: Supervised) -> str:
+def ordered(address: str, order: Order, process: Supervised) -> str:
+    """Have Supervisor do it and wait until it is done; return how the process is then, raise OSError where it fails."""
     steps: dict[Order, tuple[str, ...]] = {
         "start": ("startProcess",),
         "stop": ("stopProcess",),
@@ -67,7 +68,7 @@ def _order(address: str, order: Order, process: Supervised) -> str:
     }
     for method in steps[order]:
         ask_supervisor(address, method, process.full_name, True)  # noqa: FBT003  it waits until that is so
-    return _state(supervised(address)[process.name])
+    return state_words(supervised(address)[process.name])
 
 
 def _why_not(order: Order, process: Supervised, *, is_page: bool) -> str:
@@ -87,5 +88,6 @@ def _consequence(program: str) -> str:
     return "What it would have read waits in the streams meanwhile."
 
 
-def _state(process: Supervised) -> str:
+def state_words(process: Supervised) -> str:
+    """Return how a process is, as Supervisor sees it."""
     return f"{process.state.lower()}{f', pid {process.pid}' if process.pid else ''}"
