@@ -2,19 +2,19 @@
 
 import asyncio
 import json
-import logging
 import shutil
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-import structlog
 
 from common.clickhouse import Store, connect
 from common.settings import Settings
 from monitoring.books import BookAt
-from monitoring.cli.app import main
+from tests.cli_kit import run
 from tests.fleet_harness import Fleet, wait_for
+
+__all__ = ["run"]
 
 pytestmark = [pytest.mark.redis, pytest.mark.clickhouse, pytest.mark.timeout(240)]
 
@@ -53,21 +53,9 @@ def replayed(store, captures):
 
 
 @pytest.fixture
-def run(capsys, monkeypatch, tmp_path, store):
-    """Call the command line as `./fleet` does; returns exit code, standard output and standard error."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*words):
-        try:
-            code = main(("book", *words), store.environment)
-        except SystemExit as end:
-            code = end.code
-        told = capsys.readouterr()
-        return code, told.out, told.err
-
-    yield call
-    logging.disable(logging.NOTSET)
-    structlog.reset_defaults()
+def book(run, store):
+    """Call `fleet book`; returns exit code, standard output and standard error."""
+    return lambda *words: run(store.environment, "book", *words)
 
 
 def messages(store, symbol):
@@ -109,31 +97,31 @@ def shown(levels):
 
 
 @pytest.mark.parametrize("symbol", SYMBOLS)
-def test_a_book_rebuilt_at_any_instant_is_the_book_that_every_message_up_to_it_makes(replayed, run, symbol):
+def test_a_book_rebuilt_at_any_instant_is_the_book_that_every_message_up_to_it_makes(replayed, book, symbol):
     told = messages(replayed, symbol)
     times = [event_us for event_us, *_ in told if event_us is not None]
     instants = [times[0], times[len(times) // 3] - 1, times[len(times) // 2], times[-1] + 1]
 
     for at_us in instants:
-        code, out, _ = run("binance", symbol, "--at", iso(at_us), "--depth", "5000", "--json")
+        code, out, _ = book("binance", symbol, "--at", iso(at_us), "--depth", "5000", "--json")
         found = json.loads(out)
 
         assert (0, True, "book_updates") == (code, found["known"], found["source"])
         assert rebuilt(told, at_us) == (shown(found["bids"]), shown(found["asks"]))
 
 
-def test_before_the_first_message_the_book_is_not_known(replayed, run):
+def test_before_the_first_message_the_book_is_not_known(replayed, book):
     first = min(event_us for event_us, *_ in messages(replayed, "BTCAUD") if event_us is not None)
 
-    code, out, err = run("binance", "BTCAUD", "--at", iso(first - 1))
+    code, out, err = book("binance", "BTCAUD", "--at", iso(first - 1))
 
     assert (1, "") == (code, out)
     assert "nothing of it is stored at or before that time" in err
 
 
-def test_without_a_time_one_frame_is_shown_when_it_is_no_terminal(replayed, run):
+def test_without_a_time_one_frame_is_shown_when_it_is_no_terminal(replayed, book):
     replayed.command("TRUNCATE TABLE feed_events")  # the session is over: its connection is closed
-    code, out, _ = run("binance", "BTCAUD", "--depth", "3")
+    code, out, _ = book("binance", "BTCAUD", "--depth", "3")
 
     bids, asks = rebuilt(messages(replayed, "BTCAUD"), 2**62)
     assert 0 == code
@@ -174,15 +162,15 @@ def put_event(store, told, times, *, venue="okx", detail=""):
     )
 
 
-def at(run, symbol, seconds, venue="okx"):
+def at(book, symbol, seconds, venue="okx"):
     """Return the best bid then, or from when to when what is missing."""
-    code, out, _ = run(venue, symbol, "--at", (START + timedelta(seconds=seconds)).isoformat(), "--json")
+    code, out, _ = book(venue, symbol, "--at", (START + timedelta(seconds=seconds)).isoformat(), "--json")
     found = json.loads(out)
     assert (0 if found["known"] else 1) == code
     return found["bids"][0]["price"] if found["known"] else (found["gap"]["from"][17:], found["gap"]["to"][17:])
 
 
-def test_a_book_is_not_known_from_the_gap_on_until_it_came_whole_again(store, run):
+def test_a_book_is_not_known_from_the_gap_on_until_it_came_whole_again(store, book):
     put_updates(
         store,
         "GAP",
@@ -193,15 +181,15 @@ def test_a_book_is_not_known_from_the_gap_on_until_it_came_whole_again(store, ru
     put_event(store, ("gap", "GAP", "books"), (2, 4, 4))
 
     assert ["100", "100", ("02Z", "04Z"), ("02Z", "04Z"), "90"] == [
-        at(run, "GAP", seconds) for seconds in (0, 1.9, 2, 4.9, 5)
+        at(book, "GAP", seconds) for seconds in (0, 1.9, 2, 4.9, 5)
     ]
 
 
-def test_a_gap_is_told_in_words_with_its_interval_and_no_ladder(store, run):
+def test_a_gap_is_told_in_words_with_its_interval_and_no_ladder(store, book):
     put_updates(store, "WORDS", (20, 0, "snapshot", [("100", 1)], [("101", 1)], 10))
     put_event(store, ("gap", "WORDS", "books"), (2, 4, 4), detail="3 lost")
 
-    code, out, err = run("okx", "WORDS", "--at", "2026-01-01T00:00:03")
+    code, out, err = book("okx", "WORDS", "--at", "2026-01-01T00:00:03")
 
     assert (1, "") == (code, out)
     assert (
@@ -210,17 +198,17 @@ def test_a_gap_is_told_in_words_with_its_interval_and_no_ladder(store, run):
     ) == err
 
 
-def test_gaps_of_trades_and_of_other_books_do_not_matter(store, run):
+def test_gaps_of_trades_and_of_other_books_do_not_matter(store, book):
     put_updates(store, "CALM", (30, 0, "snapshot", [("100", 1)], [("101", 1)], 10))
     put_event(store, ("gap", "CALM", "trades"), (1, 2, 2))
     put_event(store, ("gap", "CALM", "books-full"), (1, 2, 2))
     put_event(store, ("gap", "OTHER", "books"), (1, 2, 2))
 
-    assert "100" == at(run, "CALM", 3)
+    assert "100" == at(book, "CALM", 3)
 
 
 @pytest.mark.parametrize(("sequence", "known"), [(11, "100"), (None, ("01Z", "02Z"))])
-def test_after_a_lost_connection_a_numbered_book_is_known_once_it_goes_on(store, run, sequence, known):
+def test_after_a_lost_connection_a_numbered_book_is_known_once_it_goes_on(store, book, sequence, known):
     symbol = f"CUT{sequence}"
     put_updates(
         store,
@@ -231,19 +219,19 @@ def test_after_a_lost_connection_a_numbered_book_is_known_once_it_goes_on(store,
     )
     put_event(store, ("disconnected", "", "connection"), (1, 2, 2), venue=f"v{sequence}")
 
-    assert ["100", ("01Z", "02Z"), known] == [at(run, symbol, seconds, f"v{sequence}") for seconds in (0.5, 2.5, 3)]
+    assert ["100", ("01Z", "02Z"), known] == [at(book, symbol, seconds, f"v{sequence}") for seconds in (0.5, 2.5, 3)]
 
 
-def test_records_that_were_lost_behind_the_wire_leave_the_book_unknown(store, run):
+def test_records_that_were_lost_behind_the_wire_leave_the_book_unknown(store, book):
     put_updates(store, "LOST", (50, 0, "snapshot", [("100", 1)], [("101", 1)], 10), shard=2)
     detail = "stream:{books:2}: 5 running numbers from 51 to 56 (exclusive) hold no record"
     put_event(store, ("gap", "", "books"), (1, 2, 2), venue="tickfleet", detail=detail)
     put_updates(store, "KEPT", (57, 0, "snapshot", [("100", 1)], [("101", 1)], 10), shard=3)
 
-    assert [("01Z", "02Z"), "100"] == [at(run, "LOST", 3), at(run, "KEPT", 3)]
+    assert [("01Z", "02Z"), "100"] == [at(book, "LOST", 3), at(book, "KEPT", 3)]
 
 
-def test_levels_behind_a_limited_snapshot_are_not_shown(store, run):
+def test_levels_behind_a_limited_snapshot_are_not_shown(store, book):
     put_updates(
         store,
         "SHORT",
@@ -252,29 +240,29 @@ def test_levels_behind_a_limited_snapshot_are_not_shown(store, run):
     )
     store.command("ALTER TABLE book_updates UPDATE depth = 2 WHERE symbol = 'SHORT' SETTINGS mutations_sync = 1")
 
-    _, out, _ = run("okx", "SHORT", "--at", "2026-01-01T00:00:02", "--json")
+    _, out, _ = book("okx", "SHORT", "--at", "2026-01-01T00:00:02", "--json")
 
     found = json.loads(out)
     assert ["100", "99.5", "99"] == [level["price"] for level in found["bids"]]
     assert ["101", "102"] == [level["price"] for level in found["asks"]]
 
 
-def test_where_no_changes_are_stored_the_last_whole_book_is_shown(store, run):
+def test_where_no_changes_are_stored_the_last_whole_book_is_shown(store, book):
     store.command(
         "INSERT INTO book_snapshots (venue, symbol, event_time, received_time, depth, bid_prices, bid_sizes, "
         "ask_prices, ask_sizes, source, shard, offset) VALUES "
         f"('upstox', 'TCS', '{stamp(0)}', '{stamp(0)}', 5, [100], [1], [101], [2], 'partial', 0, 0)"
     )
 
-    code, out, _ = run("upstox", "TCS", "--at", "2026-01-01T00:00:02", "--json")
+    code, out, _ = book("upstox", "TCS", "--at", "2026-01-01T00:00:02", "--json")
 
     found = json.loads(out)
     assert (0, "partial", "2026-01-01T00:00:00Z", 100.5) == (code, found["source"], found["last_message"], found["mid"])
 
 
 @pytest.mark.parametrize("words", [("okx", "X", "--at", "yesterday"), ("okx",), ("okx", "X", "--depth", "0")])
-def test_a_slip_of_the_pen_exits_2(run, words):
-    assert 2 == run(*words)[0]
+def test_a_slip_of_the_pen_exits_2(book, words):
+    assert 2 == book(*words)[0]
 
 
 def test_a_book_that_is_asked_for_again_is_read_on_and_is_the_same_as_one_read_anew(store):
@@ -297,8 +285,8 @@ def test_a_book_that_is_asked_for_again_is_read_on_and_is_the_same_as_one_read_a
     assert (1, [(90, 1)], [(91, 1)]) == asyncio.run(newest(kept)) == asyncio.run(newest(anew()))
 
 
-def test_the_command_explains_itself_with_examples(run):
-    code, out, _ = run("--help")
+def test_the_command_explains_itself_with_examples(book):
+    code, out, _ = book("--help")
 
     assert 0 == code
     assert "fleet book" in out
