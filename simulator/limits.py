@@ -47,12 +47,14 @@ class Window:
         self._length_s = length_s
         self._counted: deque[tuple[float, int]] = deque()
         self._total = 0
+        self.most = 0  # that was ever inside
 
     def add(self, amount: int = 1) -> int:
         """Count something now and return the total inside the window."""
         self._counted.append((monotonic_s(), amount))
         self._total += amount
-        return self.total()
+        self.most = max(self.most, self.total())
+        return self._total
 
     def total(self) -> int:
         """Return the total inside the window."""

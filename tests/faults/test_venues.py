@@ -12,6 +12,7 @@ from itertools import pairwise
 
 import pytest
 
+from simulator.venues.okx_rest import ANSWERS_A_WINDOW
 from tests.faults.venue_kit import best, open_holes, published_best, recorded
 from tests.ingest_kit import redis_of_module, until
 
@@ -109,7 +110,7 @@ def equals_published(session):
     for symbol, book in kept.items():
         for stream in getattr(pairs[symbol], "pending", ()):
             pairs[symbol].flush(stream, 0)
-        if session.venue == "okx":
+        if session.venue in ("okx", "alpaca"):
             pairs[symbol].flush()
         for side in ("bids", "asks"):
             if best(book, side, 20) != published_best(pairs[symbol], side, 20):
@@ -137,8 +138,21 @@ def assert_unharmed(session):
     assert [] == [event for event in session.events("refused") if event.channel == "connection"]
     assert 2 <= len(session.events("disconnected"))
     assert len(session.records("dead_letters")) >= len(session.struck_subjects("garbage")) > 0
+    assert_within_limits(session)
+
+
+def assert_within_limits(session):
+    """Never was the venue asked more than it allows: nobody was refused for it, let alone banned."""
+    limits = session.simulator._shell.limits
     if session.venue == "binance":
         assert 0 == session.side._rest._weights._banned_until_s
+    elif session.venue == "okx":
+        asked = {name: window.most for name, window in session.side._rest._windows.items()}
+        assert {} == {name: most for name, most in asked.items() if most > ANSWERS_A_WINDOW[name]}
+    elif session.venue == "alpaca":
+        assert session.side._rest._window.most <= limits.alpaca_per_min
+    elif session.venue == "goldsky":
+        assert session.side._window.most <= limits.goldsky_per_10s
 
 
 @pytest.mark.parametrize("program", ["alpaca_crypto_ingester", "alpaca_stocks_ingester"])
@@ -151,6 +165,8 @@ async def test_alpacas_trades_are_complete_after_cuts(fleet, program):
         await session.calm(session.is_delivering("trades"), "it goes on")
         await session.frozen()
         await until(lambda: not open_holes(session.state, state), give_up_s=60, what="holes closed")
+        if program == "alpaca_crypto_ingester":
+            await until(lambda: equals_published(session), give_up_s=30, what="the books")
         await asyncio.sleep(0.5)
         await session.ingester.stop()
 
@@ -246,6 +262,7 @@ async def test_fills_are_those_of_the_ledger_each_once(fleet, venue, kinds, sett
         assert len(set(ids)) == len(ids)
         assert set(ids) <= standing
         assert [] == session.events("refused")
+        assert_within_limits(session)
 
 
 async def test_markets_are_those_of_the_ledger(fleet):
