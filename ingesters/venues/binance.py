@@ -121,7 +121,8 @@ class BinanceFeed:
             sequence=number,
         )
         if number == sequence.next:  # as nearly always: no call for it
-            sequence.next, sequence.last_event_ns = number + 1, max(event_ns, sequence.last_event_ns or 0)
+            latest = sequence.latest
+            sequence.next, latest.at_ns = number + 1, max(event_ns, latest.at_ns or 0)
             return (trade,)
         return sequence.hear(trade, number)
 

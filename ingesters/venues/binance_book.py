@@ -15,7 +15,8 @@ from common.clock import NS_PER_S
 from common.records import BookUpdate, FeedEvent
 from ingesters.feed import Fetch, Step
 from ingesters.venues.binance_depth import WaitingRoom, happened_ns, versions
-from ingesters.venues.binance_wire import CLOCKS_APART_NS, RESET_MARGIN_NS, VENUE
+from ingesters.venues.binance_wire import VENUE
+from ingesters.venues.latest import Latest
 
 LONGEST_PAUSE_S = 30.0
 CALM_NS = 60 * NS_PER_S
@@ -51,7 +52,7 @@ class BookSequence:
         self._request = request
         self._last = _NO_VERSION if mark is None else mark
         self._last_event_ns: int | None = None  # unknown for a mark
-        self._latest_ns = 0  # of all: a clock that was set back would make what was told before look newer
+        self._latest = Latest()
         self._waiting = WaitingRoom(most_waiting)
         self.is_in_step = False  # whether what was yielded makes the venue's book as of the last delta heard
         self.heard = 0  # deltas, whatever became of them
@@ -119,7 +120,7 @@ class BookSequence:
     def _stand_at(self, delta: BookUpdate) -> None:
         _, self._last = versions(delta)
         self._last_event_ns = delta.event_ns
-        self._latest_ns = max(self._latest_ns, happened_ns(delta))
+        self._latest.stand_at(happened_ns(delta))
 
     def _is_reset(self, delta: BookUpdate) -> bool:
         """
@@ -131,8 +132,8 @@ class BookSequence:
         if self._last_event_ns == _NOT_YET_NS:
             return False
         if self._last_event_ns is None:
-            self._last_event_ns, self._latest_ns = delta.received_ns, delta.received_ns + CLOCKS_APART_NS
-        return happened_ns(delta) - self._latest_ns > RESET_MARGIN_NS
+            self._last_event_ns = delta.received_ns
+        return self._latest.is_passed_by(happened_ns(delta), delta.received_ns)
 
     def _begin_again(self, delta: BookUpdate) -> Iterator[Step]:
         detail = "the venue began its update ids again"

@@ -8,14 +8,8 @@ from common.records import EventKind, FeedEvent, Trade
 from ingesters.feed import Step
 from ingesters.venues.binance_backfill import Backfill
 from ingesters.venues.binance_stretch import Kind
-from ingesters.venues.binance_wire import (
-    CLOCKS_APART_NS,
-    RESET_MARGIN_NS,
-    VENUE,
-    AggTradeMessage,
-    TradeKind,
-    TradeMessage,
-)
+from ingesters.venues.binance_wire import VENUE, AggTradeMessage, TradeKind, TradeMessage
+from ingesters.venues.latest import Latest
 
 KIND_OF: dict[Kind, TradeKind] = {"trade": TradeMessage, "aggTrade": AggTradeMessage}
 NAME_OF: dict[TradeKind, Kind] = {kind: name for name, kind in KIND_OF.items()}
@@ -39,33 +33,32 @@ class TradeSequence:
         self.kind = kind
         self._backfill = backfill
         self.next = None if mark is None else mark + 1
-        self.last_event_ns: int | None = None  # unknown for a mark
-        self._margin_ns = RESET_MARGIN_NS  # more while that is our time and not the venue's
+        self.latest = Latest()
 
     def hear(self, trade: Trade, number: int) -> Iterable[Step]:
         """Return a trade unless it is a repeat, with what its number tells."""
         if self.next is not None and number != self.next:
             return self._out_of_turn(trade, number, expected=self.next)
         self.next = number + 1
-        self._stand_at(trade)
+        self.latest.stand_at(trade.event_ns)
         return (trade,)
 
     def _out_of_turn(self, trade: Trade, number: int, *, expected: int) -> Iterator[Step]:
-        last_ns = self.last_event_ns
+        last_ns = self.latest.at_ns
         news: Iterable[Step]
         if number > expected:
             gap = _event("gap", trade, expected, from_ns=last_ns)
             yield gap
             missed = range(expected, number)
             news = self._backfill.miss(gap, NAME_OF[self.kind], missed, is_time_known=last_ns is not None)
-        elif self._is_reset(trade):
+        elif self.latest.is_passed_by(trade.event_ns, trade.received_ns):
             yield _event("resync", trade, expected, from_ns=last_ns, detail="the venue began its trade ids again")
             news = self._backfill.forget(trade.symbol)
         else:
             yield from self._late(trade, number)
             return
         self.next = number + 1
-        self._stand_at(trade)
+        self.latest.stand_at(trade.event_ns)
         yield trade
         yield from news
 
@@ -76,15 +69,6 @@ class TradeSequence:
             yield msgspec.structs.replace(trade, sequence=None)
             yield _event("resync", trade, number, from_ns=trade.event_ns, detail="a missing trade came late")
             yield from self._backfill.found(trade)
-
-    def _stand_at(self, trade: Trade) -> None:
-        """Keep the latest time of all: a clock that was set back would make what was told before look newer."""
-        self.last_event_ns, self._margin_ns = max(trade.event_ns, self.last_event_ns or 0), RESET_MARGIN_NS
-
-    def _is_reset(self, trade: Trade) -> bool:
-        if self.last_event_ns is None:
-            self.last_event_ns, self._margin_ns = trade.received_ns, RESET_MARGIN_NS + CLOCKS_APART_NS
-        return trade.event_ns > self.last_event_ns + self._margin_ns
 
 
 def _event(kind: EventKind, trade: Trade, expected: int, *, from_ns: int | None, detail: str = "") -> FeedEvent:

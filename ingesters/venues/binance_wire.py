@@ -10,17 +10,12 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from common.clock import NS_PER_MS, NS_PER_S, NS_PER_US
+from common.clock import NS_PER_MS, NS_PER_US
 
 M = TypeVar("M")
 Levels = list[tuple[str, str]]
 
 VENUE = "binance"
-
-# An old number on a message that happened this much later than the last one is no repeat: the venue has begun its
-# numbering again, as its testnet does each month. More than a recorder's clock was seen to lag the venue's (1.28 s).
-RESET_MARGIN_NS = 2 * NS_PER_S
-CLOCKS_APART_NS = 8 * NS_PER_S  # more, and what was told before is taken for something newer
 
 _YEAR_5138_IN_MS = 10**14
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from common.records import Bar
 from ingesters.feed import Frame, Step
 from ingesters.venues import okx_wire as wire
+from ingesters.venues.latest import CLOCKS_APART_NS
 from ingesters.venues.okx_backfill import Backfill
 from ingesters.venues.okx_book import DEPTHS, BookSequence
 from ingesters.venues.okx_fields import Checksums, Read
@@ -37,7 +38,7 @@ class Quoted:
         """
         if number is None:
             return False
-        newest_ns = received_ns + wire.CLOCKS_APART_NS if self._event_ns is None else self._event_ns
+        newest_ns = received_ns + CLOCKS_APART_NS if self._event_ns is None else self._event_ns
         if self._last is not None and number <= self._last and event_ns <= newest_ns:
             self._event_ns = newest_ns
             return True

@@ -11,9 +11,10 @@ import msgspec
 
 from common.records import EventKind, FeedEvent, Trade
 from ingesters.feed import Step
+from ingesters.venues.latest import Latest
 from ingesters.venues.okx_backfill import Backfill
 from ingesters.venues.okx_holes import Hole
-from ingesters.venues.okx_wire import CLOCKS_APART_NS, RESET_MARGIN_NS, VENUE
+from ingesters.venues.okx_wire import VENUE
 
 
 class TradeSequence:
@@ -28,8 +29,7 @@ class TradeSequence:
     def __init__(self, symbol: str, channel: str, *, mark: int | None, backfill: Backfill) -> None:
         self.channel = channel  # the same trades told twice, summed up and singly: the channel heard first counts
         self.next = None if mark is None else mark + 1
-        self.last_event_ns: int | None = None  # unknown for a mark
-        self._margin_ns = RESET_MARGIN_NS  # more while that is our time and not the venue's
+        self._latest = Latest()
         self._symbol = symbol
         self._backfill = backfill
         self._was_away = False
@@ -47,10 +47,8 @@ class TradeSequence:
         return self._out_of_turn(trade, first, last, expected=self.next)
 
     def _stand_at(self, trade: Trade, last: int) -> None:
-        # The latest of all: a clock that was set back would make what was told before look newer.
-        latest_ns = max(trade.event_ns, self.last_event_ns or 0)
-        self.next, self.last_event_ns, self._was_away = last + 1, latest_ns, False
-        self._margin_ns = RESET_MARGIN_NS
+        self._latest.stand_at(trade.event_ns)
+        self.next, self._was_away = last + 1, False
 
     def _out_of_turn(self, trade: Trade, first: int, last: int, *, expected: int) -> Iterator[Step]:
         if last >= expected:  # if it begins before, a part of it was told already: the rest is fetched singly
@@ -59,7 +57,7 @@ class TradeSequence:
             self._stand_at(trade, last)
             if first > expected:
                 yield trade
-        elif self._is_reset(trade):
+        elif self._latest.is_passed_by(trade.event_ns, trade.received_ns):
             detail = "the venue began its trade ids again"
             yield self._event(trade, "resync", expected, detail=detail)
             yield from self._backfill.refuse(self._symbol, detail, trade.received_ns)
@@ -78,13 +76,8 @@ class TradeSequence:
         hole = Hole(missing=[(expected, stop)], from_ns=event.from_ns, to_ns=event.to_ns, total=stop - expected)
         yield from self._backfill.open(self._symbol, hole, trade.received_ns)
 
-    def _is_reset(self, trade: Trade) -> bool:
-        if self.last_event_ns is None:
-            self.last_event_ns, self._margin_ns = trade.received_ns, RESET_MARGIN_NS + CLOCKS_APART_NS
-        return trade.event_ns > self.last_event_ns + self._margin_ns
-
     def _event(self, trade: Trade, kind: EventKind, expected: int, *, detail: str = "") -> FeedEvent:
-        from_ns = trade.event_ns if self.last_event_ns is None else self.last_event_ns
+        from_ns = trade.event_ns if self._latest.at_ns is None else self._latest.at_ns
         return FeedEvent(
             VENUE,
             self._symbol,

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from common.clock import NS_PER_MS, NS_PER_S
+from common.clock import NS_PER_MS
 
 M = TypeVar("M")
 Levels = list[tuple[str, ...]]  # price, size, "0", orders; without the "0" in `books-full`
@@ -18,10 +18,6 @@ VENUE = "okx"
 PROGRAM = "okx_ingester"
 IN_WORDS = (400, 404, 410, 451)  # a refusal of one question: the sockets and the other questions go on
 OLD_CANDLE, CANDLE = 7, 9  # columns of a candle, before 2023 and now: volCcyQuote and confirm came
-
-# An old number on something that happened this much later than the last one is no repeat: a new numbering has begun.
-RESET_MARGIN_NS = 2 * NS_PER_S
-CLOCKS_APART_NS = 8 * NS_PER_S  # more, and what was told before is taken for something newer
 
 _SPOT_PARTS = 2  # BTC-USDT; a derivative's name goes on: BTC-USDT-SWAP, BTC-USD-220527
 
