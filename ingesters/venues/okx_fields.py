@@ -44,26 +44,28 @@ class Checksums:
     def __init__(self) -> None:
         self._zeros = 0  # in a row
 
-    def notice(self, row: BookRow, frame: Frame, channel: str) -> Iterator[FeedEvent]:
-        """Yield the news once, with the row that settled it."""
-        if row.checksum:
-            self._zeros = 0
-        elif row.checksum is not None:
-            self._zeros += 1
-            if self._zeros == ALWAYS:
-                yield FeedEvent(
-                    venue=VENUE,
-                    symbol="",
-                    received_ns=frame.received_ns,
-                    channel=channel,
-                    kind="schema_change",
-                    from_ns=frame.received_ns,
-                    to_ns=frame.received_ns,
-                    expected="a checksum",
-                    found="0",
-                    detail=f"{ALWAYS} in a row were 0, books are judged by their numbers alone: "
-                    + frame.payload[-EXAMPLE_BYTES:].decode(errors="replace"),
-                )
+    def notice(self, row: BookRow, frame: Frame, channel: str) -> FeedEvent | None:
+        """Return the news once, with the row that settled it: the hot path."""
+        if row.checksum is None:
+            return None
+        self._zeros = 0 if row.checksum else self._zeros + 1
+        return _always_zero(frame, channel) if self._zeros == ALWAYS else None
+
+
+def _always_zero(frame: Frame, channel: str) -> FeedEvent:
+    return FeedEvent(
+        venue=VENUE,
+        symbol="",
+        received_ns=frame.received_ns,
+        channel=channel,
+        kind="schema_change",
+        from_ns=frame.received_ns,
+        to_ns=frame.received_ns,
+        expected="a checksum",
+        found="0",
+        detail=f"{ALWAYS} in a row were 0, books are judged by their numbers alone: "
+        + frame.payload[-EXAMPLE_BYTES:].decode(errors="replace"),
+    )
 
 
 class Watch:

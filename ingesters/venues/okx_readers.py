@@ -122,7 +122,8 @@ class Readers:
         for row in push.data:
             hear = book.snapshot if is_snapshot else book.update
             yield from hear(row, source, frame.received_ns)
-            yield from self._checksums.notice(row, frame, push.arg.channel)
+            if news := self._checksums.notice(row, frame, push.arg.channel):
+                yield news
         if is_snapshot and book.is_in_step:
             self._renewals.have(symbol, frame.received_ns)
 
